@@ -1,0 +1,664 @@
+//! The names of things in AWS, as types: which text may be an account, a Region, a bucket, a role or a key.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html> and
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>.
+//!
+//! Every type has a private field and a fallible constructor, so that a value of it is proof of its form: text that
+//! comes from an event can reach an AWS call, a policy that we write or a printed command only through one of these.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that is not a name of the wanted kind: which kind, what was found, and the rule it breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not {kind}: {rule}", found.escape_debug())]
+pub struct InvalidName {
+    kind: &'static str,
+    found: String,
+    rule: &'static str,
+}
+
+impl InvalidName {
+    fn new(kind: &'static str, found: &str, rule: &'static str) -> Self {
+        const SHOWN: usize = 200;
+        Self {
+            kind,
+            found: found.chars().take(SHOWN).collect(),
+            rule,
+        }
+    }
+}
+
+/// Declares a name that is one checked string.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidName::new($kind, text, $rule)) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// An AWS account id: 12 decimal digits.
+    AccountId,
+    "an AWS account id",
+    "expected 12 digits",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+);
+
+name!(
+    /// A Region code such as `eu-west-1`. The list of Regions grows, so only the form is checked.
+    Region,
+    "an AWS Region",
+    "expected lower-case letters, digits and hyphens, such as `eu-west-1`",
+    |text| {
+        (3..=32).contains(&text.len())
+            && text.contains('-')
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+            && text.bytes().last().is_some_and(|b| b.is_ascii_digit())
+    }
+);
+
+name!(
+    /// An AWS partition such as `aws`, `aws-cn` or `aws-us-gov`.
+    Partition,
+    "an AWS partition",
+    "expected `aws` or `aws-…` in lower-case letters and hyphens",
+    |text| {
+        text == "aws"
+            || text.strip_prefix("aws-").is_some_and(|rest| {
+                !rest.is_empty() && rest.len() <= 20 && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+            })
+    }
+);
+
+name!(
+    /// The name of a general purpose bucket.
+    ///
+    /// Buckets made in us-east-1 before March 2018 may have upper-case letters and underscores and up to 255
+    /// characters; they still exist, so they are accepted. Nothing here needs escaping in an ARN, a shell or JSON.
+    BucketName,
+    "a bucket name",
+    "expected 3 to 255 letters, digits, hyphens, periods or underscores, not starting with a hyphen or period",
+    |text| {
+        (3..=255).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+            && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+    }
+);
+
+impl Region {
+    /// The Region in which a bucket lies whose location constraint is empty.
+    pub fn us_east_1() -> Self {
+        Self("us-east-1".to_owned())
+    }
+}
+
+impl BucketName {
+    /// `arn:PARTITION:s3:::BUCKET`
+    pub fn arn(&self, partition: &Partition) -> String {
+        format!("arn:{partition}:s3:::{self}")
+    }
+
+    /// The bucket that `arn:PARTITION:s3:::BUCKET` names.
+    ///
+    /// # Errors
+    /// The text is no S3 bucket ARN, or names an object or an access point.
+    pub fn from_arn(text: &str) -> Result<Self, InvalidName> {
+        const KIND: &str = "a bucket ARN";
+        const RULE: &str = "expected `arn:PARTITION:s3:::BUCKET`";
+        let arn: Arn = text.parse()?;
+        if arn.service != "s3" || !arn.region.is_empty() || !arn.account.is_empty() {
+            return Err(InvalidName::new(KIND, text, RULE));
+        }
+        arn.resource
+            .parse()
+            .map_err(|_| InvalidName::new(KIND, text, RULE))
+    }
+}
+
+impl Partition {
+    /// The commercial partition, `aws`.
+    pub fn aws() -> Self {
+        Self("aws".to_owned())
+    }
+}
+
+/// An ARN split at its first five colons. The parts may be empty; only the leading `arn:` and the count are checked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Arn {
+    /// `aws`, `aws-cn`, …
+    pub partition: String,
+    /// `s3`, `kms`, `iam`, …
+    pub service: String,
+    /// Empty for S3 buckets and IAM.
+    pub region: String,
+    /// Empty for S3 buckets.
+    pub account: String,
+    /// Everything after the fifth colon, further colons included.
+    pub resource: String,
+}
+
+impl FromStr for Arn {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next();
+        match (next(), next(), next(), next(), next(), next()) {
+            (Some("arn"), Some(partition), Some(service), Some(region), Some(account), Some(resource))
+                if !partition.is_empty() && !service.is_empty() && !resource.is_empty() =>
+            {
+                Ok(Self {
+                    partition: partition.to_owned(),
+                    service: service.to_owned(),
+                    region: region.to_owned(),
+                    account: account.to_owned(),
+                    resource: resource.to_owned(),
+                })
+            }
+            _ => Err(InvalidName::new(
+                "an ARN",
+                text,
+                "expected `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "arn:{}:{}:{}:{}:{}",
+            self.partition, self.service, self.region, self.account, self.resource
+        )
+    }
+}
+
+/// Gives a type that has `Display` and `FromStr` the JSON form of its text.
+macro_rules! as_text {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.to_string()
+            }
+        }
+    };
+}
+
+/// `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoleArn {
+    partition: Partition,
+    account: AccountId,
+    /// Starts and ends with `/`.
+    path: String,
+    name: String,
+}
+
+impl RoleArn {
+    /// The partition that the role lives in.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// The account that owns the role.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The path, from `/` to `/`; `/` alone where the role has none.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The name without the path, as IAM's API calls want it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Roles under `/aws-service-role/` belong to a service: IAM refuses every change of them.
+    pub fn is_service_linked(&self) -> bool {
+        self.path.starts_with("/aws-service-role/")
+    }
+
+    /// The ARN of a session of this role, as a policy's `Principal` would name it.
+    pub fn session(&self, session_name: &str) -> String {
+        format!(
+            "arn:{}:sts::{}:assumed-role/{}/{session_name}",
+            self.partition, self.account, self.name
+        )
+    }
+}
+
+impl FromStr for RoleArn {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = || {
+            InvalidName::new(
+                "a role ARN",
+                text,
+                "expected `arn:PARTITION:iam::ACCOUNT:role/NAME`, with letters, digits and `+=,.@_-` in the name",
+            )
+        };
+        let arn: Arn = text.parse().map_err(|_| invalid())?;
+        let resource = arn.resource.strip_prefix("role/").ok_or_else(invalid)?;
+        let (path, name) = match resource.rsplit_once('/') {
+            Some((path, name)) => (format!("/{path}/"), name),
+            None => ("/".to_owned(), resource),
+        };
+        let name_is_valid = (1..=64).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        // IAM allows every printable ASCII character in a path; a quote or a space never helped anyone there.
+        let path_is_valid = path.len() <= 512
+            && path
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&b));
+        if arn.service != "iam" || !arn.region.is_empty() || !name_is_valid || !path_is_valid {
+            return Err(invalid());
+        }
+        Ok(Self {
+            partition: arn.partition.parse().map_err(|_| invalid())?,
+            account: arn.account.parse().map_err(|_| invalid())?,
+            path,
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for RoleArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "arn:{}:iam::{}:role{}{}",
+            self.partition, self.account, self.path, self.name
+        )
+    }
+}
+
+as_text!(RoleArn);
+
+/// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`: a key itself, never an alias.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyArn {
+    partition: Partition,
+    region: Region,
+    account: AccountId,
+    id: String,
+}
+
+impl KeyArn {
+    /// The partition that the key lives in.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// The only Region in which this key can be used.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The account that owns the key.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The key id: a UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Is this one of a set of related multi-Region keys?
+    pub fn is_multi_region(&self) -> bool {
+        self.id.starts_with("mrk-")
+    }
+
+    /// The ARN that the related multi-Region key in `region` has, if there is one there.
+    pub fn in_region(&self, region: &Region) -> Self {
+        Self {
+            region: region.clone(),
+            ..self.clone()
+        }
+    }
+}
+
+impl FromStr for KeyArn {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = || {
+            InvalidName::new(
+                "a KMS key ARN",
+                text,
+                "expected `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`",
+            )
+        };
+        let arn: Arn = text.parse().map_err(|_| invalid())?;
+        let id = arn.resource.strip_prefix("key/").ok_or_else(invalid)?;
+        let id_is_valid =
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if arn.service != "kms" || !id_is_valid {
+            return Err(invalid());
+        }
+        Ok(Self {
+            partition: arn.partition.parse().map_err(|_| invalid())?,
+            region: arn.region.parse().map_err(|_| invalid())?,
+            account: arn.account.parse().map_err(|_| invalid())?,
+            id: id.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for KeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "arn:{}:kms:{}:{}:key/{}",
+            self.partition, self.region, self.account, self.id
+        )
+    }
+}
+
+as_text!(KeyArn);
+
+/// `arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME`: a name that points at a key today and may point elsewhere tomorrow.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AliasArn {
+    partition: Partition,
+    region: Region,
+    account: AccountId,
+    name: String,
+}
+
+impl AliasArn {
+    /// The Region that the alias lives in; it can only point at a key of that Region.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The account that owns the alias.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The name with its prefix, such as `alias/tax`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `alias/aws/…` points at a key that AWS manages.
+    pub fn is_aws_managed(&self) -> bool {
+        self.name.starts_with("alias/aws/")
+    }
+}
+
+impl FromStr for AliasArn {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = || {
+            InvalidName::new(
+                "a KMS alias ARN",
+                text,
+                "expected `arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME`",
+            )
+        };
+        let arn: Arn = text.parse().map_err(|_| invalid())?;
+        let name = arn.resource.strip_prefix("alias/").ok_or_else(invalid)?;
+        let name_is_valid = (1..=250).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/'));
+        if arn.service != "kms" || !name_is_valid {
+            return Err(invalid());
+        }
+        Ok(Self {
+            partition: arn.partition.parse().map_err(|_| invalid())?,
+            region: arn.region.parse().map_err(|_| invalid())?,
+            account: arn.account.parse().map_err(|_| invalid())?,
+            name: arn.resource.clone(),
+        })
+    }
+}
+
+impl fmt::Display for AliasArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "arn:{}:kms:{}:{}:{}",
+            self.partition, self.region, self.account, self.name
+        )
+    }
+}
+
+as_text!(AliasArn);
+
+/// What a replication rule or a bucket's default encryption may name as its key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyReference {
+    /// The key itself.
+    Key(KeyArn),
+    /// An alias, which KMS resolves at each call.
+    Alias(AliasArn),
+}
+
+impl KeyReference {
+    /// What default encryption and HEAD may return besides ARNs: a bare key id or `alias/NAME`, meant in the bucket's
+    /// own account and Region.
+    ///
+    /// # Errors
+    /// The text is neither an ARN of a key or an alias, nor a bare id or alias name.
+    pub fn in_bucket(
+        text: &str,
+        partition: &Partition,
+        region: &Region,
+        account: &AccountId,
+    ) -> Result<Self, InvalidName> {
+        if text.starts_with("arn:") {
+            return text.parse();
+        }
+        let resource = if text.starts_with("alias/") {
+            text.to_owned()
+        } else {
+            format!("key/{text}")
+        };
+        format!("arn:{partition}:kms:{region}:{account}:{resource}").parse()
+    }
+
+    /// The Region of the key.
+    pub fn region(&self) -> &Region {
+        match self {
+            Self::Key(key) => key.region(),
+            Self::Alias(alias) => alias.region(),
+        }
+    }
+
+    /// The account that owns the key or alias.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            Self::Key(key) => key.account(),
+            Self::Alias(alias) => alias.account(),
+        }
+    }
+}
+
+impl FromStr for KeyReference {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.parse()
+            .map(Self::Key)
+            .or_else(|_| text.parse().map(Self::Alias))
+            .map_err(|_| {
+                InvalidName::new(
+                    "a KMS key or alias ARN",
+                    text,
+                    "expected `arn:PARTITION:kms:REGION:ACCOUNT:key/ID` or `…:alias/NAME`",
+                )
+            })
+    }
+}
+
+impl fmt::Display for KeyReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::Alias(alias) => alias.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_arn_keeps_its_path_apart_from_its_name() {
+        let role: RoleArn = "arn:aws:iam::111122223333:role/service-role/crr".parse().unwrap();
+        assert_eq!((role.path(), role.name()), ("/service-role/", "crr"));
+        assert_eq!(
+            role.to_string(),
+            "arn:aws:iam::111122223333:role/service-role/crr"
+        );
+        assert_eq!(
+            role.session("s3-replication"),
+            "arn:aws:sts::111122223333:assumed-role/crr/s3-replication"
+        );
+        let role: RoleArn = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
+        assert_eq!((role.path(), role.name()), ("/", "crr"));
+    }
+
+    #[test]
+    fn names_that_could_break_out_of_a_command_or_an_arn_are_refused() {
+        for bad in [
+            "", "ab", "a b c", "x;reboot", "$(id)", "a/b", "a:b", "a\nb", "-rf", "`id`", "…",
+        ] {
+            assert!(bad.parse::<BucketName>().is_err(), "{bad}");
+        }
+        for bad in [
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam::111122223333:role/a b",
+            "arn:aws:iam::111122223333:role/a/$(id)/b",
+            "arn:aws:iam::11112222333:role/a",
+            "arn:aws:iam::111122223333:user/a",
+            "arn:aws:sts::111122223333:role/a",
+            "arn:aws:iam:us-east-1:111122223333:role/a",
+            "crr",
+        ] {
+            assert!(bad.parse::<RoleArn>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_arn_is_never_an_alias() {
+        assert!(
+            "arn:aws:kms:eu-west-1:111122223333:alias/tax"
+                .parse::<KeyArn>()
+                .is_err()
+        );
+        let reference: KeyReference = "arn:aws:kms:eu-west-1:111122223333:alias/aws/s3".parse().unwrap();
+        assert!(matches!(&reference, KeyReference::Alias(alias) if alias.is_aws_managed()));
+    }
+
+    #[test]
+    fn a_bare_key_id_means_the_buckets_account_and_region() {
+        let in_bucket = |text: &str| {
+            KeyReference::in_bucket(
+                text,
+                &Partition::aws(),
+                &"eu-west-1".parse().unwrap(),
+                &"111122223333".parse().unwrap(),
+            )
+            .map(|key| key.to_string())
+        };
+        assert_eq!(
+            in_bucket("1234abcd").unwrap(),
+            "arn:aws:kms:eu-west-1:111122223333:key/1234abcd"
+        );
+        assert_eq!(
+            in_bucket("alias/tax").unwrap(),
+            "arn:aws:kms:eu-west-1:111122223333:alias/tax"
+        );
+        assert!(in_bucket("key with spaces").is_err());
+    }
+
+    #[test]
+    fn the_error_says_what_was_expected_and_shows_what_was_found_escaped() {
+        let error = "a\nb c".parse::<BucketName>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("`a\\nb c` is not a bucket name: expected 3 to 255 letters"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_bucket_arn_has_neither_region_nor_object() {
+        assert_eq!(
+            BucketName::from_arn("arn:aws:s3:::logs").unwrap().as_str(),
+            "logs"
+        );
+        assert!(BucketName::from_arn("arn:aws:s3:::logs/key").is_err());
+        assert!(BucketName::from_arn("arn:aws:s3:eu-west-1:111122223333:accesspoint/ap").is_err());
+    }
+}

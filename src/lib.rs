@@ -1,0 +1,3 @@
+//! S3 replication remediator.
+pub mod arn;
+pub mod observed;
