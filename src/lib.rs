@@ -1,3 +1,7 @@
 //! S3 replication remediator.
 pub mod arn;
 pub mod observed;
+pub mod policy;
+pub mod snapshot;
+pub mod source;
+pub mod target;

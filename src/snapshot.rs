@@ -1,0 +1,119 @@
+//! Everything that was learnt about one source bucket, in one immutable value: what all later stages decide upon.
+//!
+//! Nothing here reads AWS or the clock. The same snapshot always gives the same report.
+
+pub mod bucket;
+pub mod key;
+pub mod replication;
+pub mod role;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::arn::{AccountId, BucketName, KeyReference, Partition, RoleArn};
+use crate::observed::Observed;
+
+pub use bucket::{
+    Bucket, DefaultEncryption, EncryptionType, NotificationTarget, ObjectOwnership, Payer, Versioning,
+};
+pub use key::{Key, KeyManager, KeyMetadata, KeyState};
+pub use replication::{Replication, Rule, RuleFilter, Schema};
+pub use role::Role;
+
+/// Tags of a resource, by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// Who we are: the account, and the role that this program runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The partition that we run in.
+    pub partition: Partition,
+    /// The account that we run in; what it owns is "ours".
+    pub account: AccountId,
+    /// Our own role, without its path (STS does not tell it); unknown when we run as a user.
+    pub role: Option<RoleArn>,
+}
+
+impl Identity {
+    /// Is `role` the role that we run as? Role names are unique in an account whatever their path.
+    pub fn is(&self, role: &RoleArn) -> bool {
+        self.role
+            .as_ref()
+            .is_some_and(|own| own.account() == role.account() && own.name() == role.name())
+    }
+}
+
+/// One source bucket, and all that its replication depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Who looked.
+    pub identity: Identity,
+    /// When it was looked.
+    pub taken_at: Timestamp,
+    /// The source bucket.
+    pub source: Bucket,
+    /// Its replication configuration.
+    pub replication: Observed<Replication>,
+    /// The role that the configuration names; `Absent` also where there is no configuration.
+    pub role: Observed<Role>,
+    /// The destination buckets of enabled rules.
+    pub destinations: BTreeMap<BucketName, Observed<Bucket>>,
+    /// The keys that rules, the source's default encryption and inspected objects name, by the name they use.
+    pub keys: BTreeMap<KeyReference, Key>,
+    /// Object versions that were looked at themselves.
+    pub objects: Vec<InspectedObject>,
+}
+
+impl Snapshot {
+    /// The rules that S3 acts upon; none where the configuration is absent or unread.
+    pub fn enabled_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.replication
+            .found()
+            .into_iter()
+            .flat_map(|replication| &replication.rules)
+            .filter(|rule| rule.enabled)
+    }
+
+    /// The destination bucket, as far as it is known.
+    pub fn destination(&self, name: &BucketName) -> Option<&Observed<Bucket>> {
+        self.destinations.get(name)
+    }
+
+    /// The key behind a reference, if it was looked at.
+    pub fn key(&self, reference: &KeyReference) -> Option<&Key> {
+        self.keys.get(reference)
+    }
+
+    /// The key that encrypts new objects of the source bucket by default, where that is a KMS key.
+    pub fn default_source_key(&self) -> Option<&KeyReference> {
+        self.source
+            .encryption
+            .found()
+            .and_then(|encryption| encryption.key.as_ref())
+    }
+}
+
+/// One object version that was looked at with HEAD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InspectedObject {
+    /// The object's key.
+    pub key: String,
+    /// The version, where the bucket keeps versions.
+    pub version_id: Option<String>,
+    /// What HEAD said.
+    pub head: Observed<ObjectHead>,
+}
+
+/// What HEAD tells about an object version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// How it is encrypted.
+    pub encryption: EncryptionType,
+    /// The KMS key, where there is one.
+    pub kms_key: Option<KeyReference>,
+    /// Was it written with an S3 Bucket Key?
+    pub bucket_key: bool,
+    /// `PENDING`, `COMPLETED`, `FAILED`, `REPLICA`; absent where the version was never up for replication.
+    pub replication_status: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! What replication depends on in a bucket, source or destination.
+
+use crate::arn::{AccountId, BucketName, KeyReference, Region};
+use crate::observed::Observed;
+use crate::policy::NamedPolicy;
+use crate::snapshot::Tags;
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: BucketName,
+    /// The owner, proven by a read that S3 answers for no other owner (`ExpectedBucketOwner`).
+    pub owner: Observed<AccountId>,
+    /// The Region that it lies in.
+    pub region: Observed<Region>,
+    /// Versioning; replication needs it on both sides.
+    pub versioning: Observed<Versioning>,
+    /// How objects are encrypted whose writer does not say.
+    pub encryption: Observed<DefaultEncryption>,
+    /// The bucket policy; `Absent` where there is none.
+    pub policy: Observed<NamedPolicy>,
+    /// Who owns objects that others write.
+    pub ownership: Observed<ObjectOwnership>,
+    /// Is Object Lock on? `Absent` means off.
+    pub object_lock: Observed<()>,
+    /// Tags; `Absent` where there are none.
+    pub tags: Observed<Tags>,
+    /// Who pays for requests.
+    pub payer: Observed<Payer>,
+    /// Where the bucket sends notifications about failed replication; read for source buckets only.
+    pub failure_notifications: Observed<Vec<NotificationTarget>>,
+}
+
+/// Versioning of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versioning {
+    /// On.
+    Enabled,
+    /// Was on.
+    Suspended,
+    /// Was never on.
+    Never,
+}
+
+/// How a bucket encrypts objects whose writer does not say how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultEncryption {
+    /// Which kind.
+    pub kind: EncryptionType,
+    /// The key, for the KMS kinds. None there means the AWS managed key `aws/s3`.
+    pub key: Option<KeyReference>,
+    /// Is an S3 Bucket Key used? Then KMS sees the bucket's ARN as encryption context in place of the object's.
+    pub bucket_key: bool,
+}
+
+/// Kinds of server-side encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncryptionType {
+    /// S3's own keys (SSE-S3).
+    S3,
+    /// A KMS key (SSE-KMS).
+    Kms,
+    /// A KMS key, two layers (DSSE-KMS). S3 Bucket Keys do not apply.
+    KmsDualLayer,
+    /// The customer's key, sent with each request (SSE-C).
+    Customer,
+}
+
+impl EncryptionType {
+    /// Does a KMS key encrypt the object?
+    pub fn uses_kms(self) -> bool {
+        match self {
+            Self::Kms | Self::KmsDualLayer => true,
+            Self::S3 | Self::Customer => false,
+        }
+    }
+}
+
+/// Who owns objects that others write into the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectOwnership {
+    /// The bucket's owner, always; ACLs are off.
+    BucketOwnerEnforced,
+    /// The bucket's owner, if the writer asks for it.
+    BucketOwnerPreferred,
+    /// Whoever wrote the object.
+    ObjectWriter,
+}
+
+/// Who pays for requests and transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payer {
+    /// The usual.
+    BucketOwner,
+    /// Replication into such a bucket is not possible.
+    Requester,
+}
+
+/// Somewhere that a bucket sends replication failure notifications to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationTarget {
+    /// ARN of the queue, topic or function.
+    pub arn: String,
+    /// The events sent there, such as `s3:Replication:*`.
+    pub events: Vec<String>,
+}

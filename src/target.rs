@@ -1,0 +1,76 @@
+//! The port through which repairs are written: the four calls that may change anything, and a dry run of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+use crate::arn::{KeyArn, RoleArn};
+use crate::policy::PolicyDocument;
+
+/// A grant that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRequest {
+    /// The key.
+    pub key: KeyArn,
+    /// Who may use it.
+    pub grantee: RoleArn,
+    /// Who may retire it: our own account's root, so that it is never orphaned.
+    pub retiring_principal: String,
+    /// Deterministic, so that asking twice makes one grant.
+    pub name: String,
+    /// Operations, as KMS names them: `Decrypt`, `Encrypt`, `GenerateDataKey`.
+    pub operations: BTreeSet<String>,
+    /// The whole encryption context that a request must have; empty for an unconstrained grant.
+    pub context_equals: BTreeMap<String, String>,
+}
+
+/// A write that AWS accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// AWS's request id, for CloudTrail.
+    pub request_id: Option<String>,
+    /// The grant, where one was made.
+    pub grant_id: Option<String>,
+}
+
+/// A write that AWS refused or that got no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} on `{resource}` failed with {code}: {message}")]
+pub struct WriteFailure {
+    /// `iam:PutRolePolicy`, …
+    pub operation: &'static str,
+    /// What was to be changed.
+    pub resource: String,
+    /// AWS's error code.
+    pub code: String,
+    /// AWS's message, control characters removed.
+    pub message: String,
+    /// Would it be worth trying again?
+    pub retryable: bool,
+}
+
+/// Writes to AWS.
+pub trait Target {
+    /// iam:PutRolePolicy
+    fn put_role_policy(
+        &self,
+        role: &RoleArn,
+        name: &str,
+        document: &PolicyDocument,
+    ) -> impl Future<Output = Result<Written, WriteFailure>>;
+    /// iam:DeleteRolePolicy. A policy that is not there counts as deleted.
+    fn delete_role_policy(
+        &self,
+        role: &RoleArn,
+        name: &str,
+    ) -> impl Future<Output = Result<Written, WriteFailure>>;
+    /// kms:CreateGrant with `DryRun`: would it be permitted and well formed?
+    fn try_grant(&self, grant: &GrantRequest) -> impl Future<Output = Result<(), WriteFailure>>;
+    /// kms:CreateGrant
+    fn create_grant(&self, grant: &GrantRequest) -> impl Future<Output = Result<Written, WriteFailure>>;
+    /// kms:RevokeGrant. A grant that is not there counts as revoked.
+    fn revoke_grant(
+        &self,
+        key: &KeyArn,
+        grant_id: &str,
+    ) -> impl Future<Output = Result<Written, WriteFailure>>;
+}
