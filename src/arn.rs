@@ -140,6 +140,14 @@ impl Region {
     }
 }
 
+impl AccountId {
+    /// An account that is not `own`: stands for an owner who could not be determined.
+    pub fn other_than(own: &Self) -> Self {
+        let stranger = Self("000000000000".to_owned());
+        if *own == stranger { Self("999999999999".to_owned()) } else { stranger }
+    }
+}
+
 impl BucketName {
     /// `arn:PARTITION:s3:::BUCKET`
     pub fn arn(&self, partition: &Partition) -> String {

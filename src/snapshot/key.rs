@@ -47,6 +47,14 @@ pub struct KeyMetadata {
     pub related: Vec<KeyArn>,
 }
 
+impl KeyMetadata {
+    /// Can S3 use a key of this kind at all?
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
+    pub fn is_symmetric(&self) -> bool {
+        self.spec == "SYMMETRIC_DEFAULT" && self.usage == "ENCRYPT_DECRYPT"
+    }
+}
+
 /// Who manages a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyManager {
