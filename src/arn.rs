@@ -144,7 +144,11 @@ impl AccountId {
     /// An account that is not `own`: stands for an owner who could not be determined.
     pub fn other_than(own: &Self) -> Self {
         let stranger = Self("000000000000".to_owned());
-        if *own == stranger { Self("999999999999".to_owned()) } else { stranger }
+        if *own == stranger {
+            Self("999999999999".to_owned())
+        } else {
+            stranger
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::{Observed, ReadFailure};
 use crate::policy::{
-    Answer, Caller, Context, Grant, GrantConstraints, KeyTrust, Layers, NamedPolicy, PolicyDocument, PolicySet,
-    Request, Verdict, evaluate, key_trust,
+    Answer, Caller, Context, Grant, GrantConstraints, KeyTrust, Layers, NamedPolicy, PolicyDocument,
+    PolicySet, Request, Verdict, evaluate, key_trust,
 };
 use crate::requirement::{Area, ContextForm, Necessity, Requirement, requirements};
 use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
@@ -67,9 +67,19 @@ pub enum Obstacle {
 
 /// Answers every requirement of the enabled rules. Empty where there is no role to judge.
 pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment> {
-    let Some(role) = snapshot.role.found() else { return Vec::new() };
-    let judge = Judge { snapshot, role, identity: role.identity_policies(), unconstrained_grants };
-    requirements(snapshot, role).into_iter().map(|requirement| judge.assess(requirement)).collect()
+    let Some(role) = snapshot.role.found() else {
+        return Vec::new();
+    };
+    let judge = Judge {
+        snapshot,
+        role,
+        identity: role.identity_policies(),
+        unconstrained_grants,
+    };
+    requirements(snapshot, role)
+        .into_iter()
+        .map(|requirement| judge.assess(requirement))
+        .collect()
 }
 
 /// Answers requests of the role as the account would stand with `identity` and `grants` in place of the real ones.
@@ -90,19 +100,31 @@ pub fn answer_with(
             Some(Observed::Found(bucket)) => &bucket.policy,
             Some(Observed::Absent | Observed::Unreadable(_)) | None => &nothing,
         },
-        Area::SourceKey(arn) | Area::ReplicaKey(arn) => key_of(snapshot, arn).map_or(&nothing, |key| &key.policy),
+        Area::SourceKey(arn) | Area::ReplicaKey(arn) => {
+            key_of(snapshot, arn).map_or(&nothing, |key| &key.policy)
+        }
     };
-    let layers = Layers { identity, boundary: &role.boundary, resource, scps: &[], rcps: &[], grants };
+    let layers = Layers {
+        identity,
+        boundary: &role.boundary,
+        resource,
+        scps: &[],
+        rcps: &[],
+        grants,
+    };
     evaluate(request, &layers)
 }
 
 /// The key with this ARN, however it is named.
 pub fn key_of<'a>(snapshot: &'a Snapshot, arn: &KeyArn) -> Option<&'a Key> {
-    snapshot.keys.values().find(|key| match (&key.metadata, &key.reference) {
-        (Observed::Found(metadata), _) => metadata.arn == *arn,
-        (Observed::Absent | Observed::Unreadable(_), KeyReference::Key(reference)) => reference == arn,
-        (Observed::Absent | Observed::Unreadable(_), KeyReference::Alias(_)) => false,
-    })
+    snapshot
+        .keys
+        .values()
+        .find(|key| match (&key.metadata, &key.reference) {
+            (Observed::Found(metadata), _) => metadata.arn == *arn,
+            (Observed::Absent | Observed::Unreadable(_), KeyReference::Key(reference)) => reference == arn,
+            (Observed::Absent | Observed::Unreadable(_), KeyReference::Alias(_)) => false,
+        })
 }
 
 /// The grants on what an area is about: none where it is no key.
@@ -131,11 +153,27 @@ impl Judge<'_> {
             Verdict::ExplicitlyDenied => Repair::Person(Obstacle::ExplicitDeny),
             Verdict::ImplicitlyDenied => self.repair(&requirement, &grants),
         };
-        Assessment { requirement, answer, repair }
+        Assessment {
+            requirement,
+            answer,
+            repair,
+        }
     }
 
-    fn answer(&self, requirement: &Requirement, identity: &PolicySet, grants: &Observed<Vec<Grant>>) -> Answer {
-        answer_with(self.snapshot, self.role, &requirement.area, &requirement.request, identity, grants)
+    fn answer(
+        &self,
+        requirement: &Requirement,
+        identity: &PolicySet,
+        grants: &Observed<Vec<Grant>>,
+    ) -> Answer {
+        answer_with(
+            self.snapshot,
+            self.role,
+            &requirement.area,
+            &requirement.request,
+            identity,
+            grants,
+        )
     }
 
     fn repair(&self, requirement: &Requirement, grants: &Observed<Vec<Grant>>) -> Repair {
@@ -152,7 +190,10 @@ impl Judge<'_> {
         if let Some(repair) = self.grant(requirement) {
             return repair;
         }
-        let unbounded = Role { boundary: Observed::Absent, ..self.role.clone() };
+        let unbounded = Role {
+            boundary: Observed::Absent,
+            ..self.role.clone()
+        };
         let without_boundary = answer_with(
             self.snapshot,
             &unbounded,
@@ -170,11 +211,18 @@ impl Judge<'_> {
     /// A grant helps where the key policy does not delegate to the account: if we may make it, and if it fits what S3
     /// will ask.
     fn grant(&self, requirement: &Requirement) -> Option<Repair> {
-        let (Area::SourceKey(arn) | Area::ReplicaKey(arn)) = &requirement.area else { return None };
+        let (Area::SourceKey(arn) | Area::ReplicaKey(arn)) = &requirement.area else {
+            return None;
+        };
         let key = key_of(self.snapshot, arn)?;
         let metadata = key.metadata.found()?;
-        let ours = *arn.account() == self.snapshot.identity.account && metadata.manager == KeyManager::Customer;
-        if !ours || !["kms:CreateGrant", "kms:RevokeGrant"].into_iter().all(|action| self.may_manage(key, arn, action)) {
+        let ours =
+            *arn.account() == self.snapshot.identity.account && metadata.manager == KeyManager::Customer;
+        if !ours
+            || !["kms:CreateGrant", "kms:RevokeGrant"]
+                .into_iter()
+                .all(|action| self.may_manage(key, arn, action))
+        {
             return None;
         }
         if self.role.boundary != Observed::Absent {
@@ -192,7 +240,11 @@ impl Judge<'_> {
     fn bucket_key_is_certain(&self) -> bool {
         let default = self.snapshot.source.encryption.found();
         default.is_some_and(|default| default.bucket_key && default.kind == EncryptionType::Kms)
-            && self.snapshot.objects.iter().all(|object| object.head.found().is_none_or(|head| head.bucket_key))
+            && self
+                .snapshot
+                .objects
+                .iter()
+                .all(|object| object.head.found().is_none_or(|head| head.bucket_key))
     }
 
     /// Does the key policy, on its own, let our account or our role manage grants?
@@ -200,7 +252,10 @@ impl Judge<'_> {
         let identity = &self.snapshot.identity;
         let Some(role) = &identity.role else { return false };
         let request = Request {
-            caller: Caller::Role { role: role.clone(), session: role.session("s3-replication-remediator") },
+            caller: Caller::Role {
+                role: role.clone(),
+                session: role.session("s3-replication-remediator"),
+            },
             action: action.to_owned(),
             resource: arn.to_string(),
             resource_account: arn.account().clone(),
@@ -230,14 +285,20 @@ fn exact_allow(request: &Request) -> Option<NamedPolicy> {
     });
     PolicyDocument::from_value(document)
         .ok()
-        .map(|document| NamedPolicy { name: "what would be needed".to_owned(), document })
+        .map(|document| NamedPolicy {
+            name: "what would be needed".to_owned(),
+            document,
+        })
 }
 
 /// Groups assessments by what they are about.
 pub fn by_area(assessments: &[Assessment]) -> BTreeMap<&Area, Vec<&Assessment>> {
     let mut areas: BTreeMap<&Area, Vec<&Assessment>> = BTreeMap::new();
     for assessment in assessments {
-        areas.entry(&assessment.requirement.area).or_default().push(assessment);
+        areas
+            .entry(&assessment.requirement.area)
+            .or_default()
+            .push(assessment);
     }
     areas
 }

@@ -1,9 +1,12 @@
-//! S3 replication remediator.
+//! S3 replication remediator: finds every reason why S3 replication silently fails, and proves the least repair.
 pub mod arn;
 pub mod observed;
+pub mod event;
+pub mod subject;
 pub mod policy;
 pub mod snapshot;
-pub mod requirement;
-pub mod finding;
 pub mod source;
+pub mod requirement;
+pub mod assessment;
+pub mod finding;
 pub mod target;

@@ -63,7 +63,9 @@ impl Context {
         self.0.insert(key.to_ascii_lowercase(), vec![value.into()]);
         self
     }
-    pub fn with_unknown(self, _key: &str) -> Self { self }
+    pub fn with_unknown(self, _key: &str) -> Self {
+        self
+    }
     pub fn with_set(mut self, key: &str, values: impl IntoIterator<Item = String>) -> Self {
         self.0
             .insert(key.to_ascii_lowercase(), values.into_iter().collect());
@@ -80,15 +82,44 @@ pub struct Request {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict { Allowed, ExplicitlyDenied, ImplicitlyDenied, Undetermined }
+pub enum Verdict {
+    Allowed,
+    ExplicitlyDenied,
+    ImplicitlyDenied,
+    Undetermined,
+}
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer { pub verdict: Verdict }
+pub struct Answer {
+    pub verdict: Verdict,
+}
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyLevel;
 #[derive(Debug, Clone, Copy)]
-pub struct Layers<'a> { pub identity: &'a PolicySet, pub boundary: &'a Observed<NamedPolicy>, pub resource: &'a Observed<NamedPolicy>, pub scps: &'a [PolicyLevel], pub rcps: &'a [PolicyLevel], pub grants: &'a Observed<Vec<Grant>> }
-pub fn evaluate(_request: &Request, _layers: &Layers<'_>) -> Answer { Answer { verdict: Verdict::Allowed } }
-pub fn explain(_request: &Request, _answer: &Answer) -> String { String::new() }
+pub struct Layers<'a> {
+    pub identity: &'a PolicySet,
+    pub boundary: &'a Observed<NamedPolicy>,
+    pub resource: &'a Observed<NamedPolicy>,
+    pub scps: &'a [PolicyLevel],
+    pub rcps: &'a [PolicyLevel],
+    pub grants: &'a Observed<Vec<Grant>>,
+}
+pub fn evaluate(_request: &Request, _layers: &Layers<'_>) -> Answer {
+    Answer {
+        verdict: Verdict::Allowed,
+    }
+}
+pub fn explain(_request: &Request, _answer: &Answer) -> String {
+    String::new()
+}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyTrust { Account, Principal, Both, None, Denied, Unknown }
-pub fn key_trust(_r: &Request, _p: &Observed<NamedPolicy>) -> KeyTrust { KeyTrust::None }
+pub enum KeyTrust {
+    Account,
+    Principal,
+    Both,
+    None,
+    Denied,
+    Unknown,
+}
+pub fn key_trust(_r: &Request, _p: &Observed<NamedPolicy>) -> KeyTrust {
+    KeyTrust::None
+}

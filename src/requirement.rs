@@ -23,10 +23,10 @@ pub const KMS_PAGE: &str =
 /// How S3 Bucket Keys change the encryption context.
 pub const BUCKET_KEY_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html";
 /// Replication of Object Lock settings.
-pub const OBJECT_LOCK_PAGE: &str =
-    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication";
+pub const OBJECT_LOCK_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication";
 /// Owner override.
-pub const OWNER_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-change-owner.html";
+pub const OWNER_PAGE: &str =
+    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-change-owner.html";
 
 /// Which of the four things a role works on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +85,11 @@ pub struct Requirement {
 /// Nothing is required of a key that is missing, of the wrong type or in the wrong Region: whether the role may use it
 /// cannot matter before that is mended.
 pub fn requirements(snapshot: &Snapshot, role: &Role) -> Vec<Requirement> {
-    let mut needs = Needs { snapshot, role, found: BTreeMap::new() };
+    let mut needs = Needs {
+        snapshot,
+        role,
+        found: BTreeMap::new(),
+    };
     for rule in snapshot.enabled_rules() {
         needs.source(rule);
         needs.destination(rule);
@@ -121,14 +125,32 @@ impl Needs<'_> {
         let region = source.region.found().cloned();
         let locked = object_lock(source).map_err(Clone::clone);
         for (action, resource, purpose) in [
-            ("s3:GetReplicationConfiguration", &bucket, "to read the replication rules"),
+            (
+                "s3:GetReplicationConfiguration",
+                &bucket,
+                "to read the replication rules",
+            ),
             ("s3:ListBucket", &bucket, "to list what is to be replicated"),
             ("s3:GetObjectVersionForReplication", &object, "to read objects"),
-            ("s3:GetObjectVersionAcl", &object, "to read access control lists, which S3 does even where they are off"),
+            (
+                "s3:GetObjectVersionAcl",
+                &object,
+                "to read access control lists, which S3 does even where they are off",
+            ),
             ("s3:GetObjectVersionTagging", &object, "to read tags"),
         ] {
             let context = self.s3_context(Some(&owner), region.as_ref());
-            self.add(rule, Area::Source, Necessity::Required, action, resource, &owner, context, purpose, PERMISSIONS_PAGE);
+            self.add(
+                rule,
+                Area::Source,
+                Necessity::Required,
+                action,
+                resource,
+                &owner,
+                context,
+                purpose,
+                PERMISSIONS_PAGE,
+            );
         }
         let necessity = match locked {
             Ok(true) => Some(Necessity::Required),
@@ -141,24 +163,57 @@ impl Needs<'_> {
                 ("s3:GetObjectLegalHold", "to read Object Lock legal holds"),
             ] {
                 let context = self.s3_context(Some(&owner), region.as_ref());
-                self.add(rule, Area::Source, necessity.clone(), action, &object, &owner, context, purpose, OBJECT_LOCK_PAGE);
+                self.add(
+                    rule,
+                    Area::Source,
+                    necessity.clone(),
+                    action,
+                    &object,
+                    &owner,
+                    context,
+                    purpose,
+                    OBJECT_LOCK_PAGE,
+                );
             }
         }
     }
 
     fn destination(&mut self, rule: &Rule) {
-        let Some(destination) = self.snapshot.destination(&rule.destination).and_then(Observed::found) else {
+        let Some(destination) = self
+            .snapshot
+            .destination(&rule.destination)
+            .and_then(Observed::found)
+        else {
             return;
         };
         let object = format!("{}/{}", rule.destination.arn(self.partition()), rule.sample_key());
         let owner = destination.owner.found().cloned();
         let region = destination.region.found().cloned();
-        let deletes = if rule.delete_markers { Necessity::Required } else { Necessity::Advised };
+        let deletes = if rule.delete_markers {
+            Necessity::Required
+        } else {
+            Necessity::Advised
+        };
         let area = Area::Destination(rule.destination.clone());
         let mut needed = vec![
-            ("s3:ReplicateObject", Necessity::Required, "to write replicas", PERMISSIONS_PAGE),
-            ("s3:ReplicateTags", Necessity::Required, "to write tags", PERMISSIONS_PAGE),
-            ("s3:ReplicateDelete", deletes, "to write delete markers", PERMISSIONS_PAGE),
+            (
+                "s3:ReplicateObject",
+                Necessity::Required,
+                "to write replicas",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:ReplicateTags",
+                Necessity::Required,
+                "to write tags",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:ReplicateDelete",
+                deletes,
+                "to write delete markers",
+                PERMISSIONS_PAGE,
+            ),
         ];
         if rule.owner_override {
             let necessity = match &destination.ownership {
@@ -177,13 +232,35 @@ impl Needs<'_> {
             }
         }
         if object_lock(&self.snapshot.source) == Ok(true) {
-            needed.push(("s3:PutObjectRetention", Necessity::Advised, "to write Object Lock retention", OBJECT_LOCK_PAGE));
-            needed.push(("s3:PutObjectLegalHold", Necessity::Advised, "to write Object Lock legal holds", OBJECT_LOCK_PAGE));
+            needed.push((
+                "s3:PutObjectRetention",
+                Necessity::Advised,
+                "to write Object Lock retention",
+                OBJECT_LOCK_PAGE,
+            ));
+            needed.push((
+                "s3:PutObjectLegalHold",
+                Necessity::Advised,
+                "to write Object Lock legal holds",
+                OBJECT_LOCK_PAGE,
+            ));
         }
         for (action, necessity, purpose, page) in needed {
             let context = self.replica_context(rule, self.s3_context(owner.as_ref(), region.as_ref()));
-            let resource_account = owner.clone().unwrap_or_else(|| AccountId::other_than(self.role.arn.account()));
-            self.add(rule, area.clone(), necessity, action, &object, &resource_account, context, purpose, page);
+            let resource_account = owner
+                .clone()
+                .unwrap_or_else(|| AccountId::other_than(self.role.arn.account()));
+            self.add(
+                rule,
+                area.clone(),
+                necessity,
+                action,
+                &object,
+                &resource_account,
+                context,
+                purpose,
+                page,
+            );
         }
     }
 
@@ -213,7 +290,11 @@ impl Needs<'_> {
         let Some(arn) = usable_arn(key) else { return };
         let today = form(kind, bucket_key);
         for form in [ContextForm::Object, ContextForm::Bucket] {
-            let necessity = if form == today { Necessity::Required } else { Necessity::Advised };
+            let necessity = if form == today {
+                Necessity::Required
+            } else {
+                Necessity::Advised
+            };
             self.add_key(
                 rule,
                 Area::SourceKey(arn.clone()),
@@ -231,11 +312,21 @@ impl Needs<'_> {
         if !rule.sse_kms_objects {
             return;
         }
-        let Ok(Some(reference)) = rule.replica_key() else { return };
-        let Some(key) = self.snapshot.key(&reference) else { return };
+        let Ok(Some(reference)) = rule.replica_key() else {
+            return;
+        };
+        let Some(key) = self.snapshot.key(&reference) else {
+            return;
+        };
         let Some(arn) = usable_arn(key) else { return };
-        let region = self.snapshot.destination(&rule.destination).and_then(Observed::found);
-        if region.and_then(|bucket| bucket.region.found()).is_some_and(|region| region != arn.region()) {
+        let region = self
+            .snapshot
+            .destination(&rule.destination)
+            .and_then(Observed::found);
+        if region
+            .and_then(|bucket| bucket.region.found())
+            .is_some_and(|region| region != arn.region())
+        {
             return;
         }
         // A replica has a Bucket Key where its source object has one, whatever the destination's default is.
@@ -247,14 +338,21 @@ impl Needs<'_> {
             for (action, purpose) in [
                 ("kms:Encrypt", "to encrypt replicas"),
                 ("kms:GenerateDataKey", "to make the data keys of replicas"),
-                ("kms:Decrypt", "to verify replicas that are written with a Bucket Key"),
+                (
+                    "kms:Decrypt",
+                    "to verify replicas that are written with a Bucket Key",
+                ),
             ] {
                 let necessary = form == today && (action == "kms:Encrypt" || form == ContextForm::Bucket);
                 self.add_key(
                     rule,
                     Area::ReplicaKey(arn.clone()),
                     form,
-                    if necessary { Necessity::Required } else { Necessity::Advised },
+                    if necessary {
+                        Necessity::Required
+                    } else {
+                        Necessity::Advised
+                    },
                     action,
                     &rule.destination,
                     key,
@@ -264,7 +362,10 @@ impl Needs<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a requirement has that many independent parts")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a requirement has that many independent parts"
+    )]
     fn add_key(
         &mut self,
         rule: &Rule,
@@ -276,7 +377,9 @@ impl Needs<'_> {
         key: &Key,
         purpose: &'static str,
     ) {
-        let (Area::SourceKey(arn) | Area::ReplicaKey(arn)) = &area else { return };
+        let (Area::SourceKey(arn) | Area::ReplicaKey(arn)) = &area else {
+            return;
+        };
         let bucket_arn = bucket.arn(self.partition());
         let encryption_context = match form {
             ContextForm::Bucket => bucket_arn,
@@ -289,12 +392,21 @@ impl Needs<'_> {
         };
         let resource = arn.to_string();
         let owner = arn.account().clone();
-        let slot = (area.clone(), action.to_owned(), resource.clone(), Some(form), encryption_context);
+        let slot = (
+            area.clone(),
+            action.to_owned(),
+            resource.clone(),
+            Some(form),
+            encryption_context,
+        );
         let request = self.request(action, &resource, &owner, context);
         self.merge(slot, rule, area, Some(form), necessity, request, purpose, page);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a requirement has that many independent parts")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a requirement has that many independent parts"
+    )]
     fn add(
         &mut self,
         rule: &Rule,
@@ -313,7 +425,10 @@ impl Needs<'_> {
         self.merge(slot, rule, area, None, necessity, request, purpose, page);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a requirement has that many independent parts")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a requirement has that many independent parts"
+    )]
     fn merge(
         &mut self,
         slot: RequirementKey,
@@ -394,8 +509,18 @@ impl Needs<'_> {
     /// What a write of a replica says of its encryption:
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>.
     fn replica_context(&self, rule: &Rule, context: Context) -> Context {
-        let kind = self.snapshot.source.encryption.found().map(|encryption| encryption.kind);
-        match (kind, rule.sse_kms_objects.then_some(rule.replica_key.as_deref()).flatten()) {
+        let kind = self
+            .snapshot
+            .source
+            .encryption
+            .found()
+            .map(|encryption| encryption.kind);
+        match (
+            kind,
+            rule.sse_kms_objects
+                .then_some(rule.replica_key.as_deref())
+                .flatten(),
+        ) {
             (Some(EncryptionType::Kms), Some(key)) => context
                 .with("s3:x-amz-server-side-encryption", "aws:kms")
                 .with("s3:x-amz-server-side-encryption-aws-kms-key-id", key),
@@ -445,7 +570,11 @@ impl Needs<'_> {
 }
 
 fn form(kind: EncryptionType, bucket_key: bool) -> ContextForm {
-    if bucket_key && kind == EncryptionType::Kms { ContextForm::Bucket } else { ContextForm::Object }
+    if bucket_key && kind == EncryptionType::Kms {
+        ContextForm::Bucket
+    } else {
+        ContextForm::Object
+    }
 }
 
 /// The ARN that permissions on a key are judged by, unless the key is one that nobody could use.

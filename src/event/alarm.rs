@@ -1,0 +1,133 @@
+//! Which CloudWatch alarms are a reason to look at a bucket: those that go off on failed replication of a bucket.
+//!
+//! Implements <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>,
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html> and, for the form that
+//! SNS carries, <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html>.
+//! The metric is that of <https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html>, published in the
+//! source bucket's Region.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::envelope::Outcome;
+use super::field::Field;
+use super::{Content, DropReason, Trigger, TriggerKind};
+use crate::arn::{Arn, BucketName, Region};
+
+const EVENT_ID_BYTES: usize = 128;
+
+/// What the three forms of an alarm have in common.
+struct Alarm<'a> {
+    name: Field<'a>,
+    state: Field<'a>,
+    /// One place per watched bucket, in which its name should stand.
+    buckets: Vec<Field<'a>>,
+    region: Option<Region>,
+    event_id: Option<String>,
+    time: Option<Timestamp>,
+}
+
+/// EventBridge's `CloudWatch Alarm State Change`.
+pub(super) fn decode_event_bridge(event: &Field<'_>) -> Vec<Outcome> {
+    let detail = event.get("detail");
+    state_change(event, &detail)
+}
+
+/// The payload of an alarm whose action is a Lambda function.
+pub(super) fn decode_action(event: &Field<'_>) -> Vec<Outcome> {
+    let data = event.get("alarmData");
+    state_change(event, &data)
+}
+
+fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<Outcome> {
+    let metrics = alarm.get("configuration").get("metrics");
+    Alarm {
+        name: alarm.get("alarmName"),
+        state: alarm.get("state").get("value"),
+        buckets: metrics
+            .items()
+            .map(|item| item.get("metricStat").get("metric"))
+            .filter(|metric| watches_failures(metric, "namespace", "name"))
+            .map(|metric| metric.get("dimensions").get("SourceBucket"))
+            .collect(),
+        region: event.get("region").hint(),
+        event_id: event.get("id").cut(EVENT_ID_BYTES),
+        time: alarm
+            .get("state")
+            .get("timestamp")
+            .time()
+            .or_else(|| event.get("time").time()),
+    }
+    .outcomes()
+}
+
+/// The text of the notification that an alarm sends to a topic.
+pub(super) fn decode_sns(event: &Field<'_>) -> Vec<Outcome> {
+    let trigger = event.get("Trigger");
+    // An alarm on a single metric names it in `Trigger` itself, one with metric math in `Trigger.Metrics`.
+    let metrics = trigger
+        .get("Metrics")
+        .items()
+        .map(|item| item.get("MetricStat").get("Metric"))
+        .chain([trigger.clone()]);
+    Alarm {
+        name: event.get("AlarmName"),
+        state: event.get("NewStateValue"),
+        buckets: metrics
+            .filter(|metric| watches_failures(metric, "Namespace", "MetricName"))
+            .map(|metric| {
+                let dimensions = metric.get("Dimensions");
+                let named = dimensions
+                    .items()
+                    .find(|dimension| dimension.get("name").is("SourceBucket"));
+                named.map_or_else(
+                    || dimensions.get("SourceBucket"),
+                    |dimension| dimension.get("value"),
+                )
+            })
+            .collect(),
+        region: event
+            .get("AlarmArn")
+            .hint::<Arn>()
+            .and_then(|arn| arn.region.parse().ok()),
+        event_id: None,
+        time: event.get("StateChangeTime").time(),
+    }
+    .outcomes()
+}
+
+fn watches_failures(metric: &Field<'_>, namespace: &str, name: &str) -> bool {
+    metric.get(namespace).is("AWS/S3") && metric.get(name).is("OperationsFailedReplication")
+}
+
+impl Alarm<'_> {
+    /// One trigger per bucket: metric math may add several rules, or several buckets, up.
+    fn outcomes(self) -> Vec<Outcome> {
+        if self.buckets.is_empty() {
+            return vec![Ok(Content::Dropped(DropReason::OtherAlarm(self.name.quoted())))];
+        }
+        match self.state.text() {
+            Some("ALARM") => {}
+            Some(_) => {
+                let (name, state) = (self.name.quoted(), self.state.quoted());
+                return vec![Ok(Content::Dropped(DropReason::AlarmState { name, state }))];
+            }
+            None => return vec![Err(self.state.invalid("the alarm's state"))],
+        }
+        let mut seen = BTreeSet::new();
+        self.buckets
+            .iter()
+            .map(|field| field.parse::<BucketName>("the name of the source bucket"))
+            .filter(|bucket| bucket.as_ref().map_or(true, |bucket| seen.insert(bucket.clone())))
+            .map(|bucket| {
+                Ok(Content::Trigger(Trigger {
+                    region_hint: self.region.clone(),
+                    event_id: self.event_id.clone(),
+                    event_time: self.time,
+                    ..Trigger::new(TriggerKind::Alarm, bucket?)
+                }))
+            })
+            .collect()
+    }
+}

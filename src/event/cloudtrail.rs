@@ -1,0 +1,95 @@
+//! Which API calls that CloudTrail recorded are a reason to look at a bucket: a replication configuration was put or
+//! deleted, with success, by someone else than us.
+//!
+//! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html> and
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.
+//! The recorded configuration is not read: it varies in form, is cut off beyond 100 KB, and S3 knows better.
+
+use super::envelope::Outcome;
+use super::field::Field;
+use super::{Change, Content, DropReason, InvalidEvent, Trigger, TriggerKind};
+use crate::arn::{Arn, BucketName, RoleArn};
+
+const EVENT_ID_BYTES: usize = 128;
+const ACTOR_BYTES: usize = 512;
+const SOURCE_IP_BYTES: usize = 128;
+
+/// An EventBridge event `AWS API Call via CloudTrail` from `aws.s3`.
+pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
+    let call = event.get("detail");
+    let (name, source) = (call.get("eventName"), call.get("eventSource"));
+    // S3 on Outposts has operations of the same names.
+    let change = match name.text().filter(|_| source.is("s3.amazonaws.com")) {
+        Some("PutBucketReplication") => Change::Configured,
+        Some("DeleteBucketReplication") => Change::Removed,
+        _ => {
+            return Ok(Content::Dropped(DropReason::OtherCall {
+                name: name.quoted(),
+                source_: source.quoted(),
+            }));
+        }
+    };
+    let error_code = call.get("errorCode");
+    if error_code.is_present() && !error_code.is("") {
+        return Ok(Content::Dropped(DropReason::FailedCall {
+            name: name.quoted(),
+            code: error_code.quoted(),
+        }));
+    }
+    let identity = call.get("userIdentity");
+    if own_role.is_some_and(|role| is_session_of(role, &identity)) {
+        return Ok(Content::Dropped(DropReason::OwnCall(name.quoted())));
+    }
+    Ok(Content::Trigger(Trigger {
+        region_hint: call.get("awsRegion").hint(),
+        event_id: call.get("eventID").cut(EVENT_ID_BYTES),
+        event_time: call.get("eventTime").time(),
+        actor: actor(&identity),
+        source_ip: call.get("sourceIPAddress").cut(SOURCE_IP_BYTES),
+        change: Some(change),
+        ..Trigger::new(TriggerKind::ReplicationConfigured, bucket(&call)?)
+    }))
+}
+
+/// Who acted, by the most telling name that CloudTrail gives. S3's notifications carry the same structure.
+pub(super) fn actor(identity: &Field<'_>) -> Option<String> {
+    ["arn", "principalId", "invokedBy"]
+        .into_iter()
+        .find_map(|name| identity.get(name).cut(ACTOR_BYTES))
+}
+
+/// The bucket's name is the one parameter that every record has, but an all-digit name arrives as a number and may have
+/// lost leading zeros; the ARN under `resources` has not.
+fn bucket(call: &Field<'_>) -> Result<BucketName, InvalidEvent> {
+    const EXPECTED: &str = "a bucket name";
+    let name = call.get("requestParameters").get("bucketName");
+    if name.text().is_some() {
+        return name.parse(EXPECTED);
+    }
+    let by_arn = call
+        .get("resources")
+        .items()
+        .find_map(|resource| BucketName::from_arn(resource.get("ARN").text()?).ok());
+    match (by_arn, name.coerced_text()) {
+        (Some(bucket), _) => Ok(bucket),
+        (None, Some(text)) => text.parse().map_err(|rule| name.invalid(EXPECTED).because(rule)),
+        (None, None) => Err(name.invalid(EXPECTED)),
+    }
+}
+
+/// Is this the work of a session of the role? Account and name say it: a session's ARN leaves out the role's path.
+fn is_session_of(role: &RoleArn, identity: &Field<'_>) -> bool {
+    let issuer = identity.get("sessionContext").get("sessionInfo").get("issuer");
+    let is_role = |arn: Arn| {
+        let name = match arn.resource.split_once('/') {
+            Some(("role", path)) => path.rsplit('/').next(),
+            Some(("assumed-role", session)) => session.split('/').next(),
+            _ => None,
+        };
+        arn.account == role.account().as_str() && name == Some(role.name())
+    };
+    [issuer, identity.clone()]
+        .iter()
+        .filter_map(|holder| holder.get("arn").hint::<Arn>())
+        .any(is_role)
+}

@@ -1,0 +1,214 @@
+//! Which commands there are, what each needs, and from where it is taken.
+//!
+//! A command is written by a person or a script, so it is read strictly: a misspelt field must not be ignored. Who may
+//! invoke the function may command it (<https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>);
+//! who may write to a queue or topic before it is someone else, so what arrives that way can only ask for a look.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Outcome;
+use super::field::Field;
+use super::shown::Quoted;
+use super::{Content, DropReason, InvalidEvent, Trigger, TriggerKind};
+use crate::arn::{BucketName, KeyArn, RoleArn};
+
+/// An order, checked in form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Look at a bucket, and change nothing.
+    Check {
+        /// The bucket.
+        bucket: BucketName,
+    },
+    /// Carry out the plan that a report showed.
+    Apply {
+        /// The bucket.
+        bucket: BucketName,
+        /// The plan that was read and agreed to.
+        plan: PlanDigest,
+    },
+    /// Take back what was applied.
+    Undo {
+        /// The bucket.
+        bucket: BucketName,
+        /// The role that was changed, where the rule no longer names it.
+        role: Option<RoleArn>,
+        /// The keys that carry our grants, where the rules no longer name them.
+        keys: Vec<KeyArn>,
+        /// The undo plan that was read and agreed to; without it the undo is only shown.
+        plan: Option<PlanDigest>,
+    },
+    /// Look at every bucket that has a replication configuration.
+    Sweep,
+}
+
+/// The digest of a plan: `sha256:` and 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PlanDigest(String);
+
+/// A text that is no digest of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a plan digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
+pub struct InvalidPlanDigest(Quoted);
+
+impl PlanDigest {
+    /// The digest as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PlanDigest {
+    type Err = InvalidPlanDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlanDigest> {
+        let is_valid = text.strip_prefix("sha256:").is_some_and(|digits| {
+            digits.len() == 64
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if is_valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidPlanDigest(Quoted::new(text)))
+        }
+    }
+}
+
+impl TryFrom<String> for PlanDigest {
+    type Error = InvalidPlanDigest;
+
+    fn try_from(text: String) -> Result<Self, InvalidPlanDigest> {
+        text.parse()
+    }
+}
+
+impl From<PlanDigest> for String {
+    fn from(digest: PlanDigest) -> Self {
+        digest.0
+    }
+}
+
+impl fmt::Display for PlanDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+const COMMANDS: [&str; 4] = ["check", "apply", "undo", "sweep"];
+
+/// A command that somebody invoked us with.
+pub(super) fn decode(event: &Field<'_>) -> Outcome {
+    read(event).map(Content::Command)
+}
+
+/// A command that a queue or a topic delivered: a look at one bucket, or at all, is everything that it can ask for.
+///
+/// A sweep sends itself one `check` per bucket this way. It joins the other reasons to look at that bucket, because
+/// there is nobody who waits for its answer.
+pub(super) fn decode_delivered(event: &Field<'_>) -> Outcome {
+    Ok(match read(event)? {
+        Command::Check { bucket } => Content::Trigger(Trigger::new(TriggerKind::Sweep, bucket)),
+        Command::Sweep => Content::Command(Command::Sweep),
+        Command::Apply { .. } => Content::Dropped(DropReason::CommandNotDirect("apply")),
+        Command::Undo { .. } => Content::Dropped(DropReason::CommandNotDirect("undo")),
+    })
+}
+
+fn read(event: &Field<'_>) -> Result<Command, InvalidEvent> {
+    let name = event.get("command");
+    let bucket = || event.get("bucket").parse("a bucket name");
+    match name.text() {
+        Some("check") => {
+            only(event, &["command", "bucket"])?;
+            Ok(Command::Check { bucket: bucket()? })
+        }
+        Some("apply") => {
+            only(event, &["command", "bucket", "plan"])?;
+            Ok(Command::Apply {
+                bucket: bucket()?,
+                plan: plan(event)?.ok_or_else(|| no_digest(event))?,
+            })
+        }
+        Some("undo") => {
+            only(event, &["command", "bucket", "role", "keys", "plan"])?;
+            Ok(Command::Undo {
+                bucket: bucket()?,
+                role: role(event)?,
+                keys: keys(event)?,
+                plan: plan(event)?,
+            })
+        }
+        Some("sweep") => {
+            only(event, &["command"])?;
+            Ok(Command::Sweep)
+        }
+        Some(other) => Err(name.invalid(format!(
+            "one of {}{}",
+            listed(&COMMANDS),
+            did_you_mean(other, &COMMANDS)
+        ))),
+        None => Err(name.invalid(format!("one of {}", listed(&COMMANDS)))),
+    }
+}
+
+/// Refuses fields that the command does not have.
+fn only(event: &Field<'_>, known: &[&str]) -> Result<(), InvalidEvent> {
+    match event.names().find(|name| !known.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(InvalidEvent::new(
+            &Quoted::new(name).to_string(),
+            format!("only {}{}", listed(known), did_you_mean(name, known)),
+            event.get(name).describe(),
+        )),
+    }
+}
+
+fn plan(event: &Field<'_>) -> Result<Option<PlanDigest>, InvalidEvent> {
+    let plan = event.get("plan");
+    if !plan.is_present() {
+        return Ok(None);
+    }
+    plan.hint().map(Some).ok_or_else(|| no_digest(event))
+}
+
+fn no_digest(event: &Field<'_>) -> InvalidEvent {
+    event
+        .get("plan")
+        .invalid("the plan's digest as the report shows it, `sha256:` and 64 lower-case hexadecimal digits")
+}
+
+fn role(event: &Field<'_>) -> Result<Option<RoleArn>, InvalidEvent> {
+    let role = event.get("role");
+    role.is_present().then(|| role.parse("a role ARN")).transpose()
+}
+
+fn keys(event: &Field<'_>) -> Result<Vec<KeyArn>, InvalidEvent> {
+    let keys = event.get("keys");
+    if keys.is_present() && !keys.is_array() {
+        return Err(keys.invalid("an array of KMS key ARNs"));
+    }
+    keys.items().map(|key| key.parse("a KMS key ARN")).collect()
+}
+
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    quoted.join(", ")
+}
+
+fn did_you_mean(found: &str, known: &[&str]) -> String {
+    const ALIKE: f32 = 0.6;
+    // Comparing costs the square of the length, and no misspelling is this long.
+    const LONGEST: usize = 32;
+    let lower = found.to_ascii_lowercase();
+    let meant = (lower.len() <= LONGEST).then(|| similar::get_close_matches(lower.as_str(), known, 1, ALIKE));
+    match meant.as_deref() {
+        Some([word, ..]) => format!(" (did you mean `{word}`?)"),
+        _ => String::new(),
+    }
+}

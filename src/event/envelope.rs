@@ -1,0 +1,210 @@
+//! Which envelopes an event may come in, and what is inside: SQS messages, SNS notifications, S3's list of records, and
+//! any of them in any other as AWS nests them.
+//!
+//! Implements <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>,
+//! <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html> and
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html>.
+
+use serde_json::Value;
+
+use super::field::Field;
+use super::{AnswerForm, Content, Decoded, DropReason, InvalidEvent, Record};
+use super::{alarm, cloudtrail, command, s3_notification, schedule};
+use crate::arn::RoleArn;
+
+/// How often JSON may lie inside a text of JSON. AWS itself nests twice, an SNS notification in an SQS message; the rest
+/// leaves room for a queue that is fed by another function.
+const MAX_DEPTH: usize = 4;
+
+/// What one part of a payload turned out to be.
+pub(super) type Outcome = Result<Content, InvalidEvent>;
+
+/// Takes the outermost envelope off: the only one whose message ids the answer can name.
+pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
+    let opener = Opener { own_role };
+    let root = Field::root(payload);
+    // A pipe sends the messages of its batch as a bare array.
+    let list = if root.is_array() {
+        root.clone()
+    } else {
+        root.get("Records")
+    };
+    let is_batch = root.is_array() || list.items().any(|item| is_message(&item));
+    let records = if is_batch {
+        list.items()
+            .flat_map(|item| {
+                let message_id = item
+                    .get("messageId")
+                    .text()
+                    .filter(|id| !id.is_empty())
+                    .map(str::to_owned);
+                opener.record(&item, 0).into_iter().map(move |content| Record {
+                    message_id: message_id.clone(),
+                    content,
+                })
+            })
+            .collect()
+    } else {
+        opener
+            .event(&root, 0)
+            .into_iter()
+            .map(|content| Record {
+                message_id: None,
+                content,
+            })
+            .collect()
+    };
+    let answer = if is_batch {
+        AnswerForm::SqsBatch
+    } else if root.get("command").is_present() {
+        AnswerForm::Command
+    } else {
+        AnswerForm::Reports
+    };
+    Decoded { answer, records }
+}
+
+/// Is this an SQS message? Its id is what counts: a message that has one must be accounted for.
+fn is_message(item: &Field<'_>) -> bool {
+    item.get("eventSource").is("aws:sqs") || item.get("messageId").is_present()
+}
+
+/// Opens envelopes. Nothing that it returns is empty, so no envelope vanishes without a word.
+struct Opener<'a> {
+    own_role: Option<&'a RoleArn>,
+}
+
+impl Opener<'_> {
+    /// An element of `Records`, or of a pipe's array.
+    fn record(&self, record: &Field<'_>, depth: usize) -> Vec<Outcome> {
+        if is_message(record) {
+            let id = record.get("messageId");
+            // Inside another envelope the id belongs to a queue that this answer does not reach.
+            if depth == 0 && id.text().is_none_or(str::is_empty) {
+                return vec![Err(id.invalid("the id of an SQS message"))];
+            }
+            return self.inside(&record.get("body"), depth);
+        }
+        if record.get("EventSource").is("aws:sns") {
+            return self.inside(&record.get("Sns").get("Message"), depth);
+        }
+        vec![if record.get("eventSource").is("aws:s3") {
+            s3_notification::decode(record)
+        } else {
+            foreign(record)
+        }]
+    }
+
+    /// JSON inside a text.
+    fn inside(&self, text: &Field<'_>, depth: usize) -> Vec<Outcome> {
+        if depth >= MAX_DEPTH {
+            return vec![Err(
+                text.invalid(format!("an event in at most {MAX_DEPTH} envelopes"))
+            )];
+        }
+        let parsed = text
+            .text()
+            .and_then(|text| serde_json::from_str::<Value>(text).ok());
+        match parsed {
+            Some(value) => self.event(
+                &Field::at(&value, text.path().to_owned()),
+                depth.saturating_add(1),
+            ),
+            None => vec![Err(text.invalid("a text that holds JSON"))],
+        }
+    }
+
+    /// Anything that may stand alone: a payload, the body of a message, the text of a notification.
+    fn event(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+        let has = |name| event.get(name).is_present();
+        if has("command") {
+            vec![if depth == 0 {
+                command::decode(event)
+            } else {
+                command::decode_delivered(event)
+            }]
+        } else if event.get("Records").items().next().is_some() {
+            event
+                .get("Records")
+                .items()
+                .flat_map(|record| self.record(&record, depth))
+                .collect()
+        } else if has("alarmData") {
+            alarm::decode_action(event)
+        } else if has("detail-type") {
+            self.event_bridge(event)
+        } else if event.get("Event").is("s3:TestEvent") {
+            vec![Ok(Content::Dropped(DropReason::TestEvent))]
+        } else if has("AlarmName") && has("Trigger") {
+            alarm::decode_sns(event)
+        } else if has("Type") && has("TopicArn") {
+            self.notification(event, depth)
+        } else {
+            vec![foreign(event)]
+        }
+    }
+
+    /// The envelope of SNS as queues get it without raw message delivery.
+    fn notification(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+        let kind = event.get("Type");
+        if kind.is("Notification") {
+            self.inside(&event.get("Message"), depth)
+        } else {
+            vec![Ok(Content::Dropped(DropReason::SnsControl(kind.quoted())))]
+        }
+    }
+
+    /// EventBridge refuses events from outside whose source starts with `aws.`, so that source is AWS's own word.
+    fn event_bridge(&self, event: &Field<'_>) -> Vec<Outcome> {
+        let kind = event.get("detail-type");
+        let from = event.get("source");
+        match (kind.text().unwrap_or_default(), from.text().unwrap_or_default()) {
+            ("AWS API Call via CloudTrail", "aws.s3") => vec![cloudtrail::decode(event, self.own_role)],
+            ("CloudWatch Alarm State Change", "aws.cloudwatch") => alarm::decode_event_bridge(event),
+            ("Scheduled Event", "aws.events" | "aws.scheduler") => vec![schedule::decode()],
+            _ => vec![Ok(Content::Dropped(DropReason::OtherEventBridge {
+                detail_type: kind.quoted(),
+                source_: from.quoted(),
+            }))],
+        }
+    }
+}
+
+fn foreign(event: &Field<'_>) -> Outcome {
+    let at = if event.path().is_empty() {
+        "the payload"
+    } else {
+        event.path()
+    };
+    Ok(Content::Dropped(DropReason::Foreign(format!(
+        "{at} is {}",
+        event.describe()
+    ))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn nested(depth: usize) -> Value {
+        (0..depth).fold(json!({"command": "sweep"}), |inner, _| {
+            json!({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:111122223333:t", "Message": inner.to_string()})
+        })
+    }
+
+    #[test]
+    fn envelopes_nest_only_so_deep() {
+        let opened = |depth| open(&nested(depth), None).records.remove(0).content;
+        assert!(opened(MAX_DEPTH).is_ok());
+        let error = opened(MAX_DEPTH + 1).unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                "field `Message.Message.Message.Message.Message`: expected an event in at most 4 envelopes"
+            ),
+            "{error}"
+        );
+    }
+}
