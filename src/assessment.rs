@@ -5,17 +5,17 @@
 //!
 //! Grants: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use crate::arn::{KeyArn, KeyReference};
-use crate::observed::{Observed, ReadFailure};
+use crate::observed::Observed;
 use crate::policy::{
-    Answer, Caller, Context, Grant, GrantConstraints, KeyTrust, Layers, NamedPolicy, PolicyDocument,
+    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicyDocument,
     PolicySet, Request, Verdict, evaluate, key_trust,
 };
-use crate::requirement::{Area, ContextForm, Necessity, Requirement, requirements};
+use crate::requirement::{Area, ContextForm, Requirement, requirements};
 use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
 
 /// A requirement and what the policies say to it.
