@@ -1,0 +1,58 @@
+//! `destination-object-lock`: objects of a bucket with Object Lock can only be replicated into one that has it too.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>
+
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::finding::{CheckId, Severity};
+use crate::observed::Observed;
+
+pub(super) const CHECK: Check = Check { ids: &[CheckId::DestinationObjectLock], run };
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    if facts.snapshot.enabled_rules().next().is_none() {
+        return;
+    }
+    let locked = match &facts.snapshot.source.object_lock {
+        Observed::Absent => return,
+        Observed::Found(()) => true,
+        Observed::Unreadable(failure) => {
+            outcome.unread(failure);
+            false
+        }
+    };
+    if !locked {
+        return;
+    }
+    for (name, bucket, rules) in facts.destinations() {
+        let Some(bucket) = bucket.found() else { continue };
+        match &bucket.object_lock {
+            Observed::Found(()) => continue,
+            Observed::Unreadable(failure) => {
+                outcome.unread(failure);
+                continue;
+            }
+            Observed::Absent => {}
+        }
+        let arn = facts.arn(name);
+        let owner = bucket.owner.found().map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        outcome.finding(
+            Found {
+                check: CheckId::DestinationObjectLock,
+                severity: Severity::Error,
+                rule_ids: ids(rules),
+                subject: arn.clone(),
+                summary: format!("the source bucket has Object Lock on and destination bucket `{name}` has not"),
+                expected: "Object Lock on".to_owned(),
+                found: "Object Lock off".to_owned(),
+                evidence: evidence("s3:GetObjectLockConfiguration", &arn, "no Object Lock configuration"),
+            }
+            .propose(
+                owner,
+                format!(
+                    "aws s3api put-object-lock-configuration --bucket {name} --object-lock-configuration \
+                     ObjectLockEnabled=Enabled"
+                ),
+            ),
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! `destination-requester-pays`: S3 does not replicate into buckets whose requesters pay.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html>
+
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::finding::{CheckId, Severity};
+use crate::snapshot::Payer;
+
+pub(super) const CHECK: Check = Check { ids: &[CheckId::DestinationRequesterPays], run };
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    for (name, bucket, rules) in facts.destinations() {
+        let Some(bucket) = bucket.found() else { continue };
+        if outcome.needs(&bucket.payer) != Some(&Payer::Requester) {
+            continue;
+        }
+        let arn = facts.arn(name);
+        let owner = bucket.owner.found().map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        outcome.finding(
+            Found {
+                check: CheckId::DestinationRequesterPays,
+                severity: Severity::Error,
+                rule_ids: ids(rules),
+                subject: arn.clone(),
+                summary: format!("destination bucket `{name}` makes requesters pay, so S3 cannot replicate into it"),
+                expected: "payer `BucketOwner`".to_owned(),
+                found: "payer `Requester`".to_owned(),
+                evidence: evidence("s3:GetBucketRequestPayment", arn, "Payer: Requester"),
+            }
+            .propose(
+                owner,
+                format!(
+                    "aws s3api put-bucket-request-payment --bucket {name} --request-payment-configuration \
+                     Payer=BucketOwner"
+                ),
+            ),
+        );
+    }
+}

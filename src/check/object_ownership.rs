@@ -1,0 +1,49 @@
+//! `object-ownership`: objects that another account wrote and owns are not the bucket owner's to replicate.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
+
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::finding::{CheckId, Severity};
+use crate::snapshot::ObjectOwnership;
+
+pub(super) const CHECK: Check = Check { ids: &[CheckId::ObjectOwnership], run };
+
+/// What S3 says of objects whose owner has not let the bucket's owner read them.
+const OF_FOREIGN_OBJECTS: &[&str] = &["SrcGetAclNotPermitted", "SrcGetObjectNotPermitted"];
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    let suspected = facts.subject.trigger.objects.iter().any(|object| {
+        object.failure_reason.as_deref().is_some_and(|reason| OF_FOREIGN_OBJECTS.contains(&reason))
+    });
+    // Most buckets with this setting have no such object, so the setting alone is no finding.
+    if !suspected || facts.snapshot.enabled_rules().next().is_none() {
+        return;
+    }
+    let source = &facts.snapshot.source;
+    let found = match outcome.needs(&source.ownership) {
+        Some(ObjectOwnership::ObjectWriter) => "ObjectWriter",
+        Some(ObjectOwnership::BucketOwnerPreferred) => "BucketOwnerPreferred",
+        Some(ObjectOwnership::BucketOwnerEnforced) | None => return,
+    };
+    let bucket = facts.source_arn();
+    outcome.finding(
+        Found {
+            check: CheckId::ObjectOwnership,
+            severity: Severity::Warning,
+            rule_ids: ids(facts.snapshot.enabled_rules()),
+            subject: bucket.clone(),
+            summary: format!("objects in `{}` may belong to the accounts that wrote them", source.name),
+            expected: "object ownership `BucketOwnerEnforced`".to_owned(),
+            found: format!("object ownership `{found}`"),
+            evidence: evidence("s3:GetBucketOwnershipControls", bucket, found),
+        }
+        .propose(
+            facts.own_account(),
+            format!(
+                "if no writer depends on access control lists: aws s3api put-bucket-ownership-controls --bucket {} \
+                 --ownership-controls 'Rules=[{{ObjectOwnership=BucketOwnerEnforced}}]'",
+                source.name
+            ),
+        ),
+    );
+}

@@ -1,0 +1,50 @@
+//! `replica-key-not-found`: S3 accepts a rule whose key does not exist, and then fails objects with
+//! `DstKmsKeyNotFound`.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
+
+use super::replica_key::replica_keys;
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::arn::KeyReference;
+use crate::finding::{CheckId, Severity};
+use crate::observed::Observed;
+
+pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyNotFound], run };
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    for replica in replica_keys(facts) {
+        if replica.wanted_region().is_some() {
+            continue;
+        }
+        match &replica.key.metadata {
+            Observed::Found(_) => continue,
+            Observed::Unreadable(failure) => {
+                outcome.unread(failure);
+                continue;
+            }
+            Observed::Absent => {}
+        }
+        let what = match &replica.reference {
+            KeyReference::Key(_) => "key",
+            KeyReference::Alias(_) => "alias",
+        };
+        let reference = &replica.reference;
+        outcome.finding(
+            Found {
+                check: CheckId::ReplicaKeyNotFound,
+                severity: Severity::Error,
+                rule_ids: ids(replica.rules.iter().copied()),
+                subject: reference.to_string(),
+                summary: format!("the rule encrypts replicas with a KMS {what} that does not exist"),
+                expected: format!("a symmetric customer managed key in the Region of `{}`", replica.destination),
+                found: format!("no such {what}"),
+                evidence: evidence("kms:DescribeKey", reference, "NotFoundException"),
+            }
+            .propose(
+                facts.own_account(),
+                "set the rule's Destination.EncryptionConfiguration.ReplicaKmsKeyID to the ARN of an existing key; a \
+                 deleted key cannot be restored",
+            ),
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! `replica-key-not-usable`: S3 fails objects with `DstKmsKeyInvalidState` where the replica key is not enabled.
+//!
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
+
+use super::key_state::fault;
+use super::replica_key::replica_keys;
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::finding::{CheckId, Severity};
+
+pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyNotUsable], run };
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    for replica in replica_keys(facts) {
+        let Some(metadata) = replica.judged() else { continue };
+        let Some(fault) = fault(metadata, facts.snapshot.taken_at, outcome) else { continue };
+        let summary = match fault.severity {
+            Severity::Error => "S3 cannot encrypt replicas: the replica key cannot be used",
+            Severity::Warning | Severity::Advice => "the replica key will soon be unusable",
+        };
+        outcome.finding(
+            Found {
+                check: CheckId::ReplicaKeyNotUsable,
+                severity: fault.severity,
+                rule_ids: ids(replica.rules.iter().copied()),
+                subject: metadata.arn.to_string(),
+                summary: summary.to_owned(),
+                expected: "KeyState Enabled".to_owned(),
+                found: fault.found.clone(),
+                evidence: evidence("kms:DescribeKey", &metadata.arn, fault.found),
+            }
+            .propose(replica.owner(), fault.remedy),
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! `source-not-versioned`: replication copies versions, so the source must keep them.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
+
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::finding::{CheckId, Severity};
+use crate::snapshot::Versioning;
+
+pub(super) const CHECK: Check = Check { ids: &[CheckId::SourceNotVersioned], run };
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    let rule_ids = ids(facts.snapshot.enabled_rules());
+    if rule_ids.is_empty() {
+        return;
+    }
+    let source = &facts.snapshot.source;
+    let Some(found) = outcome.needs(&source.versioning).copied().and_then(not_enabled) else { return };
+    let bucket = facts.source_arn();
+    outcome.finding(
+        Found {
+            check: CheckId::SourceNotVersioned,
+            severity: Severity::Error,
+            rule_ids,
+            subject: bucket.clone(),
+            summary: format!("source bucket `{}` keeps no versions, so nothing is replicated", source.name),
+            expected: "versioning `Enabled`".to_owned(),
+            found: found.to_owned(),
+            evidence: evidence("s3:GetBucketVersioning", bucket, found),
+        }
+        .propose(facts.own_account(), enable_versioning(source.name.as_str())),
+    );
+}
+
+/// How the versioning of a bucket differs from what replication needs.
+pub(super) fn not_enabled(versioning: Versioning) -> Option<&'static str> {
+    match versioning {
+        Versioning::Enabled => None,
+        Versioning::Suspended => Some("versioning `Suspended`"),
+        Versioning::Never => Some("versioning was never enabled"),
+    }
+}
+
+/// The command that enables versioning. A bucket name needs no quoting: see [`crate::arn::BucketName`].
+pub(super) fn enable_versioning(bucket: &str) -> String {
+    format!("aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled")
+}

@@ -1,0 +1,70 @@
+//! How text from outside is shown in a message: on one line, with nothing in it that a terminal, a chat or a mail reader
+//! would act upon.
+//!
+//! Rule ids, object keys, tags, policy names and error messages are written by whoever may change a bucket. Chat tools
+//! take `<!channel>` and `<https://…|text>` out of plain text
+//! (<https://api.slack.com/reference/surfaces/formatting#escaping>), terminals take control sequences.
+
+/// The text on one line, control and direction characters as escapes, markup taken out of force, and cut at `limit`
+/// characters.
+pub fn line(text: &str, limit: usize) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == limit {
+            shown.push('…');
+            break;
+        }
+        push(&mut shown, character);
+    }
+    shown
+}
+
+/// Several lines, each made safe; line ends stay.
+pub fn block(text: &str) -> String {
+    text.lines().map(|text| line(text, usize::MAX)).collect::<Vec<_>>().join("\n")
+}
+
+/// The text for places that take only printable ASCII, such as the subject of a message.
+pub fn ascii(text: &str, limit: usize) -> String {
+    line(text, usize::MAX).chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(limit).collect()
+}
+
+fn push(shown: &mut String, character: char) {
+    match character {
+        '<' => shown.push_str("&lt;"),
+        '>' => shown.push_str("&gt;"),
+        c if c.is_control() || is_invisible(c) => shown.extend(c.escape_unicode()),
+        c => shown.push(c),
+    }
+}
+
+/// Characters that change how their neighbours are shown, or show as nothing.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_markup_loses_its_force() {
+        assert_eq!(line("a\nb\r\u{1b}[31m", 99), "a\\u{a}b\\u{d}\\u{1b}[31m");
+        assert_eq!(line("<!channel> & <https://evil|ok>", 99), "&lt;!channel&gt; & &lt;https://evil|ok&gt;");
+        assert_eq!(line("abc\u{202e}def", 99), "abc\\u{202e}def");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        assert_eq!(line("abcdef", 3), "abc…");
+        assert_eq!(line("abc", 3), "abc");
+    }
+
+    #[test]
+    fn a_subject_is_printable_ascii() {
+        assert_eq!(ascii("büc\nket", 99), "b?c\\u{a}ket");
+        assert_eq!(ascii("abcdef", 3), "abc");
+    }
+}

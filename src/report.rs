@@ -1,0 +1,249 @@
+//! Report v1: everything that was found, planned and done about one bucket, in the form that people script against.
+//!
+//! A change of this form is a new version. Readers ignore fields that they do not know.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::apply::Applied;
+use crate::arn::{AccountId, BucketName, Region};
+use crate::check::{Outcome, Verdict};
+use crate::event::{FailedObject, TriggerKind};
+use crate::finding::{Finding, Severity, Unread};
+use crate::plan::Plan;
+use crate::plan::shell::shell_quote;
+use crate::snapshot::Snapshot;
+use crate::subject::Subject;
+use crate::target::Mode;
+
+/// The name and version of the form.
+pub const SCHEMA: &str = "s3-replication-remediator/report/v1";
+
+/// A report about one bucket.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA`]
+    pub schema: &'static str,
+    /// Names this report in logs and messages. The same event about the same bucket at the same time has the same id.
+    pub id: String,
+    /// What this program may do.
+    pub mode: Mode,
+    /// When AWS was read.
+    pub time: Timestamp,
+    /// What woke us.
+    pub trigger: Trigger,
+    /// The source bucket.
+    pub bucket: Bucket,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// What nobody here can see.
+    pub not_evaluated: BTreeSet<String>,
+    /// What would be changed; null where there is nothing to change and nothing withheld.
+    pub plan: Option<Plan>,
+    /// What was done; null without a plan.
+    pub outcome: Option<Applied>,
+    /// What is still to be replicated; null where nothing is known to have failed.
+    pub backlog: Option<Backlog>,
+    /// What to do next, ready to paste.
+    pub commands: Commands,
+}
+
+/// What woke us. All text but the kind is the event's word.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trigger {
+    /// What happened.
+    pub kind: TriggerKind,
+    /// The event's id.
+    pub event_id: Option<String>,
+    /// When it happened.
+    pub event_time: Option<Timestamp>,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// From where.
+    pub source_ip: Option<String>,
+    /// What failed; a sample, where there are many.
+    pub objects: Vec<FailedObject>,
+}
+
+/// The source bucket.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bucket {
+    /// Its name.
+    pub name: BucketName,
+    /// Its owner; null where that is not proven.
+    pub account_id: Option<AccountId>,
+    /// Its Region; null where that is not known.
+    pub region: Option<Region>,
+}
+
+/// What failed before, and how to replicate it: S3 does not retry by itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backlog {
+    /// How many object versions are known to have failed; unknown where no event told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_objects: Option<usize>,
+    /// Creates the job, which waits for a person to confirm it.
+    pub command: String,
+}
+
+/// Commands for a person. Null where there is nothing to apply or undo.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commands {
+    /// Applies the plan.
+    pub apply: Option<String>,
+    /// Takes back what was added for this bucket; shows what that would be first.
+    pub undo: Option<String>,
+    /// Looks again.
+    pub check: String,
+}
+
+/// How this program is called from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Name of the Lambda function.
+    pub function: String,
+    /// The Region that it runs in.
+    pub region: Region,
+}
+
+impl Caller {
+    /// The command that invokes the function with a payload.
+    pub fn invoke(&self, payload: &serde_json::Value) -> String {
+        format!(
+            "aws lambda invoke --region {} --function-name {} --cli-binary-format raw-in-base64-out --payload {} \
+             /dev/stdout",
+            self.region,
+            shell_quote(&self.function),
+            shell_quote(&payload.to_string())
+        )
+    }
+}
+
+/// What a report is made of.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// What this program may do.
+    pub mode: Mode,
+    /// Why we looked.
+    pub subject: &'a Subject,
+    /// What was read.
+    pub snapshot: &'a Snapshot,
+    /// What the checks say.
+    pub outcome: Outcome,
+    /// What would be changed.
+    pub plan: Option<Plan>,
+    /// What was done.
+    pub applied: Option<Applied>,
+    /// How to call us.
+    pub caller: &'a Caller,
+}
+
+impl Report {
+    /// Puts the parts together.
+    pub fn new(parts: Parts<'_>) -> Self {
+        let Parts { mode, subject, snapshot, outcome, plan, applied, caller } = parts;
+        let verdict = outcome.verdict();
+        let trigger = &subject.trigger;
+        let plan = plan.filter(|plan| !plan.is_empty());
+        Self {
+            schema: SCHEMA,
+            id: id(subject, snapshot.taken_at),
+            mode,
+            time: snapshot.taken_at,
+            trigger: Trigger {
+                kind: trigger.kind,
+                event_id: trigger.event_id.clone(),
+                event_time: trigger.event_time,
+                actor: trigger.actor.clone(),
+                source_ip: trigger.source_ip.clone(),
+                objects: trigger.objects.clone(),
+            },
+            bucket: Bucket {
+                name: subject.bucket.clone(),
+                account_id: snapshot.source.owner.found().cloned(),
+                region: snapshot.source.region.found().cloned(),
+            },
+            verdict,
+            backlog: backlog(subject, snapshot, &outcome.findings),
+            commands: commands(subject, snapshot, plan.as_ref(), caller),
+            findings: outcome.findings,
+            unread: outcome.unread,
+            not_evaluated: outcome.not_evaluated,
+            outcome: plan.is_some().then_some(applied).flatten(),
+            plan,
+        }
+    }
+
+    /// The worst that was found.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).min()
+    }
+}
+
+fn id(subject: &Subject, time: Timestamp) -> String {
+    let mut hash = Sha256::new();
+    let event = subject.trigger.event_id.as_deref().unwrap_or_default();
+    hash.update(format!("{}\n{event}\n{time}", subject.bucket));
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Objects that failed before a repair are FAILED for good; objects passed over were never up for replication. Both
+/// can only be replicated by a Batch Replication job:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>
+fn backlog(subject: &Subject, snapshot: &Snapshot, findings: &[Finding]) -> Option<Backlog> {
+    let broken = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let known = (subject.failed_objects > 0).then_some(subject.failed_objects);
+    if (!broken && known.is_none()) || snapshot.replication.found().is_none() {
+        return None;
+    }
+    let region = snapshot.source.region.found()?;
+    let account = &snapshot.identity.account;
+    let manifest = serde_json::json!({"S3JobManifestGenerator": {
+        "SourceBucket": subject.bucket.arn(&snapshot.identity.partition),
+        "ExpectedBucketOwner": account,
+        "EnableManifestOutput": false,
+        "Filter": {"EligibleForReplication": true, "ObjectReplicationStatuses": ["FAILED", "NONE"]},
+    }});
+    Some(Backlog {
+        failed_objects: known,
+        command: format!(
+            "aws s3control create-job --region {region} --account-id {account} --operation \
+             '{{\"S3ReplicateObject\":{{}}}}' --manifest-generator {} --report '{{\"Enabled\":false}}' --priority 1 \
+             --confirmation-required --role-arn \"$BATCH_ROLE_ARN\" --client-request-token {}",
+            shell_quote(&manifest.to_string()),
+            id(subject, snapshot.taken_at)
+        ),
+    })
+}
+
+fn commands(subject: &Subject, snapshot: &Snapshot, plan: Option<&Plan>, caller: &Caller) -> Commands {
+    let bucket = &subject.bucket;
+    let check = caller.invoke(&serde_json::json!({"command": "check", "bucket": bucket}));
+    let Some(plan) = plan.filter(|plan| plan.has_changes()) else {
+        return Commands { apply: None, undo: None, check };
+    };
+    let role = snapshot.role.found().map(|role| &role.arn);
+    let keys: BTreeSet<String> =
+        snapshot.keys.values().filter_map(|key| key.metadata.found()).map(|key| key.arn.to_string()).collect();
+    Commands {
+        apply: Some(caller.invoke(&serde_json::json!({
+            "command": "apply", "bucket": bucket, "plan": plan.digest(),
+        }))),
+        undo: Some(caller.invoke(&serde_json::json!({
+            "command": "undo", "bucket": bucket, "role": role, "keys": keys,
+        }))),
+        check,
+    }
+}
