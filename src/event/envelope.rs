@@ -165,7 +165,7 @@ impl Opener<'_> {
             ("Scheduled Event", "aws.events" | "aws.scheduler") => vec![schedule::decode()],
             _ => vec![Ok(Content::Dropped(DropReason::OtherEventBridge {
                 detail_type: kind.quoted(),
-                source_: from.quoted(),
+                sender: from.quoted(),
             }))],
         }
     }
