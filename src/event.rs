@@ -16,6 +16,8 @@ mod field;
 mod s3_notification;
 mod schedule;
 mod shown;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
@@ -171,13 +173,13 @@ pub enum DropReason {
     /// The object arrived after all.
     #[error("the object was replicated, later than S3 Replication Time Control promises")]
     ReplicatedLate,
-    /// An API call that changes no replication configuration.
-    #[error("the call {name} to {source_} changes no replication configuration")]
+    /// An API call that does something else.
+    #[error("the call {name} to {service} does not set the replication of an S3 bucket")]
     OtherCall {
         /// The operation.
         name: Quoted,
         /// The service.
-        source_: Quoted,
+        service: Quoted,
     },
     /// An API call that changed nothing, because it failed.
     #[error("the call {name} failed with {code}, so nothing changed")]
@@ -202,12 +204,12 @@ pub enum DropReason {
     #[error("the alarm {0} does not watch the metric `OperationsFailedReplication` of `AWS/S3`")]
     OtherAlarm(Quoted),
     /// An EventBridge event of another kind.
-    #[error("the EventBridge event {detail_type} from {source_} is none that this function acts on")]
+    #[error("the EventBridge event {detail_type} from {sender} is none that this function acts on")]
     OtherEventBridge {
         /// The kind.
         detail_type: Quoted,
-        /// The sender.
-        source_: Quoted,
+        /// The `source`.
+        sender: Quoted,
     },
     /// SNS asks whether its subscription is wanted.
     #[error("the SNS message of type {0} carries no event; a subscription is confirmed by its owner")]
@@ -222,7 +224,7 @@ pub enum DropReason {
 
 /// An event that is meant for us but cannot be used: which field, what was expected there, what was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("field `{path}`: expected {expected}, found {found}")]
+#[error("field `{}`: expected {expected}, found {found}", path.escape_debug())]
 pub struct InvalidEvent {
     path: String,
     expected: Cow<'static, str>,
@@ -231,14 +233,13 @@ pub struct InvalidEvent {
     rule: Option<Box<InvalidName>>,
 }
 
+/// Our own paths are shorter; one that ends in a stranger's field name need not be.
+const PATH_BYTES: usize = 200;
+
 impl InvalidEvent {
     fn new(path: &str, expected: impl Into<Cow<'static, str>>, found: String) -> Self {
         Self {
-            path: if path.is_empty() {
-                "(payload)".to_owned()
-            } else {
-                path.to_owned()
-            },
+            path: shown::cut(path, PATH_BYTES),
             expected: expected.into(),
             found,
             rule: None,

@@ -78,7 +78,7 @@ struct Gathered {
 
 impl Gathered {
     fn add(&mut self, mut trigger: Trigger) {
-        self.failed.append(&mut trigger.objects.drain(..).collect());
+        self.failed.extend(std::mem::take(&mut trigger.objects));
         let lead = match self.lead.take() {
             None => trigger,
             Some(lead) => {
@@ -123,4 +123,117 @@ fn sample(failed: BTreeSet<FailedObject>) -> Vec<FailedObject> {
     kept.extend(others);
     kept.truncate(OBJECTS_KEPT);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Change, TriggerKind};
+
+    fn trigger(kind: TriggerKind, second: u8) -> Trigger {
+        Trigger {
+            event_time: Some(format!("2026-09-14T09:00:{second:02}Z").parse().unwrap()),
+            ..Trigger::new(kind, "logs".parse().unwrap())
+        }
+    }
+
+    fn failed(key: impl Into<String>, rule: &str, reason: &str) -> FailedObject {
+        FailedObject {
+            key: key.into(),
+            version_id: Some("v1".to_owned()),
+            failure_reason: Some(reason.to_owned()),
+            rule_id: Some(rule.to_owned()),
+        }
+    }
+
+    fn merged(triggers: impl IntoIterator<Item = Trigger>) -> Subject {
+        let records = triggers.into_iter().enumerate().map(|(id, trigger)| Record {
+            message_id: Some(id.to_string()),
+            content: Ok(Content::Trigger(trigger)),
+        });
+        let mut batch = subjects(records);
+        assert_eq!(batch.subjects.len(), 1);
+        batch.subjects.remove(0)
+    }
+
+    #[test]
+    fn the_most_telling_kind_leads_in_whatever_order_it_came() {
+        let put = || trigger(TriggerKind::ReplicationConfigured, 0);
+        let failure = || Trigger {
+            objects: vec![failed("a", "kms", "DstKmsKeyNotFound")],
+            ..trigger(TriggerKind::ReplicationFailed, 30)
+        };
+        for triggers in [vec![put(), failure()], vec![failure(), put()]] {
+            let subject = merged(triggers);
+            assert_eq!(subject.trigger.kind, TriggerKind::ReplicationConfigured);
+            assert_eq!((subject.trigger.objects.len(), subject.failed_objects), (1, 1));
+            assert_eq!(subject.message_ids.len(), 2);
+        }
+    }
+
+    #[test]
+    fn the_later_of_a_put_and_a_deletion_tells_the_state() {
+        let change = |change, second| Trigger {
+            change: Some(change),
+            ..trigger(TriggerKind::ReplicationConfigured, second)
+        };
+        for triggers in [
+            [change(Change::Removed, 1), change(Change::Configured, 2)],
+            [change(Change::Configured, 2), change(Change::Removed, 1)],
+        ] {
+            assert_eq!(merged(triggers).trigger.change, Some(Change::Configured));
+        }
+    }
+
+    #[test]
+    fn what_one_event_does_not_know_another_may() {
+        let mut alarm = trigger(TriggerKind::Alarm, 0);
+        alarm.region_hint = Some("eu-west-1".parse().unwrap());
+        let subject = merged([alarm, trigger(TriggerKind::ReplicationConfigured, 0)]);
+        assert_eq!(subject.trigger.region_hint.unwrap().as_str(), "eu-west-1");
+    }
+
+    #[test]
+    fn a_failure_that_is_delivered_twice_counts_once() {
+        let failure = || Trigger {
+            objects: vec![failed("a", "kms", "DstKmsKeyNotFound")],
+            ..trigger(TriggerKind::ReplicationFailed, 0)
+        };
+        let subject = merged([failure(), failure()]);
+        assert_eq!((subject.failed_objects, subject.message_ids.len()), (1, 2));
+    }
+
+    #[test]
+    fn of_a_storm_a_sample_is_kept_that_shows_every_rule_and_reason() {
+        let storm = (0..5000).map(|n| failed(format!("{n:05}"), "kms", "DstKmsKeyNotFound"));
+        let rare = [
+            failed("z", "logs", "DstBucketUnversioned"),
+            failed("z", "kms", "AssumeRoleNotPermitted"),
+        ];
+        let triggers = storm.chain(rare.clone()).map(|object| Trigger {
+            objects: vec![object],
+            ..trigger(TriggerKind::ReplicationFailed, 0)
+        });
+        let subject = merged(triggers);
+        assert_eq!(subject.failed_objects, 5002);
+        assert_eq!(subject.trigger.objects.len(), OBJECTS_KEPT);
+        assert!(rare.iter().all(|object| subject.trigger.objects.contains(object)));
+    }
+
+    #[test]
+    fn each_bucket_is_a_subject_of_its_own() {
+        let records = ["logs", "invoices", "logs"].map(|bucket| Record {
+            message_id: None,
+            content: Ok(Content::Trigger(Trigger::new(
+                TriggerKind::Alarm,
+                bucket.parse().unwrap(),
+            ))),
+        });
+        let buckets: Vec<_> = subjects(records)
+            .subjects
+            .into_iter()
+            .map(|subject| subject.bucket.to_string())
+            .collect();
+        assert_eq!(buckets, ["invoices", "logs"]);
+    }
 }

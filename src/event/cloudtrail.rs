@@ -17,15 +17,15 @@ const SOURCE_IP_BYTES: usize = 128;
 /// An EventBridge event `AWS API Call via CloudTrail` from `aws.s3`.
 pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
     let call = event.get("detail");
-    let (name, source) = (call.get("eventName"), call.get("eventSource"));
+    let (name, service) = (call.get("eventName"), call.get("eventSource"));
     // S3 on Outposts has operations of the same names.
-    let change = match name.text().filter(|_| source.is("s3.amazonaws.com")) {
+    let change = match name.text().filter(|_| service.is("s3.amazonaws.com")) {
         Some("PutBucketReplication") => Change::Configured,
         Some("DeleteBucketReplication") => Change::Removed,
         _ => {
             return Ok(Content::Dropped(DropReason::OtherCall {
                 name: name.quoted(),
-                source_: source.quoted(),
+                service: service.quoted(),
             }));
         }
     };
@@ -79,7 +79,7 @@ fn bucket(call: &Field<'_>) -> Result<BucketName, InvalidEvent> {
 
 /// Is this the work of a session of the role? Account and name say it: a session's ARN leaves out the role's path.
 fn is_session_of(role: &RoleArn, identity: &Field<'_>) -> bool {
-    let issuer = identity.get("sessionContext").get("sessionInfo").get("issuer");
+    let issuer = identity.get("sessionContext").get("sessionIssuer");
     let is_role = |arn: Arn| {
         let name = match arn.resource.split_once('/') {
             Some(("role", path)) => path.rsplit('/').next(),

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::shown::Quoted;
-use super::{Content, DropReason, InvalidEvent, Trigger, TriggerKind};
+use super::{Content, DropReason, InvalidEvent, Quoted, Trigger, TriggerKind};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 
 /// An order, checked in form.
@@ -161,11 +160,11 @@ fn read(event: &Field<'_>) -> Result<Command, InvalidEvent> {
 fn only(event: &Field<'_>, known: &[&str]) -> Result<(), InvalidEvent> {
     match event.names().find(|name| !known.contains(name)) {
         None => Ok(()),
-        Some(name) => Err(InvalidEvent::new(
-            &Quoted::new(name).to_string(),
-            format!("only {}{}", listed(known), did_you_mean(name, known)),
-            event.get(name).describe(),
-        )),
+        Some(name) => Err(event.get(name).invalid(format!(
+            "only the fields {}{}",
+            listed(known),
+            did_you_mean(name, known)
+        ))),
     }
 }
 
@@ -210,5 +209,105 @@ fn did_you_mean(found: &str, known: &[&str]) -> String {
     match meant.as_deref() {
         Some([word, ..]) => format!(" (did you mean `{word}`?)"),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    fn error(command: Value) -> String {
+        read(&Field::root(&command)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_command_that_is_not_understood_is_refused_with_what_was_probably_meant() {
+        for (command, expected) in [
+            (
+                json!({"command": "chekc", "bucket": "logs"}),
+                "field `command`: expected one of `check`, `apply`, `undo`, `sweep` (did you mean `check`?), found `chekc`",
+            ),
+            (
+                json!({"command": "explode"}),
+                "field `command`: expected one of `check`, `apply`, `undo`, `sweep`, found `explode`",
+            ),
+            (
+                json!({"command": ["check"]}),
+                "field `command`: expected one of `check`, `apply`, `undo`, `sweep`, found an array of 1",
+            ),
+            (
+                json!({"command": "check", "Buckets": "logs"}),
+                "field `Buckets`: expected only the fields `command`, `bucket` (did you mean `bucket`?), found `logs`",
+            ),
+            (
+                json!({"command": "check", "bucket": "logs", "plan": DIGEST}),
+                &format!("field `plan`: expected only the fields `command`, `bucket`, found `{DIGEST}`"),
+            ),
+            (
+                json!({"command": "check"}),
+                "field `bucket`: expected a bucket name, found nothing",
+            ),
+            (
+                json!({"command": "check", "bucket": 12345}),
+                "field `bucket`: expected a bucket name, found the number `12345`",
+            ),
+            (
+                json!({"command": "sweep", "bucket": "logs"}),
+                "field `bucket`: expected only the fields `command`, found `logs`",
+            ),
+            (
+                json!({"command": "undo", "bucket": "logs", "role": "crr"}),
+                "field `role`: expected a role ARN, found `crr`",
+            ),
+            (
+                json!({"command": "undo", "bucket": "logs", "keys": "arn:aws:kms:eu-west-1:111122223333:key/1"}),
+                "field `keys`: expected an array of KMS key ARNs, found `arn:aws:kms:eu-west-1:111122223333:key/1`",
+            ),
+            (
+                json!({"command": "undo", "bucket": "logs", "keys": ["arn:aws:kms:eu-west-1:111122223333:alias/tax"]}),
+                "field `keys[0]`: expected a KMS key ARN, found `arn:aws:kms:eu-west-1:111122223333:alias/tax`",
+            ),
+        ] {
+            assert_eq!(error(command), expected);
+        }
+    }
+
+    #[test]
+    fn the_rule_that_a_name_breaks_is_the_source_of_the_error() {
+        let command = json!({"command": "check", "bucket": "a b"});
+        let error = read(&Field::root(&command)).unwrap_err();
+        let rule = std::error::Error::source(&error).unwrap().to_string();
+        assert!(rule.contains("expected 3 to 255 letters, digits"), "{rule}");
+    }
+
+    #[test]
+    fn a_plan_is_named_by_its_whole_digest_and_nothing_else() {
+        let upper = format!("sha256:{}", "A".repeat(64));
+        for plan in [
+            json!(null),
+            json!(""),
+            json!("sha256:"),
+            json!(DIGEST.trim_end_matches("8")),
+            json!(format!("{DIGEST}0")),
+            json!(upper),
+            json!(7),
+        ] {
+            let error = error(json!({"command": "apply", "bucket": "logs", "plan": plan}));
+            assert!(
+                error.starts_with("field `plan`: expected the plan's digest"),
+                "{error}"
+            );
+        }
+        assert_eq!(DIGEST.parse::<PlanDigest>().unwrap().to_string(), DIGEST);
+    }
+
+    #[test]
+    fn a_name_of_a_field_cannot_smuggle_control_characters_into_an_error() {
+        let error = error(json!({"command": "check", "bucket": "logs", "x\u{1b}[31m\n": 1}));
+        assert!(!error.contains(char::is_control), "{error}");
     }
 }

@@ -17,6 +17,10 @@ use crate::arn::RoleArn;
 /// leaves room for a queue that is fed by another function.
 const MAX_DEPTH: usize = 4;
 
+/// How many events one message or notification may carry. S3 sends one, an alarm may name ten buckets; whoever forges
+/// thousands to keep us busy gets one error.
+const MAX_EVENTS: usize = 100;
+
 /// What one part of a payload turned out to be.
 pub(super) type Outcome = Result<Content, InvalidEvent>;
 
@@ -30,39 +34,33 @@ pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
     } else {
         root.get("Records")
     };
-    let is_batch = root.is_array() || list.items().any(|item| is_message(&item));
-    let records = if is_batch {
-        list.items()
-            .flat_map(|item| {
-                let message_id = item
-                    .get("messageId")
-                    .text()
-                    .filter(|id| !id.is_empty())
-                    .map(str::to_owned);
-                opener.record(&item, 0).into_iter().map(move |content| Record {
-                    message_id: message_id.clone(),
-                    content,
-                })
-            })
-            .collect()
-    } else {
-        opener
-            .event(&root, 0)
-            .into_iter()
-            .map(|content| Record {
-                message_id: None,
-                content,
-            })
-            .collect()
-    };
-    let answer = if is_batch {
-        AnswerForm::SqsBatch
-    } else if root.get("command").is_present() {
-        AnswerForm::Command
-    } else {
-        AnswerForm::Reports
-    };
-    Decoded { answer, records }
+    if root.is_array() || list.items().any(|item| is_message(&item)) {
+        let records = list.items().flat_map(|item| {
+            let message_id = item.get("messageId").text().filter(|id| !id.is_empty());
+            records(message_id, opener.record(&item, 0))
+        });
+        return Decoded {
+            answer: AnswerForm::SqsBatch,
+            records: records.collect(),
+        };
+    }
+    let is_command = root.get("command").is_present();
+    Decoded {
+        answer: if is_command {
+            AnswerForm::Command
+        } else {
+            AnswerForm::Reports
+        },
+        records: records(None, opener.event(&root, 0)).collect(),
+    }
+}
+
+fn records(message_id: Option<&str>, outcomes: Vec<Outcome>) -> impl Iterator<Item = Record> + use<> {
+    let message_id = message_id.map(str::to_owned);
+    outcomes.into_iter().map(move |content| Record {
+        message_id: message_id.clone(),
+        content,
+    })
 }
 
 /// Is this an SQS message? Its id is what counts: a message that has one must be accounted for.
@@ -103,34 +101,40 @@ impl Opener<'_> {
                 text.invalid(format!("an event in at most {MAX_DEPTH} envelopes"))
             )];
         }
-        let parsed = text
+        let Some(value) = text
             .text()
-            .and_then(|text| serde_json::from_str::<Value>(text).ok());
-        match parsed {
-            Some(value) => self.event(
-                &Field::at(&value, text.path().to_owned()),
-                depth.saturating_add(1),
-            ),
-            None => vec![Err(text.invalid("a text that holds JSON"))],
+            .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        else {
+            return vec![Err(text.invalid("a text that holds JSON"))];
+        };
+        let outcomes = self.event(
+            &Field::at(&value, text.path().to_owned()),
+            depth.saturating_add(1),
+        );
+        if outcomes.len() > MAX_EVENTS {
+            return vec![Err(
+                text.invalid(format!("at most {MAX_EVENTS} events in one message"))
+            )];
         }
+        outcomes
     }
 
     /// Anything that may stand alone: a payload, the body of a message, the text of a notification.
     fn event(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
         let has = |name| event.get(name).is_present();
+        let records = event.get("Records");
         if has("command") {
             vec![if depth == 0 {
                 command::decode(event)
             } else {
                 command::decode_delivered(event)
             }]
-        } else if event.get("Records").items().next().is_some() {
-            event
-                .get("Records")
+        } else if records.items().next().is_some() {
+            records
                 .items()
                 .flat_map(|record| self.record(&record, depth))
                 .collect()
-        } else if has("alarmData") {
+        } else if has("alarmData") && event.get("source").is("aws.cloudwatch") {
             alarm::decode_action(event)
         } else if has("detail-type") {
             self.event_bridge(event)
@@ -165,7 +169,7 @@ impl Opener<'_> {
             ("Scheduled Event", "aws.events" | "aws.scheduler") => vec![schedule::decode()],
             _ => vec![Ok(Content::Dropped(DropReason::OtherEventBridge {
                 detail_type: kind.quoted(),
-                source_: from.quoted(),
+                sender: from.quoted(),
             }))],
         }
     }
@@ -193,6 +197,28 @@ mod tests {
         (0..depth).fold(json!({"command": "sweep"}), |inner, _| {
             json!({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:111122223333:t", "Message": inner.to_string()})
         })
+    }
+
+    #[test]
+    fn one_message_cannot_ask_for_thousands_of_looks() {
+        let records = |count: usize| -> Value {
+            let record =
+                json!({"eventSource": "aws:s3", "eventVersion": "2.6", "eventName": "ObjectCreated:Put"});
+            json!([{"messageId": "1", "body": json!({"Records": vec![record; count]}).to_string()}])
+        };
+        let opened = |count| open(&records(count), None).records;
+        assert_eq!(opened(MAX_EVENTS).len(), MAX_EVENTS);
+        let flood = opened(MAX_EVENTS + 1);
+        assert!(
+            matches!(
+                flood.as_slice(),
+                [Record {
+                    message_id: Some(_),
+                    content: Err(_)
+                }]
+            ),
+            "{flood:?}"
+        );
     }
 
     #[test]

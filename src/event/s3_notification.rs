@@ -13,10 +13,8 @@ use super::{Content, DropReason, FailedObject, InvalidEvent, Trigger, TriggerKin
 use crate::arn::BucketName;
 
 /// The longest object key, <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>; a version id has
-/// the same limit.
+/// the same limit, and the 255 characters of a rule id need no more.
 const NAME_BYTES: usize = 1024;
-/// The longest rule id is 255 characters.
-const RULE_ID_BYTES: usize = 1024;
 const REASON_BYTES: usize = 128;
 const REQUEST_ID_BYTES: usize = 128;
 const SOURCE_IP_BYTES: usize = 128;
@@ -78,7 +76,9 @@ fn object(record: &Field<'_>) -> Result<FailedObject, InvalidEvent> {
             .get("versionId")
             .whole(NAME_BYTES, "a version id of at most 1024 bytes")?,
         failure_reason: failure.get("failureReason").cut(REASON_BYTES),
-        rule_id: failure.get("replicationRuleId").cut(RULE_ID_BYTES),
+        rule_id: failure
+            .get("replicationRuleId")
+            .whole(NAME_BYTES, "a rule id of at most 1024 bytes")?,
     })
 }
 
