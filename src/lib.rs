@@ -1,5 +1,6 @@
 //! S3 replication remediator.
 pub mod arn;
+pub mod collect;
 pub mod observed;
 pub mod policy;
 pub mod snapshot;
