@@ -1,5 +1,6 @@
 //! S3 replication remediator: finds every reason why S3 replication silently fails, and proves the least repair.
 pub mod arn;
+pub mod collect;
 pub mod observed;
 pub mod event;
 pub mod subject;

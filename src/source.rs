@@ -3,6 +3,8 @@
 //! The AWS SDK implements it for the function, an in-memory account for the tests. Every method answers
 //! [`Observed`]: a failed read is a fact of its own, never an error that ends the check.
 
+pub mod read;
+
 use std::future::Future;
 
 use crate::arn::{AccountId, BucketName, KeyArn, KeyReference, Region, RoleArn};
@@ -12,6 +14,8 @@ use crate::snapshot::{
     DefaultEncryption, KeyMetadata, NotificationTarget, ObjectHead, ObjectOwnership, Payer, Replication,
     Tags, Versioning,
 };
+
+pub use read::Read;
 
 /// Whose credentials a read uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,6 +83,9 @@ pub struct ObjectVersion {
 
 /// Reads of AWS.
 ///
+/// A policy's name is what people know it by: an inline policy's own name, a managed policy's ARN, and for those that
+/// have none `bucket policy of NAME`, `key policy of ARN`, `trust policy of ARN`.
+///
 /// Absent means that AWS says so in so many words. NotFound and AccessDenied about a resource of another account, read
 /// with our own credentials, mean Unreadable: AWS does not tell strangers the difference.
 pub trait Source {
@@ -103,12 +110,12 @@ pub trait Source {
     /// s3:GetBucketNotificationConfiguration, those parts that carry replication events.
     fn failure_notifications(&self, at: &BucketAt)
     -> impl Future<Output = Observed<Vec<NotificationTarget>>>;
-    /// s3:HeadObject of one version
+    /// s3:HeadObject of one version; `null` is the version of an object that was written without versioning.
     fn head_object(
         &self,
         at: &BucketAt,
         key: &str,
-        version_id: Option<&str>,
+        version_id: &str,
     ) -> impl Future<Output = Observed<ObjectHead>>;
     /// s3:ListObjectVersions: the newest versions under a prefix that are no delete markers, at most `limit`.
     fn recent_versions(
@@ -136,7 +143,7 @@ pub trait Source {
     /// kms:ListResourceTags
     fn key_tags(&self, key: &KeyArn, reader: &Reader) -> impl Future<Output = Observed<Tags>>;
 
-    /// iam:GetRole
+    /// iam:GetRole. IAM takes only a name, so the caller must not ask for another account's role.
     fn role(&self, role: &RoleArn) -> impl Future<Output = Observed<RoleRecord>>;
     /// iam:ListRolePolicies, all pages
     fn inline_policy_names(&self, role: &RoleArn) -> impl Future<Output = Observed<Vec<String>>>;
