@@ -1,3 +1,4 @@
 //! S3 replication remediator.
 pub mod arn;
 pub mod observed;
+pub mod policy;
