@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicyDocument,
-    PolicySet, Request, Verdict, evaluate, key_trust,
+    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicyDocument, PolicySet, Request,
+    Verdict, evaluate, key_trust,
 };
 use crate::requirement::{Area, ContextForm, Requirement, requirements};
 use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
@@ -271,8 +271,8 @@ impl Judge<'_> {
                 .with("aws:CurrentTime", self.snapshot.taken_at.to_string()),
         };
         match key_trust(&request, &key.policy) {
-            KeyTrust::Account | KeyTrust::Principal | KeyTrust::Both => true,
-            KeyTrust::None | KeyTrust::Denied | KeyTrust::Unknown => false,
+            KeyTrust::Account | KeyTrust::Role | KeyTrust::AccountAndRole => true,
+            KeyTrust::Nobody | KeyTrust::Denied | KeyTrust::Unknown => false,
         }
     }
 }

@@ -136,7 +136,9 @@ pub fn examine(facts: &Facts<'_>) -> Outcome {
     ] {
         outcome.not_evaluated.insert(text.to_owned());
     }
-    outcome.findings.sort_by_key(|finding| (finding.severity, finding.check));
+    outcome
+        .findings
+        .sort_by_key(|finding| (finding.severity, finding.check));
     outcome
 }
 
@@ -190,7 +192,11 @@ struct Found {
 impl Found {
     /// A person must do `text`.
     fn propose(self, owner: impl Into<String>, text: impl Into<String>) -> Finding {
-        self.remedy(Remedy { kind: RemedyKind::Propose, owner: owner.into(), text: text.into() })
+        self.remedy(Remedy {
+            kind: RemedyKind::Propose,
+            owner: owner.into(),
+            text: text.into(),
+        })
     }
 
     fn remedy(self, remedy: Remedy) -> Finding {
@@ -211,7 +217,10 @@ impl Found {
 
 /// One piece of evidence: `operation resource` said `detail`.
 fn evidence(operation: &str, resource: impl std::fmt::Display, detail: impl Into<String>) -> Vec<Evidence> {
-    vec![Evidence { source: format!("{operation} {resource}"), detail: detail.into() }]
+    vec![Evidence {
+        source: format!("{operation} {resource}"),
+        detail: detail.into(),
+    }]
 }
 
 /// The ids of rules.
@@ -239,7 +248,14 @@ impl<'a> Facts<'a> {
             .destinations
             .iter()
             .map(|(name, bucket)| {
-                (name, bucket, snapshot.enabled_rules().filter(|rule| rule.destination == *name).collect())
+                (
+                    name,
+                    bucket,
+                    snapshot
+                        .enabled_rules()
+                        .filter(|rule| rule.destination == *name)
+                        .collect(),
+                )
             })
             .collect()
     }

@@ -50,11 +50,19 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Required) => Severity::Error,
             (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Advised) => Severity::Advice,
         };
-        let key = (&requirement.area, check_of(assessment), severity, cause_of(assessment.repair));
+        let key = (
+            &requirement.area,
+            check_of(assessment),
+            severity,
+            cause_of(assessment.repair),
+        );
         groups.entry(key).or_default().push(assessment);
     }
-    let broken: BTreeSet<&Area> =
-        groups.keys().filter(|(_, _, severity, _)| *severity == Severity::Error).map(|(area, ..)| *area).collect();
+    let broken: BTreeSet<&Area> = groups
+        .keys()
+        .filter(|(_, _, severity, _)| *severity == Severity::Error)
+        .map(|(area, ..)| *area)
+        .collect();
     for ((area, check, severity, repair), denied) in &groups {
         // What is advised for a key or bucket that is repaired anyhow would only lengthen the list.
         if *severity == Severity::Advice && broken.contains(area) {
@@ -97,7 +105,7 @@ pub(super) fn doubts(request: &Request, answer: &Answer, outcome: &mut Outcome) 
         match &doubt.reason {
             DoubtReason::Unread(failure) => outcome.unread(failure),
             _ => outcome.unread(&ReadFailure {
-                what: format!("whether {} is allowed: {doubt}", request.action),
+                what: format!("whether {} is allowed: {:?}", request.action, doubt.reason),
                 operation: request.action.clone(),
                 error_code: "NotUnderstood".to_owned(),
                 permit: String::new(),
@@ -122,12 +130,21 @@ fn finding(
     repair: Repair,
     denied: &[&Assessment],
 ) -> Finding {
-    let actions: BTreeSet<&str> =
-        denied.iter().map(|assessment| assessment.requirement.request.action.as_str()).collect();
+    let actions: BTreeSet<&str> = denied
+        .iter()
+        .map(|assessment| assessment.requirement.request.action.as_str())
+        .collect();
     let actions = actions.into_iter().collect::<Vec<_>>().join(", ");
-    let role = facts.snapshot.role.found().map_or_else(String::new, |role| role.arn.name().to_owned());
+    let role = facts
+        .snapshot
+        .role
+        .found()
+        .map_or_else(String::new, |role| role.arn.name().to_owned());
     let (subject, object) = match area {
-        Area::Source => (facts.source_arn(), format!("source bucket `{}`", facts.snapshot.source.name)),
+        Area::Source => (
+            facts.source_arn(),
+            format!("source bucket `{}`", facts.snapshot.source.name),
+        ),
         Area::Destination(bucket) => (facts.arn(bucket), format!("destination bucket `{bucket}`")),
         Area::SourceKey(key) => (key.to_string(), format!("source key `{}`", key.id())),
         Area::ReplicaKey(key) => (key.to_string(), format!("replica key `{}`", key.id())),
@@ -138,10 +155,15 @@ fn finding(
             format!("role `{role}` may not {actions} on {object}, which today's objects do not need")
         }
     };
-    let mut purposes: Vec<&str> = denied.iter().map(|assessment| assessment.requirement.purpose).collect();
+    let mut purposes: Vec<&str> = denied
+        .iter()
+        .map(|assessment| assessment.requirement.purpose)
+        .collect();
     purposes.dedup();
-    let mut explanations: Vec<String> =
-        denied.iter().map(|one| explain(&one.requirement.request, &one.answer)).collect();
+    let mut explanations: Vec<String> = denied
+        .iter()
+        .map(|one| explain(&one.requirement.request, &one.answer))
+        .collect();
     explanations.dedup();
     let found = explanations.first().cloned().unwrap_or_default();
     let mut evidence: Vec<Evidence> = Vec::new();
@@ -149,7 +171,10 @@ fn finding(
         let request = &assessment.requirement.request;
         let detail = explain(request, &assessment.answer);
         if evidence.len() < EXPLAINED && !evidence.iter().any(|one| one.detail == detail) {
-            evidence.push(Evidence { source: sources(facts, area, &assessment.answer), detail });
+            evidence.push(Evidence {
+                source: sources(facts, area, &assessment.answer),
+                detail,
+            });
         }
     }
     if let Some(page) = denied.first().map(|assessment| assessment.requirement.page) {
@@ -161,7 +186,10 @@ fn finding(
     Found {
         check,
         severity,
-        rule_ids: denied.iter().flat_map(|assessment| assessment.requirement.rule_ids.clone()).collect(),
+        rule_ids: denied
+            .iter()
+            .flat_map(|assessment| assessment.requirement.rule_ids.clone())
+            .collect(),
         subject,
         summary,
         expected: format!("{actions} allowed for the role"),
@@ -173,7 +201,11 @@ fn finding(
 
 /// The calls whose answers decided.
 fn sources(facts: &Facts<'_>, area: &Area, answer: &Answer) -> String {
-    let role = facts.snapshot.role.found().map_or_else(String::new, |role| role.arn.to_string());
+    let role = facts
+        .snapshot
+        .role
+        .found()
+        .map_or_else(String::new, |role| role.arn.to_string());
     let resource = match area {
         Area::Source => format!("s3:GetBucketPolicy {}", facts.source_arn()),
         Area::Destination(bucket) => format!("s3:GetBucketPolicy {}", facts.arn(bucket)),
@@ -185,7 +217,13 @@ fn sources(facts: &Facts<'_>, area: &Area, answer: &Answer) -> String {
     format!("iam:GetRolePolicy and iam:GetPolicyVersion {role}; {resource}")
 }
 
-fn remedy(facts: &Facts<'_>, area: &Area, severity: Severity, repair: Repair, denied: &[&Assessment]) -> Remedy {
+fn remedy(
+    facts: &Facts<'_>,
+    area: &Area,
+    severity: Severity,
+    repair: Repair,
+    denied: &[&Assessment],
+) -> Remedy {
     let own = facts.own_account();
     if severity == Severity::Advice {
         return Remedy {
@@ -260,7 +298,11 @@ fn role_statement(area: &Area, denied: &[&Assessment]) -> Value {
 
 /// The same for the policy of the bucket or key itself.
 fn resource_statement(facts: &Facts<'_>, area: &Area, denied: &[&Assessment]) -> Value {
-    let role = facts.snapshot.role.found().map_or_else(String::new, |role| role.arn.to_string());
+    let role = facts
+        .snapshot
+        .role
+        .found()
+        .map_or_else(String::new, |role| role.arn.to_string());
     let mut statement = json!({
         "Effect": "Allow",
         "Principal": {"AWS": role},
@@ -282,7 +324,10 @@ fn via_s3(key: &KeyArn) -> Value {
 }
 
 fn actions(denied: &[&Assessment]) -> BTreeSet<String> {
-    denied.iter().map(|assessment| assessment.requirement.request.action.clone()).collect()
+    denied
+        .iter()
+        .map(|assessment| assessment.requirement.request.action.clone())
+        .collect()
 }
 
 /// The bucket itself for actions on it, all its objects for actions on objects.

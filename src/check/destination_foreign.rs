@@ -8,7 +8,10 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::DestinationForeign], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::DestinationForeign],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
@@ -22,7 +25,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             (Observed::Unreadable(failure), claimed) => {
                 outcome.unread(failure);
                 match claimed {
-                    Some(claimed) => format!("the rule says that account `{claimed}` owns it; nothing proves it"),
+                    Some(claimed) => {
+                        format!("the rule says that account `{claimed}` owns it; nothing proves it")
+                    }
                     None => "not readable as a bucket of this account or of a trusted one".to_owned(),
                 }
             }

@@ -6,21 +6,31 @@ use super::source_not_versioned::{enable_versioning, not_enabled};
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::DestinationNotVersioned], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::DestinationNotVersioned],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found() else { continue };
-        let Some(found) = outcome.needs(&bucket.versioning).copied().and_then(not_enabled) else { continue };
+        let Some(found) = outcome.needs(&bucket.versioning).copied().and_then(not_enabled) else {
+            continue;
+        };
         let arn = facts.arn(name);
-        let owner = bucket.owner.found().map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        let owner = bucket
+            .owner
+            .found()
+            .map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
         outcome.finding(
             Found {
                 check: CheckId::DestinationNotVersioned,
                 severity: Severity::Error,
                 rule_ids: ids(rules),
                 subject: arn.clone(),
-                summary: format!("destination bucket `{name}` keeps no versions, so S3 cannot write replicas"),
+                summary: format!(
+                    "destination bucket `{name}` keeps no versions, so S3 cannot write replicas"
+                ),
                 expected: "versioning `Enabled`".to_owned(),
                 found: found.to_owned(),
                 evidence: evidence("s3:GetBucketVersioning", arn, found),

@@ -6,7 +6,10 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::DestinationObjectLock], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::DestinationObjectLock],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     if facts.snapshot.enabled_rules().next().is_none() {
@@ -34,17 +37,26 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             Observed::Absent => {}
         }
         let arn = facts.arn(name);
-        let owner = bucket.owner.found().map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        let owner = bucket
+            .owner
+            .found()
+            .map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
         outcome.finding(
             Found {
                 check: CheckId::DestinationObjectLock,
                 severity: Severity::Error,
                 rule_ids: ids(rules),
                 subject: arn.clone(),
-                summary: format!("the source bucket has Object Lock on and destination bucket `{name}` has not"),
+                summary: format!(
+                    "the source bucket has Object Lock on and destination bucket `{name}` has not"
+                ),
                 expected: "Object Lock on".to_owned(),
                 found: "Object Lock off".to_owned(),
-                evidence: evidence("s3:GetObjectLockConfiguration", &arn, "no Object Lock configuration"),
+                evidence: evidence(
+                    "s3:GetObjectLockConfiguration",
+                    &arn,
+                    "no Object Lock configuration",
+                ),
             }
             .propose(
                 owner,

@@ -6,7 +6,10 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::snapshot::Payer;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::DestinationRequesterPays], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::DestinationRequesterPays],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
@@ -15,14 +18,19 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             continue;
         }
         let arn = facts.arn(name);
-        let owner = bucket.owner.found().map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        let owner = bucket
+            .owner
+            .found()
+            .map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
         outcome.finding(
             Found {
                 check: CheckId::DestinationRequesterPays,
                 severity: Severity::Error,
                 rule_ids: ids(rules),
                 subject: arn.clone(),
-                summary: format!("destination bucket `{name}` makes requesters pay, so S3 cannot replicate into it"),
+                summary: format!(
+                    "destination bucket `{name}` makes requesters pay, so S3 cannot replicate into it"
+                ),
                 expected: "payer `BucketOwner`".to_owned(),
                 found: "payer `Requester`".to_owned(),
                 evidence: evidence("s3:GetBucketRequestPayment", arn, "Payer: Requester"),

@@ -9,7 +9,10 @@ use super::{Check, Facts, Found, Outcome, evidence};
 use crate::finding::{CheckId, Evidence, Severity};
 use crate::snapshot::Rule;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::EncryptedObjectsNotSelected], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::EncryptedObjectsNotSelected],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let snapshot = facts.snapshot;
@@ -18,12 +21,21 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     let source = &snapshot.source;
     // Which objects there are decides, for every rule, what must be selected and which source key must be usable.
-    let by_default = outcome.needs(&source.encryption).is_some_and(|encryption| encryption.kind.uses_kms());
+    let by_default = outcome
+        .needs(&source.encryption)
+        .is_some_and(|encryption| encryption.kind.uses_kms());
     let mut seen: Vec<Evidence> = Vec::new();
     if by_default {
-        seen.extend(evidence("s3:GetBucketEncryption", facts.source_arn(), "objects are encrypted with KMS by default"));
+        seen.extend(evidence(
+            "s3:GetBucketEncryption",
+            facts.source_arn(),
+            "objects are encrypted with KMS by default",
+        ));
     }
-    let passed_over: Vec<&Rule> = snapshot.enabled_rules().filter(|rule| !rule.sse_kms_objects).collect();
+    let passed_over: Vec<&Rule> = snapshot
+        .enabled_rules()
+        .filter(|rule| !rule.sse_kms_objects)
+        .collect();
     let looked_at = |rule: &Rule| {
         snapshot.objects.iter().find(|object| {
             object.key.starts_with(&rule.filter.prefix)
@@ -35,7 +47,11 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         match looked_at(rule) {
             Some(object) => {
                 let resource = format!("{}/{}", facts.source_arn(), object.key);
-                seen.extend(evidence("s3:HeadObject", resource, "the object is encrypted with KMS"));
+                seen.extend(evidence(
+                    "s3:HeadObject",
+                    resource,
+                    "the object is encrypted with KMS",
+                ));
             }
             None if by_default => {}
             None => continue,

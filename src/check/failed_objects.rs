@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use super::{Check, Facts, Found, Outcome};
 use crate::finding::{CheckId, Evidence, RootCause, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::FailedObjects], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::FailedObjects],
+    run,
+};
 
 /// How many object keys stand in the evidence.
 const SHOWN: usize = 5;
@@ -25,15 +28,24 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for object in &trigger.objects {
-        *reasons.entry(object.failure_reason.as_deref().unwrap_or("no reason given")).or_default() += 1;
+        *reasons
+            .entry(object.failure_reason.as_deref().unwrap_or("no reason given"))
+            .or_default() += 1;
     }
-    let reasons: Vec<String> = reasons.into_iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .map(|(reason, count)| format!("{reason} ({count})"))
+        .collect();
     let evidence = trigger
         .objects
         .iter()
         .take(SHOWN)
         .map(|object| Evidence {
-            source: format!("s3:Replication:OperationFailedReplication {}/{}", facts.source_arn(), object.key),
+            source: format!(
+                "s3:Replication:OperationFailedReplication {}/{}",
+                facts.source_arn(),
+                object.key
+            ),
             detail: format!(
                 "version {}, rule {}, failure reason {}",
                 object.version_id.as_deref().unwrap_or("not given"),
@@ -79,5 +91,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
 }
 
 fn objects(count: usize) -> String {
-    if count == 1 { "1 object version".to_owned() } else { format!("{count} object versions") }
+    if count == 1 {
+        "1 object version".to_owned()
+    } else {
+        format!("{count} object versions")
+    }
 }

@@ -5,7 +5,10 @@
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::FailureEventsNotRouted], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::FailureEventsNotRouted],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
@@ -14,11 +17,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     // Advice changes no verdict, so that it cannot be given is no reason to call the bucket undetermined.
     let Some(targets) = facts.snapshot.source.failure_notifications.found() else {
-        outcome.not_evaluated("where replication failure events go: the notification configuration was not read");
+        outcome.not_evaluated(
+            "where replication failure events go: the notification configuration was not read",
+        );
         return;
     };
     let routed = targets.iter().flat_map(|target| &target.events).any(|event| {
-        matches!(event.as_str(), "s3:Replication:*" | "s3:Replication:OperationFailedReplication")
+        matches!(
+            event.as_str(),
+            "s3:Replication:*" | "s3:Replication:OperationFailedReplication"
+        )
     });
     if routed {
         return;

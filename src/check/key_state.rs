@@ -27,7 +27,10 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
     let region = arn.region();
     let Some(usable) = key.state.is_usable() else {
         outcome.unread(&ReadFailure {
-            what: format!("what key state `{}` of {arn} means", key.state.as_str().escape_debug()),
+            what: format!(
+                "what key state `{}` of {arn} means",
+                key.state.as_str().escape_debug()
+            ),
             operation: "kms:DescribeKey".to_owned(),
             error_code: "NotUnderstood".to_owned(),
             permit: String::new(),
@@ -40,17 +43,25 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
                 "whether the external key manager of {arn} answers: KMS calls the key Enabled even when it does not"
             ));
         }
-        let expires = key.material_expires.filter(|expires| expires.duration_since(now) < SOON)?;
+        let expires = key
+            .material_expires
+            .filter(|expires| expires.duration_since(now) < SOON)?;
         return Some(Fault {
             severity: Severity::Warning,
-            found: format!("KeyState {}, imported key material expires at {expires}", key.state.as_str()),
+            found: format!(
+                "KeyState {}, imported key material expires at {expires}",
+                key.state.as_str()
+            ),
             remedy: format!(
                 "import the key material again before {expires} (aws kms import-key-material --region {region} --key-id {})",
                 arn.id()
             ),
         });
     }
-    let when = key.deletion_date.map(|date| format!(", to be deleted at {date}")).unwrap_or_default();
+    let when = key
+        .deletion_date
+        .map(|date| format!(", to be deleted at {date}"))
+        .unwrap_or_default();
     let remedy = match key.state {
         KeyState::Disabled => format!("aws kms enable-key --region {region} --key-id {}", arn.id()),
         KeyState::PendingDeletion | KeyState::PendingReplicaDeletion => format!(
@@ -59,12 +70,21 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
             id = arn.id()
         ),
         KeyState::PendingImport => {
-            format!("import the key material (aws kms import-key-material --region {region} --key-id {})", arn.id())
+            format!(
+                "import the key material (aws kms import-key-material --region {region} --key-id {})",
+                arn.id()
+            )
         }
-        KeyState::Unavailable => "connect the custom key store of the key (aws kms connect-custom-key-store)".to_owned(),
+        KeyState::Unavailable => {
+            "connect the custom key store of the key (aws kms connect-custom-key-store)".to_owned()
+        }
         KeyState::Creating | KeyState::Enabled | KeyState::Updating | KeyState::Other(_) => {
             "wait until the key is ready".to_owned()
         }
     };
-    Some(Fault { severity: Severity::Error, found: format!("KeyState {}{when}", key.state.as_str()), remedy })
+    Some(Fault {
+        severity: Severity::Error,
+        found: format!("KeyState {}{when}", key.state.as_str()),
+        remedy,
+    })
 }

@@ -6,10 +6,17 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::snapshot::Rule;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::MetricsDisabled], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::MetricsDisabled],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
-    let silent: Vec<&Rule> = facts.snapshot.enabled_rules().filter(|rule| !rule.metrics).collect();
+    let silent: Vec<&Rule> = facts
+        .snapshot
+        .enabled_rules()
+        .filter(|rule| !rule.metrics)
+        .collect();
     if silent.is_empty() {
         return;
     }
@@ -21,10 +28,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             severity: Severity::Warning,
             rule_ids: ids(silent),
             subject: bucket.clone(),
-            summary: format!("S3 will tell nobody when replication from `{name}` fails: the rule has no metrics"),
+            summary: format!(
+                "S3 will tell nobody when replication from `{name}` fails: the rule has no metrics"
+            ),
             expected: "Destination.Metrics.Status `Enabled`".to_owned(),
             found: "no replication metrics".to_owned(),
-            evidence: evidence("s3:GetBucketReplication", &bucket, "Destination.Metrics is absent or not Enabled"),
+            evidence: evidence(
+                "s3:GetBucketReplication",
+                &bucket,
+                "Destination.Metrics is absent or not Enabled",
+            ),
         }
         .propose(facts.own_account(), enable_metrics(name.as_str())),
     );

@@ -6,14 +6,20 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::snapshot::ObjectOwnership;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ObjectOwnership], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ObjectOwnership],
+    run,
+};
 
 /// What S3 says of objects whose owner has not let the bucket's owner read them.
 const OF_FOREIGN_OBJECTS: &[&str] = &["SrcGetAclNotPermitted", "SrcGetObjectNotPermitted"];
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let suspected = facts.subject.trigger.objects.iter().any(|object| {
-        object.failure_reason.as_deref().is_some_and(|reason| OF_FOREIGN_OBJECTS.contains(&reason))
+        object
+            .failure_reason
+            .as_deref()
+            .is_some_and(|reason| OF_FOREIGN_OBJECTS.contains(&reason))
     });
     // Most buckets with this setting have no such object, so the setting alone is no finding.
     if !suspected || facts.snapshot.enabled_rules().next().is_none() {

@@ -24,7 +24,10 @@ pub(super) fn replica_keys<'a>(facts: &Facts<'a>) -> Vec<ReplicaKey<'a>> {
     let mut named: BTreeMap<(KeyReference, &BucketName), Vec<&Rule>> = BTreeMap::new();
     for rule in snapshot.enabled_rules().filter(|rule| rule.sse_kms_objects) {
         if let Ok(Some(reference)) = rule.replica_key() {
-            named.entry((reference, &rule.destination)).or_default().push(rule);
+            named
+                .entry((reference, &rule.destination))
+                .or_default()
+                .push(rule);
         }
     }
     named
@@ -32,7 +35,13 @@ pub(super) fn replica_keys<'a>(facts: &Facts<'a>) -> Vec<ReplicaKey<'a>> {
         .filter_map(|((reference, destination), rules)| {
             let key = snapshot.key(&reference)?;
             let bucket = snapshot.destination(destination).and_then(Observed::found);
-            Some(ReplicaKey { reference, key, rules, destination, bucket })
+            Some(ReplicaKey {
+                reference,
+                key,
+                rules,
+                destination,
+                bucket,
+            })
         })
         .collect()
 }
@@ -41,7 +50,9 @@ impl<'a> ReplicaKey<'a> {
     /// The destination's Region, where the key lies in another. Nothing else about such a key matters: it must be
     /// replaced.
     pub(super) fn wanted_region(&self) -> Option<&'a Region> {
-        self.bucket.and_then(|bucket| bucket.region.found()).filter(|region| *region != self.reference.region())
+        self.bucket
+            .and_then(|bucket| bucket.region.found())
+            .filter(|region| *region != self.reference.region())
     }
 
     /// What is known of the key, where it lies in the right Region and is of a type that S3 can use.

@@ -8,11 +8,16 @@ use crate::arn::KeyReference;
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyAlias], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyAlias],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
-        let KeyReference::Alias(alias) = &replica.reference else { continue };
+        let KeyReference::Alias(alias) = &replica.reference else {
+            continue;
+        };
         let resolved = match &replica.key.metadata {
             Observed::Found(metadata) => metadata.arn.to_string(),
             // A missing alias is told as a missing key.

@@ -8,11 +8,16 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::snapshot::KeyManager;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyAwsManaged], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyAwsManaged],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
-        let Some(metadata) = replica.judged() else { continue };
+        let Some(metadata) = replica.judged() else {
+            continue;
+        };
         if metadata.manager != KeyManager::Aws {
             continue;
         }

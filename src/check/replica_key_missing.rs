@@ -5,7 +5,10 @@
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyMissing], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyMissing],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for rule in facts.snapshot.enabled_rules().filter(|rule| rule.sse_kms_objects) {

@@ -9,7 +9,10 @@ use crate::arn::KeyReference;
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyNotFound], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyNotFound],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {

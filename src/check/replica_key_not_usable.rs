@@ -7,12 +7,19 @@ use super::replica_key::replica_keys;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyNotUsable], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyNotUsable],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
-        let Some(metadata) = replica.judged() else { continue };
-        let Some(fault) = fault(metadata, facts.snapshot.taken_at, outcome) else { continue };
+        let Some(metadata) = replica.judged() else {
+            continue;
+        };
+        let Some(fault) = fault(metadata, facts.snapshot.taken_at, outcome) else {
+            continue;
+        };
         let summary = match fault.severity {
             Severity::Error => "S3 cannot encrypt replicas: the replica key cannot be used",
             Severity::Warning | Severity::Advice => "the replica key will soon be unusable",

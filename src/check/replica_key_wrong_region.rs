@@ -8,7 +8,10 @@ use super::{Check, Facts, Found, Outcome, ids};
 use crate::arn::KeyReference;
 use crate::finding::{CheckId, Evidence, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyWrongRegion], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyWrongRegion],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
@@ -16,7 +19,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         if let Some(bucket) = replica.bucket {
             outcome.needs(&bucket.region);
         }
-        let Some(wanted) = replica.wanted_region() else { continue };
+        let Some(wanted) = replica.wanted_region() else {
+            continue;
+        };
         let reference = &replica.reference;
         let metadata = replica.key.metadata.found();
         let related = metadata.and_then(|key| key.related.iter().find(|related| related.region() == wanted));

@@ -6,11 +6,16 @@ use super::replica_key::replica_keys;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicaKeyWrongType], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicaKeyWrongType],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
-        let Some(metadata) = replica.key.metadata.found() else { continue };
+        let Some(metadata) = replica.key.metadata.found() else {
+            continue;
+        };
         if replica.wanted_region().is_some() || metadata.is_symmetric() {
             continue;
         }

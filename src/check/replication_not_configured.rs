@@ -7,7 +7,10 @@ use crate::event::{Change, TriggerKind};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::ReplicationNotConfigured], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::ReplicationNotConfigured],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let bucket = facts.source_arn();

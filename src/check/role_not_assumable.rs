@@ -7,13 +7,19 @@ use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::RoleNotAssumable], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::RoleNotAssumable],
+    run,
+};
 
-const EXPECTED: &str = r#"{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
+const EXPECTED: &str =
+    r#"{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
-    let Some(role) = facts.snapshot.role.found() else { return };
+    let Some(role) = facts.snapshot.role.found() else {
+        return;
+    };
     if rule_ids.is_empty() {
         return;
     }
@@ -62,7 +68,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         }
         .propose(
             facts.own_account(),
-            format!("add this statement to the trust policy of `{}`: {EXPECTED}", role.arn.name()),
+            format!(
+                "add this statement to the trust policy of `{}`: {EXPECTED}",
+                role.arn.name()
+            ),
         ),
     );
 }

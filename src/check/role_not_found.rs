@@ -6,11 +6,16 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::RoleNotFound], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::RoleNotFound],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
-    let Some(replication) = facts.snapshot.replication.found() else { return };
+    let Some(replication) = facts.snapshot.replication.found() else {
+        return;
+    };
     if rule_ids.is_empty() {
         return;
     }

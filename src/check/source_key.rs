@@ -11,16 +11,23 @@ use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 use crate::snapshot::Rule;
 
-pub(super) const CHECK: Check =
-    Check { ids: &[CheckId::SourceKeyNotFound, CheckId::SourceKeyNotUsable], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::SourceKeyNotFound, CheckId::SourceKeyNotUsable],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let snapshot = facts.snapshot;
     // Objects that no rule selects are told as such; their key does not matter before they are selected.
-    let rules: Vec<&Rule> = snapshot.enabled_rules().filter(|rule| rule.sse_kms_objects).collect();
+    let rules: Vec<&Rule> = snapshot
+        .enabled_rules()
+        .filter(|rule| rule.sse_kms_objects)
+        .collect();
     let mut named: BTreeMap<&KeyReference, String> = BTreeMap::new();
     for object in &snapshot.objects {
-        let taken = rules.iter().any(|rule| object.key.starts_with(&rule.filter.prefix));
+        let taken = rules
+            .iter()
+            .any(|rule| object.key.starts_with(&rule.filter.prefix));
         if taken && let Some(key) = outcome.needs(&object.head).and_then(|head| head.kms_key.as_ref()) {
             named.insert(key, format!("object `{}`", object.key.escape_debug()));
         }
@@ -32,7 +39,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     for (reference, user) in named {
-        let Some(key) = snapshot.key(reference) else { continue };
+        let Some(key) = snapshot.key(reference) else {
+            continue;
+        };
         let (check, severity, found, remedy) = match &key.metadata {
             Observed::Unreadable(failure) => {
                 outcome.unread(failure);
@@ -52,7 +61,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         };
         let summary = match (check, severity) {
             (CheckId::SourceKeyNotFound, _) => format!("the KMS key of {user} does not exist"),
-            (_, Severity::Error) => format!("S3 cannot decrypt source objects: the key of {user} cannot be used"),
+            (_, Severity::Error) => {
+                format!("S3 cannot decrypt source objects: the key of {user} cannot be used")
+            }
             (_, Severity::Warning | Severity::Advice) => format!("the key of {user} will soon be unusable"),
         };
         outcome.finding(

@@ -6,7 +6,10 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::snapshot::Versioning;
 
-pub(super) const CHECK: Check = Check { ids: &[CheckId::SourceNotVersioned], run };
+pub(super) const CHECK: Check = Check {
+    ids: &[CheckId::SourceNotVersioned],
+    run,
+};
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
@@ -14,7 +17,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     let source = &facts.snapshot.source;
-    let Some(found) = outcome.needs(&source.versioning).copied().and_then(not_enabled) else { return };
+    let Some(found) = outcome.needs(&source.versioning).copied().and_then(not_enabled) else {
+        return;
+    };
     let bucket = facts.source_arn();
     outcome.finding(
         Found {
@@ -22,7 +27,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             severity: Severity::Error,
             rule_ids,
             subject: bucket.clone(),
-            summary: format!("source bucket `{}` keeps no versions, so nothing is replicated", source.name),
+            summary: format!(
+                "source bucket `{}` keeps no versions, so nothing is replicated",
+                source.name
+            ),
             expected: "versioning `Enabled`".to_owned(),
             found: found.to_owned(),
             evidence: evidence("s3:GetBucketVersioning", bucket, found),

@@ -1,0 +1,103 @@
+//! Decides whether a statement is about an action.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>.
+
+use super::answer::{DoubtReason, Mismatch};
+use super::matching::{Notes, Subject};
+use super::pattern::{glob, glob_ignoring_case};
+use super::statement::{Flaw, Listed, Statement};
+use super::truth::Judged;
+
+/// `*`, or `service:name` with wildcards. Letter case does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ActionPattern {
+    pub(super) source: String,
+    form: Form,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Form {
+    Every,
+    Of {
+        service: String,
+        name: String,
+    },
+    /// Text without a colon, which IAM refuses.
+    Bare,
+}
+
+impl ActionPattern {
+    pub(super) fn read(text: &str) -> Self {
+        let form = match text.split_once(':') {
+            _ if text == "*" => Form::Every,
+            Some((service, name)) => Form::Of {
+                service: service.to_ascii_lowercase(),
+                name: name.to_ascii_lowercase(),
+            },
+            None => Form::Bare,
+        };
+        Self {
+            source: text.to_owned(),
+            form,
+        }
+    }
+
+    pub(super) fn matches(&self, service: &str, name: &str) -> Judged {
+        match &self.form {
+            Form::Every => Judged::YES,
+            Form::Of {
+                service: wanted_service,
+                name: wanted_name,
+            } => {
+                let matches = same_service(wanted_service, service) && glob_ignoring_case(wanted_name, name);
+                matches.into()
+            }
+            Form::Bare if glob(&self.source, service) => Judged::UNKNOWN,
+            Form::Bare => Judged::NO,
+        }
+    }
+}
+
+fn same_service(wanted: &str, service: &str) -> bool {
+    wanted.eq_ignore_ascii_case(service) || glob_ignoring_case(wanted, service)
+}
+
+impl Statement {
+    pub(super) fn covers_action(&self, subject: &Subject<'_>, notes: Option<&mut Notes>) -> Judged {
+        let any = |patterns: &[ActionPattern]| {
+            patterns.iter().fold(Judged::NO, |found, pattern| {
+                found.or(pattern.matches(subject.service, subject.name))
+            })
+        };
+        let (judged, flaw) = match &self.actions {
+            Listed::These(patterns) => (any(patterns), None),
+            Listed::AllBut(patterns) => (any(patterns).negated(), None),
+            Listed::Missing => (Judged::UNKNOWN, Some(Flaw::Missing("Action"))),
+            Listed::Flawed(flaw) => (Judged::UNKNOWN, Some(flaw.clone())),
+        };
+        if let Some(notes) = notes {
+            let named = || match &self.actions {
+                Listed::These(patterns) | Listed::AllBut(patterns) => {
+                    patterns.iter().map(|pattern| pattern.source.clone()).collect()
+                }
+                Listed::Missing | Listed::Flawed(_) => Vec::new(),
+            };
+            if judged.truth.is_unknown() {
+                let reason = flaw.unwrap_or_else(|| Flaw::Malformed {
+                    element: "Action".to_owned(),
+                    expected: "`service:name`",
+                    found: named().join(", "),
+                });
+                notes.doubts.push(DoubtReason::Flaw(reason));
+            } else if judged.truth.is_no() {
+                notes.mismatches.push(match &self.actions {
+                    Listed::AllBut(_) => Mismatch::ActionExcepted { named: named() },
+                    Listed::These(_) | Listed::Missing | Listed::Flawed(_) => {
+                        Mismatch::Action { named: named() }
+                    }
+                });
+            }
+        }
+        judged
+    }
+}
