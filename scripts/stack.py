@@ -102,10 +102,18 @@ class Stack:
         self._sqs.set_queue_attributes(QueueUrl=self.outputs["QueueUrl"], Attributes={"VisibilityTimeout": "1"})
 
     def send(self, *bodies: str) -> None:
-        """Put messages on the stack's queue in one call, as EventBridge, S3 or SNS would."""
+        """Put messages on the stack's queue, as EventBridge, S3 or SNS would, so that one batch takes them all.
+
+        The emulator ignores the batching window: the queue's reader is held back meanwhile.
+        """
+        (mapping,) = self._lambda.list_event_source_mappings(
+            FunctionName=self.outputs["FunctionName"]
+        )["EventSourceMappings"]
+        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
         answer = self._sqs.send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
         assert not answer.get("Failed"), answer["Failed"]
+        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def notifications(self, count: int, seconds: float = 30) -> list[dict[str, Any]]:
         """The next `count` notifications as SNS delivered them; fails when fewer arrive in time."""
