@@ -19,8 +19,8 @@ export SAM_CLI_TELEMETRY := 0
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools build ## Break a replication, be told why, have it repaired: in an emulator, without an AWS account
-	@$(PYTHON) scripts/demo.py $(DEPLOYED)
+demo: tools ## Break a replication, be told why, have it repaired: in an emulator, without an AWS account
+	@$(PYTHON) scripts/demo.py $(if $(BOOTSTRAP),$(BOOTSTRAP),--build "$(MAKE) --no-print-directory build" $(DEPLOYED))
 
 test: check-format check-clippy test-core test-wire test-template test-deployed ## Run everything, as CI does
 
@@ -60,7 +60,7 @@ test-template: tools ## Check the template
 	$(BUILD_TOOLS)/cfn-lint template.yaml
 	$(PYTHON) -m pytest --quiet tests/template
 
-test-deployed: tools ## Test the deployed stack in an emulator (another function: BOOTSTRAP=...)
+test-deployed: tools ## Test the deployed stack in an emulator
 	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
 	BOOTSTRAP=$(abspath $(or $(BOOTSTRAP),$(TESTED))) $(PYTHON) -m pytest --quiet tests/deployed
 

@@ -39,13 +39,13 @@ class Emulator:
     """A running emulator. Use it with `with`, so that it ends however the block is left."""
 
     def __init__(self) -> None:
+        self._port = _free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="s3-replication-remediator-"))
         self._log = self._folder / "emulator.log"
-        port = _free_port()
-        self.endpoint = f"http://{HOST}:{port}"
-        self._process = self._start(port)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoint = f"http://{HOST}:{self._port}"
 
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[bytes]:
         # Its environment becomes that of the function: nothing of ours may leak into it as a setting.
         environment = {
             "PATH": os.environ["PATH"],
@@ -53,7 +53,7 @@ class Emulator:
             "AUTH": "true",
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
-            "GATEWAY_PORT": str(port),
+            "GATEWAY_PORT": str(self._port),
             "AWS_ENDPOINT_URL": self.endpoint,
         }
         with self._log.open("wb") as log:
@@ -65,7 +65,8 @@ class Emulator:
 
     def __enter__(self) -> Emulator:
         try:
-            self._await_health()
+            self._process = self._start()
+            self._await_health(self._process)
         except BaseException:
             self.stop()
             raise
@@ -76,10 +77,10 @@ class Emulator:
     ) -> None:
         self.stop()
 
-    def _await_health(self) -> None:
+    def _await_health(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 raise EmulatorError(f"the emulator ended at once:\n{self.log_tail()}")
             try:
                 with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=1):
@@ -90,14 +91,8 @@ class Emulator:
 
     def stop(self) -> None:
         """End the emulator and the functions it runs, and remove what they wrote."""
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, how)
-                self._process.wait(STOP_TIMEOUT_SECONDS)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
+        if self._process:
+            _end_group(self._process)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def log_tail(self, lines: int = 30) -> str:
@@ -116,6 +111,18 @@ class Emulator:
             config=Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}),
             **credentials,
         )
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started, and insist where it does not end by itself."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(STOP_TIMEOUT_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _free_port() -> int:
