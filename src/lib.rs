@@ -1,6 +1,8 @@
 //! S3 replication remediator.
 pub mod arn;
 pub mod collect;
+pub mod config;
+pub mod mode;
 pub mod observed;
 pub mod policy;
 pub mod snapshot;
