@@ -11,4 +11,6 @@ pub mod requirement;
 pub mod assessment;
 pub mod finding;
 pub mod check;
+pub mod mode;
 pub mod target;
+pub mod config;
