@@ -255,6 +255,9 @@ fn policies<'a>(sides: &Sides<'a>) -> Vec<(Layer, &'a NamedPolicy)> {
 fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
     let mut near = Vec::new();
     for (layer, policy) in policies(sides) {
+        if allows_already(sides, layer) {
+            continue;
+        }
         for (index, statement) in policy.document.statements().iter().enumerate() {
             if statement.effect != Some(Effect::Allow) {
                 continue;
@@ -271,6 +274,19 @@ fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
     }
     near.sort_by_key(|miss| miss.mismatches.iter().map(distance).sum::<usize>());
     near
+}
+
+/// A layer that allows the request is not where something is missing.
+fn allows_already(sides: &Sides<'_>, layer: Layer) -> bool {
+    let all = |levels: &[Side]| levels.iter().all(|side| side.allows.any().truth.is_yes());
+    match layer {
+        Layer::Identity => sides.identity.allows.any().truth.is_yes(),
+        Layer::Boundary => sides.formula().boundary.truth.is_yes(),
+        Layer::Resource => sides.resource.allows.any().truth.is_yes(),
+        Layer::Scp => all(&sides.scps),
+        Layer::Rcp => all(&sides.rcps),
+        Layer::Grant => false,
+    }
 }
 
 /// One thing amiss is near, and so is a wrong condition on a right action; a statement about something else is not.
