@@ -195,6 +195,9 @@ impl fmt::Display for DoubtReason {
                 "a denial with `NotPrincipal` hits every role with a permissions boundary, and whether there is one was not read",
             ),
             Self::Principal(principal) => write!(f, "whom the principal {} covers is not known", quoted(principal)),
+            Self::ValueUnknown { key } => {
+                write!(f, "what the call has for condition key {} is not known here", quoted(key))
+            }
             Self::SeveralValues { key } => {
                 write!(f, "{} has several values, and the operator is for one", quoted(key))
             }
