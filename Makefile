@@ -13,7 +13,7 @@ PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test check build deploy clean tools \
+.PHONY: help demo invoke test check build deploy clean tools \
 	check-format check-clippy test-core test-wire test-template test-deployed deny
 
 help: ## List these targets
@@ -21,6 +21,10 @@ help: ## List these targets
 
 demo: tools ## Break a replication, be told why, have it repaired: in an emulator, without an AWS account
 	@$(PYTHON) scripts/demo.py $(if $(BOOTSTRAP),$(BOOTSTRAP),--build "$(MAKE) --no-print-directory build" $(DEPLOYED))
+
+invoke: tools ## Hand EVENT=events/... to the function, in an emulated account with a broken replication
+	@$(if $(BOOTSTRAP),,cargo build --quiet --bin $(BINARY))
+	@$(PYTHON) scripts/invoke.py $(or $(BOOTSTRAP),$(TESTED)) $(EVENT)
 
 test: check-format check-clippy test-core test-wire test-template test-deployed ## Run everything, as CI does
 
