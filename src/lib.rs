@@ -1,5 +1,7 @@
 //! S3 replication remediator.
 pub mod arn;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod collect;
 pub mod config;
 pub mod mode;
