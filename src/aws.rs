@@ -23,7 +23,6 @@ use crate::snapshot::Identity;
 use crate::source::Reader;
 
 pub use error::CallFailure;
-pub use target::Writer;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.

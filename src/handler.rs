@@ -1,17 +1,16 @@
-//! One invocation: what to do for each part of a payload, in which order, and what to answer.
+//! One invocation: what is done for each part of a payload, in which order, and what is answered.
 //!
 //! A message is answered for only after its report is out; what cannot be finished goes back to the queue
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
 use std::collections::BTreeSet;
-use std::error::Error;
-use std::fmt::Write;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -19,20 +18,20 @@ use tracing::{error, info, warn};
 use crate::apply::{Applied, apply};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
-use crate::check::{Facts, Outcome, examine};
+use crate::check::{Examination, Facts, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
+use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::mode::Mode;
 use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
-use crate::observed::ReadFailure;
+use crate::plan::plan;
 use crate::plan::review::{ReviewedPlan, review};
-use crate::plan::{Plan, plan};
 use crate::report::{Caller, Parts, Report};
 use crate::snapshot::{Identity, Snapshot};
 use crate::source::Source;
 use crate::subject::{Batch, Subject, subjects};
-use crate::target::Target;
+use crate::target::Writable;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
@@ -40,14 +39,15 @@ const CONCURRENT: usize = 4;
 /// What is kept back of the invocation's time, for answering.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// A read that failed for want of capacity sends its message back to the queue this often; then it is told as it is.
+/// A message whose reads failed for want of capacity goes back to the queue until it was handed out this often; then
+/// what is known is told. The queue gives up on a message after five.
 const PATIENCE: u32 = 3;
 
 /// What the handler works with, for the life of the process.
 #[derive(Debug)]
-pub struct Handler<A, P> {
-    /// AWS, for reading and for writing.
-    pub aws: A,
+pub struct Handler<'a, A, P> {
+    /// AWS, for reading and, with permission, for writing.
+    pub aws: &'a A,
     /// Where messages go.
     pub publisher: P,
     /// What the owner of the account has settled.
@@ -63,8 +63,6 @@ pub struct Settings {
     pub scope: Scope,
     /// Who may be helped.
     pub guards: GuardSettings,
-    /// How we are called from outside.
-    pub caller: Caller,
 }
 
 /// What holds for one invocation.
@@ -76,6 +74,8 @@ pub struct Invocation {
     pub now: Timestamp,
     /// When the process will be stopped.
     pub deadline: Instant,
+    /// How we are called from outside.
+    pub caller: Caller,
 }
 
 /// What an invocation answers.
@@ -95,54 +95,65 @@ pub enum HandlerError {
     /// The payload is meant for us and cannot be used.
     #[error("the event cannot be used")]
     Invalid(#[source] InvalidEvent),
-    /// A command that this program does not know how to carry out yet.
-    #[error("the command `{0}` is not supported by this version; check buckets one by one")]
+    /// A command that this version cannot carry out.
+    #[error("the command `{0}` is not supported by this version; use `check` for each bucket")]
     Unsupported(&'static str),
     /// The report could not be sent.
-    #[error("the report was made and not sent")]
-    NotTold(#[source] PublishFailure),
-    /// AWS did not answer enough to say anything.
-    #[error("{operation} failed with {code}, which may pass; try again")]
+    #[error("bucket `{bucket}` was looked at, and the report could not be sent")]
+    NotTold {
+        /// The bucket.
+        bucket: BucketName,
+        /// Why not.
+        #[source]
+        source: PublishFailure,
+    },
+    /// AWS did not answer enough, and may do so later.
+    #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
     Unavailable {
+        /// The bucket.
+        bucket: BucketName,
         /// The read that failed.
         operation: String,
         /// AWS's error code.
         code: String,
     },
     /// The time of the invocation is up.
-    #[error("the time of the invocation was up before bucket `{0}` was done; raise the function's timeout")]
+    #[error("the invocation's time was up before bucket `{0}` was done; raise the function's timeout")]
     OutOfTime(BucketName),
 }
 
-/// An error with all that caused it, on one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
+impl HandlerError {
+    /// A stable name, which Lambda shows as the type of the error.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "InvalidEvent",
+            Self::Unsupported(_) => "UnsupportedCommand",
+            Self::NotTold { .. } => "NotTold",
+            Self::Unavailable { .. } => "Unavailable",
+            Self::OutOfTime(_) => "OutOfTime",
+        }
     }
-    text
 }
 
 /// What may be done about what is found.
+#[derive(Debug, Clone, Copy)]
 enum Intent<'a> {
     /// Nothing.
     Look,
-    /// What the mode allows at once.
+    /// What the mode allows without asking.
     Event,
     /// The plan with this digest.
     Apply(&'a PlanDigest),
 }
 
-/// Everything that one look at a bucket gives.
+/// All that one look at a bucket gives.
 struct Look {
     snapshot: Snapshot,
     assessments: Vec<Assessment>,
-    outcome: Outcome,
+    examination: Examination,
 }
 
-impl<A: Source + Target, P: Publisher> Handler<A, P> {
+impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
     /// Does what a payload asks for.
     ///
     /// # Errors
@@ -166,7 +177,7 @@ impl<A: Source + Target, P: Publisher> Handler<A, P> {
             error!(message_id = invalid.message_id, error = %chain(&invalid.item), "message cannot be used");
             match invalid.message_id {
                 Some(id) => again.insert(id),
-                // A message without an id cannot be named in the answer; failing the batch is the only way to keep it.
+                // A message without an id cannot be named in the answer: only the failure of all keeps it.
                 None => return Err(HandlerError::Invalid(invalid.item)),
             };
         }
@@ -198,23 +209,22 @@ impl<A: Source + Target, P: Publisher> Handler<A, P> {
             return Err(HandlerError::Invalid(invalid.item));
         }
         if let Some(command) = batch.commands.into_iter().next() {
-            let report = self.command(invocation, command.item).await?;
-            return Ok(Answer::Report(Box::new(report)));
+            return self.command(invocation, command.item).await.map(|report| Answer::Report(Box::new(report)));
         }
-        let reports = stream::iter(&batch.subjects)
+        let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
             .buffered(CONCURRENT)
-            .collect::<Vec<_>>()
+            .collect()
             .await;
-        let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Answer::Reports(reports.into_iter().flatten().collect()))
+        let reports: Result<Vec<Option<Report>>, _> = reports.into_iter().collect();
+        Ok(Answer::Reports(reports?.into_iter().flatten().collect()))
     }
 
     async fn command(&self, invocation: &Invocation, command: Command) -> Result<Report, HandlerError> {
         match command {
-            Command::Check { bucket } => self.report(invocation, &Subject::asked(bucket), Intent::Look).await,
+            Command::Check { bucket } => self.in_time(invocation, &Subject::asked(bucket), Intent::Look).await,
             Command::Apply { bucket, plan } => {
-                self.report(invocation, &Subject::asked(bucket), Intent::Apply(&plan)).await
+                self.in_time(invocation, &Subject::asked(bucket), Intent::Apply(&plan)).await
             }
             Command::Undo { bucket, role, keys, plan } => {
                 self.undo(invocation, &Subject::asked(bucket), role, keys, plan).await
@@ -223,9 +233,31 @@ impl<A: Source + Target, P: Publisher> Handler<A, P> {
         }
     }
 
-    /// What happens to a bucket that an event names; nothing for one whose owner wants none of it.
+    /// What becomes of a bucket that an event names; nothing where the bucket's owner wants nothing of us.
     async fn event(&self, invocation: &Invocation, subject: &Subject) -> Result<Option<Report>, HandlerError> {
-        let report = self.report(invocation, subject, Intent::Event).await?;
-        todo!()
+        let report = self.in_time(invocation, subject, Intent::Event).await?;
+        Ok(Some(report))
+    }
+
+    /// A report, unless the invocation's time is up before. Whatever was begun is found as it is by the next delivery.
+    async fn in_time(
+        &self,
+        invocation: &Invocation,
+        subject: &Subject,
+        intent: Intent<'_>,
+    ) -> Result<Report, HandlerError> {
+        let until = invocation.deadline.checked_sub(RESERVE).unwrap_or(invocation.deadline);
+        tokio::time::timeout_at(until, self.report(invocation, subject, intent))
+            .await
+            .map_err(|_| HandlerError::OutOfTime(subject.bucket.clone()))?
+    }
+}
+
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Check { .. } => "check",
+        Command::Apply { .. } => "apply",
+        Command::Undo { .. } => "undo",
+        Command::Sweep => "sweep",
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use crate::arn::{KeyArn, RoleArn};
+use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 
 /// A grant that is to be made.
@@ -46,6 +47,12 @@ pub struct WriteFailure {
     pub message: String,
     /// Would it be worth trying again?
     pub retryable: bool,
+}
+
+/// Where writes can be had, by those who may write.
+pub trait Writable {
+    /// A way to write. Without the permission, which a dry run cannot make, there is none.
+    fn writer(&self, permission: &WriteAccess) -> impl Target;
 }
 
 /// Writes to AWS.

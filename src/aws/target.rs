@@ -11,20 +11,19 @@ use crate::arn::{KeyArn, RoleArn};
 use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 use crate::source::Reader;
-use crate::target::{GrantRequest, Target, WriteFailure, Written};
+use crate::target::{GrantRequest, Target, Writable, WriteFailure, Written};
 
 use super::Aws;
 use super::error::Failure;
 
 /// Writes to AWS with our own credentials.
 #[derive(Debug)]
-pub struct Writer<'a> {
+struct Writer<'a> {
     aws: &'a Aws,
 }
 
-impl Aws {
-    /// A writer, for those who may write.
-    pub fn writer(&self, _permission: &WriteAccess) -> Writer<'_> {
+impl Writable for Aws {
+    fn writer(&self, _permission: &WriteAccess) -> impl Target {
         Writer { aws: self }
     }
 }
