@@ -27,6 +27,8 @@ mod statement;
 mod template;
 mod trust;
 mod truth;
+#[cfg(test)]
+mod world;
 
 pub use answer::{
     AbsentKey, Answer, ArnPart, Doubt, DoubtReason, Guardrail, Layer, LayerAnswers, Levels, Mismatch,

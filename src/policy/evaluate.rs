@@ -11,6 +11,8 @@
 
 mod reasons;
 
+pub(super) use reasons::{allows_already, policies, reference};
+
 use crate::observed::Observed;
 
 use super::answer::{Answer, Layer, Levels, Verdict};
@@ -80,7 +82,7 @@ pub(super) struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    fn of(request: &'a Request, layers: &'a Layers<'a>) -> Self {
+    pub(super) fn of(request: &'a Request, layers: &'a Layers<'a>) -> Self {
         let (is_service, is_service_linked) = match &request.caller {
             Caller::Service(_) => (true, false),
             Caller::Role { role, .. } => (false, role.path().starts_with("/aws-service-role/")),
@@ -304,3 +306,6 @@ pub(super) fn side_of_policy<'a>(
     }
     side
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,7 @@ fn layer_answers(sides: &Sides<'_>) -> LayerAnswers {
     }
 }
 
-fn reference(layer: Layer, policy: &NamedPolicy, index: usize) -> StatementRef {
+pub(in crate::policy) fn reference(layer: Layer, policy: &NamedPolicy, index: usize) -> StatementRef {
     StatementRef {
         layer,
         policy: policy.name.clone(),
@@ -218,7 +218,7 @@ fn blocked_by(sides: &Sides<'_>) -> Vec<Guardrail> {
 }
 
 /// Everything that was read and has a say, with its kind.
-fn policies<'a>(sides: &Sides<'a>) -> Vec<(Layer, &'a NamedPolicy)> {
+pub(in crate::policy) fn policies<'a>(sides: &Sides<'a>) -> Vec<(Layer, &'a NamedPolicy)> {
     let mut policies = Vec::new();
     let is_service = sides.formula().kind == CallKind::Service;
     if !is_service {
@@ -277,7 +277,7 @@ fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
 }
 
 /// A layer that allows the request is not where something is missing.
-fn allows_already(sides: &Sides<'_>, layer: Layer) -> bool {
+pub(in crate::policy) fn allows_already(sides: &Sides<'_>, layer: Layer) -> bool {
     let all = |levels: &[Side]| levels.iter().all(|side| side.allows.any().truth.is_yes());
     match layer {
         Layer::Identity => sides.identity.allows.any().truth.is_yes(),

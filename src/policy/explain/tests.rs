@@ -1,76 +1,10 @@
 //! What people read, as they read it.
 
 use super::*;
-use crate::observed::{Observed, ReadFailure};
-use crate::policy::{Context, Layers, NamedPolicy, PolicyDocument, PolicyLevel, PolicySet, evaluate};
+use crate::observed::ReadFailure;
+use crate::policy::world::{KEY, delegation, world};
+use crate::policy::{PolicyLevel, PolicySet};
 use serde_json::{Value, json};
-
-const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/k";
-
-struct World {
-    identity: PolicySet,
-    boundary: Observed<NamedPolicy>,
-    resource: Observed<NamedPolicy>,
-    scps: Vec<PolicyLevel>,
-    request: Request,
-}
-
-fn named(name: &str, statements: Value) -> NamedPolicy {
-    let document = json!({"Version": "2012-10-17", "Statement": statements});
-    NamedPolicy::new(name, PolicyDocument::from_value(document).unwrap())
-}
-
-fn world(action: &str, resource: &str) -> World {
-    let role = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
-    World {
-        identity: PolicySet::default(),
-        boundary: Observed::Absent,
-        resource: Observed::Absent,
-        scps: Vec::new(),
-        request: Request {
-            caller: Caller::session_of(&role, "s3-replication"),
-            action: action.into(),
-            resource: resource.into(),
-            resource_account: "111122223333".parse().unwrap(),
-            context: Context::new()
-                .with("kms:ViaService", "s3.eu-west-1.amazonaws.com")
-                .with("kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::src"),
-        },
-    }
-}
-
-impl World {
-    fn role(mut self, statements: Value) -> Self {
-        self.identity = PolicySet::complete(vec![named("replication-policy", statements)]);
-        self
-    }
-
-    fn resource(mut self, statements: Value) -> Self {
-        self.resource = Observed::Found(named("key policy", statements));
-        self
-    }
-
-    fn boundary(mut self, statements: Value) -> Self {
-        self.boundary = Observed::Found(named("limits", statements));
-        self
-    }
-
-    fn told(&self) -> String {
-        let layers = Layers {
-            identity: &self.identity,
-            boundary: &self.boundary,
-            resource: &self.resource,
-            scps: &self.scps,
-            rcps: &[],
-            grants: &Observed::Absent,
-        };
-        explain(&self.request, &evaluate(&self.request, &layers))
-    }
-}
-
-fn delegation() -> Value {
-    json!([{"Sid": "Root", "Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*"}])
-}
 
 #[test]
 fn a_wrong_encryption_context_is_told_with_what_s3_sends() {
