@@ -97,8 +97,12 @@ class Stack:
         return str(answer["Attributes"]["QueueArn"])
 
     def hurry(self) -> None:
-        """Let a message that failed return after a second, where the template makes it wait for minutes."""
-        self._sqs.set_queue_attributes(QueueUrl=self.outputs["QueueUrl"], Attributes={"VisibilityTimeout": "1"})
+        """Give a failing message up after seconds, where the template gives it five attempts over half an hour."""
+        redrive = {"deadLetterTargetArn": self._arn(self.outputs["DeadLetterQueueUrl"]), "maxReceiveCount": 2}
+        self._sqs.set_queue_attributes(
+            QueueUrl=self.outputs["QueueUrl"],
+            Attributes={"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(redrive)},
+        )
 
     def send(self, *bodies: str) -> None:
         """Put messages on the stack's queue, as EventBridge, S3 or SNS would, so that one batch takes them all.
