@@ -9,9 +9,13 @@
 //! out twice at once, with absent condition keys absent and with them unknown: where the verdicts differ, the answer
 //! rests on the absence of a key.
 
+mod doubt;
+mod guardrail;
+mod near_miss;
 mod reasons;
 
-pub(super) use reasons::{allows_already, policies, reference};
+pub(super) use near_miss::allows_already;
+pub(super) use reasons::{policies, reference};
 
 use crate::observed::Observed;
 

@@ -268,6 +268,11 @@ fn what_is_not_understood_matters_only_where_the_rest_of_the_statement_applies()
             Undetermined,
         ),
         (
+            with("Deny", "kms", ("Sid", json!("x"))),
+            ImplicitlyDenied,
+            Allowed,
+        ),
+        (
             json!([{"Effect": "Deny", "Action": "s3:*"}]),
             ImplicitlyDenied,
             Undetermined,
@@ -420,6 +425,11 @@ fn not_principal_spares_only_a_caller_that_is_listed_in_full_and_has_no_boundary
     );
     let mut service = trust(statement("Deny", json!({"Service": "s3.amazonaws.com"})));
     assert_eq!(verdict(&service), ImplicitlyDenied);
+    assert_eq!(
+        verdict(&service.boundary(allow_all())),
+        ImplicitlyDenied,
+        "a service has no boundary"
+    );
     service = trust(statement("Allow", others));
     assert_eq!(verdict(&service), Undetermined);
     assert_eq!(
@@ -926,4 +936,21 @@ fn each_layer_has_its_own_verdict_and_the_resource_policy_its_levels() {
         (Some(Undetermined), Some(Undetermined), Some(Undetermined))
     );
     assert_eq!(layers.levels.direct, Truth::Unknown);
+}
+
+#[test]
+fn an_answer_says_whether_it_is_certain() {
+    for (world, allowed, denied) in [
+        (object().role(allow_all()), true, false),
+        (object(), false, true),
+        (
+            object().role(json!([{"Effect": "Deny", "Action": "*", "Resource": "*"}])),
+            false,
+            true,
+        ),
+        (unread_identity(object()), false, false),
+    ] {
+        let answer = world.answer();
+        assert_eq!((answer.is_allowed(), answer.is_denied()), (allowed, denied));
+    }
 }
