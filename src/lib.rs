@@ -12,3 +12,4 @@ pub mod assessment;
 pub mod finding;
 pub mod check;
 pub mod target;
+pub mod guard;

@@ -3,8 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+use serde::Serialize;
+
 use crate::arn::{KeyArn, RoleArn};
 use crate::policy::PolicyDocument;
+
+/// What this program may do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Tell, and nothing else.
+    #[default]
+    DryRun,
+    /// Apply a plan whose digest a person sent back.
+    Approve,
+    /// Apply a plan at once.
+    Auto,
+}
+
+impl Mode {
+    /// The mode as the settings and the report write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DryRun => "dry-run",
+            Self::Approve => "approve",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// What writing needs, where the mode allows writing at all.
+    pub fn write_access(self) -> Option<WriteAccess> {
+        match self {
+            Self::DryRun => None,
+            Self::Approve | Self::Auto => Some(WriteAccess(())),
+        }
+    }
+}
+
+/// The right to write. Only a mode that allows writing hands it out, so that code which runs in a dry run cannot even be
+/// made to call what writes.
+#[derive(Debug)]
+pub struct WriteAccess(());
 
 /// A grant that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +52,9 @@ pub struct GrantRequest {
     pub key: KeyArn,
     /// Who may use it.
     pub grantee: RoleArn,
-    /// Who may retire it: our own account's root, so that it is never orphaned.
+    /// Who may retire it: our own account's root, so that it is never orphaned. A role would be: KMS replaces a deleted
+    /// role by its unique id, which no new role can claim.
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html#KMS-CreateGrant-request-RetiringPrincipal>
     pub retiring_principal: String,
     /// Deterministic, so that asking twice makes one grant.
     pub name: String,
