@@ -13,3 +13,4 @@ pub mod finding;
 pub mod check;
 pub mod target;
 pub mod guard;
+pub mod plan;
