@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use crate::arn::{AccountId, Arn, Region};
 use crate::collect::Scope;
+use crate::guard::{self, GuardSettings};
 use crate::snapshot::Tags;
 
 pub use crate::mode::{Mode, WriteAccess};
@@ -271,6 +272,20 @@ impl Config {
                 "MEMBER_ROLE_NAME",
                 "there is no account to assume it in; name accounts in TRUSTED_ACCOUNTS, or leave it empty",
             );
+        }
+    }
+
+    /// Who may be helped.
+    pub fn guards(&self) -> GuardSettings {
+        let patterns = |list: &[ArnPattern]| list.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+        GuardSettings {
+            allowed_roles: patterns(&self.allowed_roles),
+            allowed_keys: patterns(&self.allowed_keys),
+            opt_in: Some(guard::Tag::new(&self.opt_in_tag.key, &self.opt_in_tag.value)),
+            opt_out: Some(guard::Tag::new(&self.opt_out_tag.key, &self.opt_out_tag.value)),
+            required_boundary: self.required_boundary.clone(),
+            trusted_accounts: self.trusted_accounts.clone(),
+            unconstrained_grants: self.unconstrained_grants,
         }
     }
 

@@ -5,31 +5,35 @@
 //! delivery does the same again and comes to the same end.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::apply::{Applied, apply};
+use crate::apply::{Outcome as Applied, apply};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
-use crate::check::{Examination, Facts, examine};
+use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
 use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, TriggerKind, decode};
+use crate::finding::Finding;
 use crate::guard::GuardSettings;
 use crate::mode::Mode;
 use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
+use crate::observed::Observed;
 use crate::plan::plan;
-use crate::plan::review::{ReviewedPlan, review};
-use crate::report::{Caller, Parts, Report};
+use crate::plan::review::{ReviewFailure, ReviewedPlan, review};
+use crate::plan::role_policy::policy_name;
+use crate::plan::undo::{Searched, undo_plan};
+use crate::report::{Caller, Parts, Report, Undo};
 use crate::snapshot::{Identity, Snapshot};
-use crate::source::Source;
+use crate::source::{Reader, Source};
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
@@ -117,6 +121,9 @@ pub enum HandlerError {
         /// AWS's error code.
         code: String,
     },
+    /// What would take changes back failed its review.
+    #[error("the undo was not offered, which is a mistake of this program; please report it")]
+    BadPlan(#[source] ReviewFailure),
     /// The time of the invocation is up.
     #[error("the invocation's time was up before bucket `{0}` was done; raise the function's timeout")]
     OutOfTime(BucketName),
@@ -130,6 +137,7 @@ impl HandlerError {
             Self::Unsupported(_) => "UnsupportedCommand",
             Self::NotTold { .. } => "NotTold",
             Self::Unavailable { .. } => "Unavailable",
+            Self::BadPlan(_) => "BadPlan",
             Self::OutOfTime(_) => "OutOfTime",
         }
     }
@@ -220,37 +228,278 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
         Ok(Answer::Reports(reports?.into_iter().flatten().collect()))
     }
 
+    /// What becomes of a bucket that an event names; nothing where the bucket's owner wants nothing of us.
+    async fn event(&self, invocation: &Invocation, subject: &Subject) -> Result<Option<Report>, HandlerError> {
+        let work = async {
+            let look = self.look(invocation, subject).await;
+            if self.is_opted_out(&look) {
+                info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
+                return Ok(None);
+            }
+            patience(subject, &look)?;
+            let report = self.finish(invocation, subject, look, Intent::Event).await?;
+            self.tell(subject, &report).await?;
+            Ok(Some(report))
+        };
+        in_time(invocation, &subject.bucket, work).await
+    }
+
     async fn command(&self, invocation: &Invocation, command: Command) -> Result<Report, HandlerError> {
         match command {
-            Command::Check { bucket } => self.in_time(invocation, &Subject::asked(bucket), Intent::Look).await,
-            Command::Apply { bucket, plan } => {
-                self.in_time(invocation, &Subject::asked(bucket), Intent::Apply(&plan)).await
-            }
+            Command::Check { bucket } => self.ask(invocation, bucket, Intent::Look).await,
+            Command::Apply { bucket, plan } => self.ask(invocation, bucket, Intent::Apply(&plan)).await,
             Command::Undo { bucket, role, keys, plan } => {
-                self.undo(invocation, &Subject::asked(bucket), role, keys, plan).await
+                let subject = Subject::asked(bucket);
+                let work = self.undo(invocation, &subject, role, keys, plan);
+                in_time(invocation, &subject.bucket, work).await
             }
             Command::Sweep => Err(HandlerError::Unsupported("sweep")),
         }
     }
 
-    /// What becomes of a bucket that an event names; nothing where the bucket's owner wants nothing of us.
-    async fn event(&self, invocation: &Invocation, subject: &Subject) -> Result<Option<Report>, HandlerError> {
-        let report = self.in_time(invocation, subject, Intent::Event).await?;
-        Ok(Some(report))
+    /// What somebody wants to know, or to have done, about one bucket.
+    async fn ask(
+        &self,
+        invocation: &Invocation,
+        bucket: BucketName,
+        intent: Intent<'_>,
+    ) -> Result<Report, HandlerError> {
+        let subject = Subject::asked(bucket);
+        let work = async {
+            let look = self.look(invocation, &subject).await;
+            self.finish(invocation, &subject, look, intent).await
+        };
+        in_time(invocation, &subject.bucket, work).await
     }
 
-    /// A report, unless the invocation's time is up before. Whatever was begun is found as it is by the next delivery.
-    async fn in_time(
+    /// Reads everything, and judges it.
+    async fn look(&self, invocation: &Invocation, subject: &Subject) -> Look {
+        let trigger = &subject.trigger;
+        let wanted = Wanted {
+            bucket: subject.bucket.clone(),
+            region: trigger.region_hint.clone().unwrap_or_else(|| invocation.caller.region.clone()),
+            expects_configuration: match trigger.kind {
+                TriggerKind::ReplicationConfigured => trigger.change != Some(Change::Removed),
+                TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
+                TriggerKind::Drift | TriggerKind::Sweep | TriggerKind::Command => false,
+            },
+            objects: trigger
+                .objects
+                .iter()
+                .map(|object| WantedObject { key: object.key.clone(), version_id: object.version_id.clone() })
+                .collect(),
+            now: invocation.now,
+        };
+        let snapshot = collect(self.aws, &invocation.identity, &self.settings.scope, &wanted).await;
+        let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
+        let facts = Facts { snapshot: &snapshot, subject, assessments: &assessments };
+        let examination = examine(&facts);
+        Look { snapshot, assessments, examination }
+    }
+
+    fn is_opted_out(&self, look: &Look) -> bool {
+        let tag = self.settings.guards.opt_out.as_ref();
+        let tags = look.snapshot.source.tags.found();
+        tag.zip(tags).is_some_and(|(tag, tags)| tag.is_in(tags))
+    }
+
+    /// Plans, does what may be done, and puts the report together.
+    async fn finish(
         &self,
         invocation: &Invocation,
         subject: &Subject,
+        mut look: Look,
         intent: Intent<'_>,
     ) -> Result<Report, HandlerError> {
-        let until = invocation.deadline.checked_sub(RESERVE).unwrap_or(invocation.deadline);
-        tokio::time::timeout_at(until, self.report(invocation, subject, intent))
-            .await
-            .map_err(|_| HandlerError::OutOfTime(subject.bucket.clone()))?
+        let guards = &self.settings.guards;
+        let made = plan(&look.snapshot, &look.assessments, guards);
+        let reviewed = match review(&look.snapshot, &look.assessments, made, guards) {
+            Ok(reviewed) => Some(reviewed),
+            Err(failure) => {
+                error!(bucket = %subject.bucket, error = %chain(&failure), "a plan failed its review");
+                look.examination.not_evaluated.insert(
+                    "a repair: a plan was made and failed its review, which is a mistake of this program; please report it"
+                        .to_owned(),
+                );
+                None
+            }
+        };
+        let applied = match &reviewed {
+            Some(reviewed) => Some(self.carry_out(subject, reviewed, intent).await?),
+            None => None,
+        };
+        let mut repaired = Vec::new();
+        if applied.as_ref().is_some_and(Applied::has_written) {
+            let before = std::mem::take(&mut look.examination.findings);
+            let after = self.look(invocation, subject).await;
+            look.examination = after.examination;
+            let is_open = |finding: &Finding| {
+                look.examination.findings.iter().any(|left| {
+                    (left.check, &left.subject, left.severity) == (finding.check, &finding.subject, finding.severity)
+                })
+            };
+            repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
+        }
+        let report = Report {
+            repaired,
+            ..Report::new(Parts {
+                mode: self.settings.mode,
+                subject,
+                snapshot: &look.snapshot,
+                outcome: look.examination,
+                plan: reviewed,
+                applied,
+                caller: &invocation.caller,
+            })
+        };
+        log(&report);
+        Ok(report)
     }
+
+    /// Applies the plan, if this is the time and the mode for it.
+    async fn carry_out(
+        &self,
+        subject: &Subject,
+        plan: &ReviewedPlan,
+        intent: Intent<'_>,
+    ) -> Result<Applied, HandlerError> {
+        let permission = match (intent, self.settings.mode.write_access()) {
+            (Intent::Look, _) | (Intent::Event, None) => return Ok(Applied::planned(plan)),
+            (Intent::Event, Some(_)) if self.settings.mode != Mode::Auto => return Ok(Applied::planned(plan)),
+            (Intent::Apply(_), None) => {
+                return Ok(Applied::refused(plan, "the mode is dry-run, in which nothing is ever written"));
+            }
+            (Intent::Apply(digest), Some(_)) if digest.as_str() != plan.digest() => {
+                return Ok(Applied::refused(plan, "this is not the plan that was approved: it is what would be done now"));
+            }
+            (Intent::Event | Intent::Apply(_), Some(permission)) => permission,
+        };
+        if !plan.has_changes() {
+            return Ok(Applied::planned(plan));
+        }
+        let applied = apply(&permission, self.aws, &self.aws.writer(&permission), plan).await;
+        if applied.is_retryable() && !applied.has_written() && subject.receive_count < PATIENCE {
+            return Err(HandlerError::Unavailable {
+                bucket: subject.bucket.clone(),
+                operation: "a write".to_owned(),
+                code: "a code that may pass".to_owned(),
+            });
+        }
+        Ok(applied)
+    }
+
+    /// Shows what would be taken back, or takes it back where the digest is that of what was shown.
+    async fn undo(
+        &self,
+        invocation: &Invocation,
+        subject: &Subject,
+        role: Option<RoleArn>,
+        keys: Vec<KeyArn>,
+        digest: Option<PlanDigest>,
+    ) -> Result<Report, HandlerError> {
+        let mut look = self.look(invocation, subject).await;
+        let searched = self.search(&look.snapshot, role.as_ref(), &keys).await;
+        let undo = undo_plan(&look.snapshot, &look.assessments, &searched).map_err(HandlerError::BadPlan)?;
+        let intent = digest.as_ref().map_or(Intent::Look, Intent::Apply);
+        let applied = self.carry_out(subject, &undo.plan, intent).await?;
+        if applied.has_written() {
+            look.examination = self.look(invocation, subject).await.examination;
+        }
+        let mut report = Report::new(Parts {
+            mode: self.settings.mode,
+            subject,
+            snapshot: &look.snapshot,
+            outcome: look.examination,
+            plan: Some(undo.plan),
+            applied: Some(applied),
+            caller: &invocation.caller,
+        });
+        report.commands.apply = report.digest().map(|digest| {
+            invocation.caller.invoke(&json!({
+                "command": "undo", "bucket": subject.bucket, "role": role, "keys": keys, "plan": digest,
+            }))
+        });
+        report.commands.undo = None;
+        report.undo = Some(Undo { consequences: undo.consequences, not_searched: undo.not_searched });
+        log(&report);
+        Ok(report)
+    }
+
+    /// Reads what an undo looks at beside what the current rules name.
+    async fn search(&self, snapshot: &Snapshot, role: Option<&RoleArn>, keys: &[KeyArn]) -> Searched {
+        let mut searched = Searched::in_snapshot(snapshot);
+        let current = snapshot.role.found().map(|role| &role.arn);
+        let own = &snapshot.identity.account;
+        if let Some(role) = role.filter(|role| current != Some(*role)) {
+            let policy = match role.account() == own {
+                true => self.aws.inline_policy(role, &policy_name(&snapshot.source.name)).await,
+                false => Observed::Absent,
+            };
+            searched.roles.push((role.clone(), policy));
+        }
+        for grantee in current.into_iter().chain(role.filter(|role| current != Some(*role))) {
+            let known = |key: &KeyArn| searched.keys.iter().any(|(named, of, _)| named == key && of == grantee);
+            let named = snapshot.keys.values().filter_map(|key| Some(&key.metadata.found()?.arn)).chain(keys);
+            let open: BTreeSet<KeyArn> =
+                named.filter(|key| key.account() == own && !known(key)).cloned().collect();
+            for key in open {
+                let grants = self.aws.grants(&key, grantee, &Reader::Own).await;
+                searched.keys.push((key, grantee.clone(), grants));
+            }
+        }
+        searched
+    }
+
+    async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
+        if !is_worth_telling(report, subject) {
+            return Ok(());
+        }
+        self.publisher
+            .publish(&text::render(report))
+            .await
+            .map_err(|source| HandlerError::NotTold { bucket: subject.bucket.clone(), source })
+    }
+}
+
+/// A look that failed for want of capacity only is worth another try before it is told as undetermined.
+fn patience(subject: &Subject, look: &Look) -> Result<(), HandlerError> {
+    let passing = look.examination.unread.iter().find(|failure| failure.is_retryable());
+    match passing {
+        Some(failure) if !subject.message_ids.is_empty() && subject.receive_count < PATIENCE => {
+            Err(HandlerError::Unavailable {
+                bucket: subject.bucket.clone(),
+                operation: failure.operation.clone(),
+                code: failure.error_code.clone(),
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Work, unless the invocation's time is up before. Whatever was begun is found as it is by the next delivery.
+async fn in_time<T>(
+    invocation: &Invocation,
+    bucket: &BucketName,
+    work: impl Future<Output = Result<T, HandlerError>>,
+) -> Result<T, HandlerError> {
+    let until = invocation.deadline.checked_sub(RESERVE).unwrap_or(invocation.deadline);
+    tokio::time::timeout_at(until, work).await.map_err(|_| HandlerError::OutOfTime(bucket.clone()))?
+}
+
+/// One line for each report. Documents, tags and object keys stay out of the log.
+fn log(report: &Report) {
+    let findings: Vec<&str> = report.findings.iter().map(|finding| finding.check.as_str()).collect();
+    info!(
+        report_id = report.id,
+        bucket = %report.bucket.name,
+        verdict = report.verdict.as_str(),
+        mode = report.mode.as_str(),
+        findings = findings.join(","),
+        unread = report.unread.len(),
+        plan = report.digest(),
+        outcome = report.outcome.as_ref().map(|outcome| outcome.status.as_str()),
+        "checked"
+    );
 }
 
 fn name(command: &Command) -> &'static str {

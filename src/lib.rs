@@ -17,6 +17,13 @@ pub mod finding;
 pub mod check;
 pub mod mode;
 pub mod target;
+pub mod guard;
+pub mod plan;
+pub mod apply;
 pub mod config;
+pub mod error;
+pub mod report;
+pub mod notify;
+pub mod handler;
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -14,7 +14,9 @@ pub struct GrantRequest {
     pub key: KeyArn,
     /// Who may use it.
     pub grantee: RoleArn,
-    /// Who may retire it: our own account's root, so that it is never orphaned.
+    /// Who may retire it: our own account's root, so that it is never orphaned. A role would be: KMS replaces a deleted
+    /// role by its unique id, which no new role can claim.
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html#KMS-CreateGrant-request-RetiringPrincipal>
     pub retiring_principal: String,
     /// Deterministic, so that asking twice makes one grant.
     pub name: String,
