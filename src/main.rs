@@ -41,7 +41,7 @@ async fn start() -> Result<(), String> {
     let function = service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = invocation(aws, &event.context).await.map_err(|error| failed("Unavailable", error))?;
         match handler.handle(&invocation, &event.payload).await {
-            Ok(answer) => Ok(to_json(answer)),
+            Ok(answer) => to_json(answer).map_err(|error| failed("Unwritable", chain(&error))),
             Err(error) => Err(failed(error.kind(), chain(&error))),
         }
     });
