@@ -11,6 +11,7 @@
 use serde::Serialize;
 
 use crate::arn::KeyReference;
+use crate::mode::WriteAccess;
 use crate::observed::Observed;
 use crate::plan::canonical::canonical;
 use crate::plan::key_grant;
@@ -18,7 +19,6 @@ use crate::plan::review::ReviewedPlan;
 use crate::plan::{Basis, Change, GrantRevocation, Planned, RolePolicyChange};
 use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::source::{Reader, RoleRecord, Source};
-use crate::mode::WriteAccess;
 use crate::target::{GrantRequest, Target, WriteFailure, Written};
 
 /// What became of a plan.
@@ -202,7 +202,9 @@ impl Outcome {
 
     /// Was anything changed?
     pub fn has_written(&self) -> bool {
-        self.changes.iter().any(|change| change.status == ChangeStatus::Applied)
+        self.changes
+            .iter()
+            .any(|change| change.status == ChangeStatus::Applied)
     }
 
     /// Would it be worth trying again?
