@@ -225,6 +225,8 @@ where
                 // HEAD is answered without a body, so that there is nothing but the status.
                 (_, Some(403)) => "Forbidden".to_owned(),
                 (_, Some(404)) => "NotFound".to_owned(),
+                // A success whose body is not what it should be.
+                (_, Some(200..=299)) => "BadAnswer".to_owned(),
                 (_, Some(status)) => status.to_string(),
                 (_, None) => "Unknown".to_owned(),
             };

@@ -147,7 +147,8 @@ pub(super) async fn replication(aws: &Aws, at: &BucketAt) -> Observed<Replicatio
             Some(configuration) => {
                 parse::replication(&configuration).unwrap_or_else(|code| unknown(&question, code))
             }
-            None => Observed::Absent,
+            // Where there is none, S3 says so with an error.
+            None => unknown(&question, "BadAnswer"),
         },
         Err(failure) => failure.observe(&question),
     }
@@ -252,8 +253,8 @@ pub(super) async fn ownership(aws: &Aws, at: &BucketAt) -> Observed<ObjectOwners
             match rules.first().map(|rule| rule.object_ownership().as_str()) {
                 Some("BucketOwnerEnforced") => Observed::Found(ObjectOwnership::BucketOwnerEnforced),
                 Some("BucketOwnerPreferred") => Observed::Found(ObjectOwnership::BucketOwnerPreferred),
-                Some("ObjectWriter") | None => Observed::Found(ObjectOwnership::ObjectWriter),
-                Some(_) => unknown(&question, "UnknownOwnership"),
+                Some("ObjectWriter") => Observed::Found(ObjectOwnership::ObjectWriter),
+                Some(_) | None => unknown(&question, "UnknownOwnership"),
             }
         }
         Err(failure) if failure.code == "OwnershipControlsNotFoundError" => {
@@ -280,8 +281,7 @@ pub(super) async fn object_lock(aws: &Aws, at: &BucketAt) -> Observed<()> {
             let lock = answer.output.object_lock_configuration;
             match lock.and_then(|lock| lock.object_lock_enabled) {
                 Some(ObjectLockEnabled::Enabled) => Observed::Found(()),
-                Some(_) => unknown(&question, "UnknownObjectLock"),
-                None => Observed::Absent,
+                Some(_) | None => unknown(&question, "UnknownObjectLock"),
             }
         }
         Err(failure) => failure.observe(&question),

@@ -30,7 +30,7 @@ pub(super) fn replication(
 }
 
 fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
-    let destination = rule.destination().ok_or("RuleWithoutDestination")?;
+    let destination = rule.destination().ok_or("UnknownDestinationName")?;
     let criteria = rule.source_selection_criteria();
     // The deprecated prefix is what a first-generation rule has in place of a filter.
     #[expect(deprecated, reason = "such rules are still in use")]
