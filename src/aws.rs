@@ -22,6 +22,7 @@ use crate::arn::{AccountId, BucketName, Region};
 use crate::snapshot::Identity;
 use crate::source::Reader;
 
+pub use clients::StartError;
 pub use error::CallFailure;
 pub use target::Writer;
 

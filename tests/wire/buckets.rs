@@ -357,3 +357,15 @@ async fn the_newest_versions_come_first_and_their_keys_are_decoded() {
     });
     assert_eq!(found.found().unwrap(), &expected);
 }
+
+#[tokio::test]
+async fn keys_that_are_not_said_to_be_encoded_are_taken_as_they_are() {
+    let server = Server::start(|_| {
+        answer(
+            200,
+            "<ListVersionsResult><Version><Key>a+b%20</Key><VersionId>1</VersionId></Version></ListVersionsResult>",
+        )
+    });
+    let found = server.aws().await.recent_versions(&bucket(), "", 9).await;
+    assert_eq!(found.found().unwrap()[0].key, "a+b%20");
+}

@@ -1,5 +1,6 @@
 //! What failures mean: that there is none, or that it could not be read; and where else to ask.
 
+use s3_replication_remediator::aws::{Aws, StartError};
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::snapshot::{EncryptionType, ObjectOwnership, Versioning};
 use s3_replication_remediator::source::{BucketAt, Source};
@@ -244,5 +245,14 @@ async fn a_bare_key_id_means_the_region_that_answered() {
     assert_eq!(
         encryption.found().unwrap().key.as_ref().unwrap().to_string(),
         "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
+    );
+}
+
+#[tokio::test]
+async fn connecting_needs_a_region_and_sends_nothing() {
+    let connected = Aws::connect(None).await;
+    assert!(
+        matches!(connected, Ok(_) | Err(StartError::NoRegion)),
+        "{connected:?}"
     );
 }
