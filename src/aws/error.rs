@@ -16,7 +16,7 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use crate::arn::Region;
 use crate::observed::{Observed, ReadFailure};
 use crate::source::Read;
-use crate::source::read::is_refusal;
+use crate::source::read::{is_refusal, is_temporary};
 use crate::target::WriteFailure;
 
 /// The codes that say of what a read asks for that it does not exist. No other answer means so: not a 404 of something
@@ -46,25 +46,6 @@ fn absent_codes(read: Read) -> &'static [&'static str] {
         Read::AssumeMemberRole => &[],
     }
 }
-
-/// Codes after which the same call may succeed.
-const RETRYABLE: [&str; 15] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "SlowDown",
-    "ServiceUnavailable",
-    "ServiceFailure",
-    "InternalError",
-    "InternalFailure",
-    "KMSInternalException",
-    "DependencyTimeoutException",
-    "ConcurrentModification",
-    "OperationAborted",
-];
 
 /// A call that brought no answer, or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,9 +113,7 @@ impl Failure {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let (code, message) = code_and_message(error, status);
-        let retryable = RETRYABLE.contains(&code.as_str())
-            || matches!(code.as_str(), "Timeout" | "NoConnection")
-            || status.is_some_and(|status| status >= 500);
+        let retryable = is_temporary(&code) || status.is_some_and(|status| status >= 500);
         Self {
             region: error.raw_response().and_then(bucket_region),
             has_no_session: causes(error).any(|cause| cause.is::<CredentialsError>()),
