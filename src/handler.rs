@@ -33,6 +33,7 @@ use crate::plan::role_policy::policy_name;
 use crate::plan::undo::{Searched, undo_plan};
 use crate::report::{Caller, Parts, Report, Undo};
 use crate::snapshot::{Identity, Snapshot};
+use crate::source::read::is_temporary;
 use crate::source::{Reader, Source};
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
@@ -532,7 +533,7 @@ fn patience(subject: &Subject, look: &Look) -> Result<(), HandlerError> {
         .examination
         .unread
         .iter()
-        .find(|failure| failure.is_retryable());
+        .find(|failure| is_temporary(&failure.error_code));
     match passing {
         Some(failure) if !subject.message_ids.is_empty() && subject.receive_count < PATIENCE => {
             Err(HandlerError::Unavailable {

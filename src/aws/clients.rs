@@ -50,20 +50,20 @@ impl Aws {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let provider = ProviderConfig::without_region().with_http_client(http.clone());
         // The instance metadata service is left out of both chains: there is none in Lambda, and elsewhere a machine's
         // own rights are not meant for this.
+        let with_http = ProviderConfig::default().with_http_client(http.clone());
         let credentials =
             CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
                 .or_else(
                     "profile",
                     ProfileFileCredentialsProvider::builder()
-                        .configure(&provider)
+                        .configure(&with_http)
                         .build(),
                 )
                 .or_else(
                     "container",
-                    EcsCredentialsProvider::builder().configure(&provider).build(),
+                    EcsCredentialsProvider::builder().configure(&with_http).build(),
                 );
         let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
             .or_else(ProfileFileRegionProvider::new());
