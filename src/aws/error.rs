@@ -56,8 +56,9 @@ pub(super) struct Failure {
     message: String,
     /// Where S3 says that the bucket lies.
     pub(super) region: Option<Region>,
-    /// Did the service agree and say nothing? That is how some say that something is as it always was.
-    pub(super) is_empty_success: bool,
+    /// Did the service answer something else, a listing of the bucket? That is how S3-compatible stores answer about a
+    /// feature that they do not have; S3 itself never does.
+    pub(super) is_listing: bool,
     /// Were there no credentials to ask with?
     has_no_session: bool,
     retryable: bool,
@@ -96,8 +97,10 @@ pub(super) struct Question {
     pub(super) member_role: Option<String>,
 }
 
-fn is_empty_success(response: &HttpResponse) -> bool {
-    response.status().is_success() && response.body().bytes().is_some_and(<[u8]>::is_empty)
+fn is_listing(response: &HttpResponse) -> bool {
+    const LISTING: &[u8] = b"<ListBucketResult";
+    let body = response.body().bytes().unwrap_or_default();
+    response.status().is_success() && body.windows(LISTING.len()).take(200).any(|part| part == LISTING)
 }
 
 impl Failure {
@@ -108,7 +111,7 @@ impl Failure {
             message: message.to_owned(),
             region: None,
             has_no_session: code == "NoMemberRole",
-            is_empty_success: false,
+            is_listing: false,
             retryable: false,
         }
     }
@@ -124,7 +127,7 @@ impl Failure {
         Self {
             region: error.raw_response().and_then(bucket_region),
             has_no_session: causes(error).any(|cause| cause.is::<CredentialsError>()),
-            is_empty_success: error.raw_response().is_some_and(is_empty_success),
+            is_listing: error.raw_response().is_some_and(is_listing),
             retryable,
             code,
             message: message.chars().filter(|c| !c.is_control()).collect(),

@@ -261,8 +261,8 @@ pub(super) async fn payer(aws: &Aws, at: &BucketAt) -> Observed<Payer> {
             Some("Requester") => Observed::Found(Payer::Requester),
             Some(_) | None => unknown(&question, "UnknownPayer"),
         },
-        // The owner pays unless something else was ever set; some answer that with nothing at all.
-        Err(failure) if failure.is_empty_success => Observed::Found(Payer::BucketOwner),
+        // Where nobody can make requesters pay, the owner pays.
+        Err(failure) if failure.is_listing => Observed::Found(Payer::BucketOwner),
         Err(failure) => failure.observe(&question),
     }
 }
