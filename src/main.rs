@@ -65,10 +65,11 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
         clippy::disallowed_methods,
         reason = "this is where the time that the core is handed comes from"
     )]
-    let now = jiff::Timestamp::now();
+    let exactly_now = jiff::Timestamp::now();
+    let now = jiff::Timestamp::from_second(exactly_now.as_second()).unwrap_or(exactly_now);
     let left = i64::try_from(context.deadline)
         .unwrap_or(i64::MAX)
-        .saturating_sub(now.as_millisecond());
+        .saturating_sub(exactly_now.as_millisecond());
     let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
     Ok(Invocation {
         identity,

@@ -200,7 +200,7 @@ impl Report {
             },
             verdict: outcome.verdict(),
             backlog: backlog(subject, snapshot, &outcome.findings),
-            commands: commands(subject, snapshot, plan.as_ref(), caller),
+            commands: commands(subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
             findings: outcome.findings,
             repaired: Vec::new(),
             unread: outcome.unread,
@@ -266,6 +266,7 @@ fn commands(
     subject: &Subject,
     snapshot: &Snapshot,
     plan: Option<&ReviewedPlan>,
+    applied: Option<&Applied>,
     caller: &Caller,
 ) -> Commands {
     let bucket = &subject.bucket;
@@ -284,10 +285,13 @@ fn commands(
         .filter_map(|key| key.metadata.found())
         .map(|key| key.arn.to_string())
         .collect();
+    let is_done = applied.is_some_and(Applied::is_in_place);
     Commands {
-        apply: Some(caller.invoke(&serde_json::json!({
-            "command": "apply", "bucket": bucket, "plan": plan.digest(),
-        }))),
+        apply: (!is_done).then(|| {
+            caller.invoke(&serde_json::json!({
+                "command": "apply", "bucket": bucket, "plan": plan.digest(),
+            }))
+        }),
         undo: Some(caller.invoke(&serde_json::json!({
             "command": "undo", "bucket": bucket, "role": role, "keys": keys,
         }))),

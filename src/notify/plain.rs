@@ -27,6 +27,19 @@ pub fn block(text: &str) -> String {
         .join("\n")
 }
 
+/// One line of what we wrote ourselves, around names of checked form: commands and statements. Control and direction
+/// characters are still shown as escapes, but `<` and `>` stay as they are, or nobody could paste it.
+pub fn pasteable(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        match character {
+            '<' | '>' => shown.push(character),
+            other => push(&mut shown, other),
+        }
+    }
+    shown
+}
+
 /// The text for places that take only printable ASCII, such as the subject of a message.
 pub fn ascii(text: &str, limit: usize) -> String {
     line(text, usize::MAX)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Notification;
-use super::plain::{ascii, block, line};
+use super::plain::{ascii, block, line, pasteable};
 use crate::apply::Status;
 use crate::check::Verdict;
 use crate::event::TriggerKind;
@@ -82,8 +82,8 @@ fn text(report: &Report) -> String {
     let mut out = String::new();
     for part in [
         head(report),
-        findings(report),
         done(report),
+        findings(report),
         plan(report),
         next(report),
         unread(report),
@@ -172,6 +172,10 @@ fn findings(report: &Report) -> String {
     for (index, finding) in report.findings.iter().enumerate() {
         let _ = writeln!(out, "{}", one_finding(index + 1, finding));
     }
+    out.truncate(out.trim_end().len());
+    if !out.is_empty() {
+        out.push('\n');
+    }
     out
 }
 
@@ -220,14 +224,14 @@ fn one_finding(number: usize, finding: &Finding) -> String {
             row("evidence: ", &format!("{}: {}", evidence.source, evidence.detail));
         }
     }
-    row(
-        "to do:    ",
-        &format!("({}) {}", finding.remedy.owner, finding.remedy.text),
-    );
+    row("to do:    ", &format!("by {}", finding.remedy.owner));
+    for step in finding.remedy.text.lines() {
+        let _ = writeln!(out, "      {}", pasteable(step));
+    }
     out
 }
 
-/// What was changed already.
+/// What was changed already, and what that mended.
 fn done(report: &Report) -> String {
     let Some(outcome) = &report.outcome else {
         return String::new();
@@ -235,7 +239,15 @@ fn done(report: &Report) -> String {
     if outcome.status == Status::Planned {
         return String::new();
     }
-    let mut out = format!("Outcome: {}\n", outcome.status.as_str());
+    let mut out = format!("Repair: {}\n", outcome.status.as_str());
+    for finding in &report.repaired {
+        let _ = writeln!(
+            out,
+            "   mended: {}: {}",
+            finding.check.as_str(),
+            line(&finding.summary, FIELD)
+        );
+    }
     for change in &outcome.changes {
         let _ = write!(out, "   {}", change.status.as_str());
         if let Some(id) = &change.grant_id {
