@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn a_role_acts_in_its_account_and_a_service_in_none() {
+        let role: RoleArn = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
+        let caller = Caller::session_of(&role, "s");
+        assert_eq!(caller.account().map(AccountId::as_str), Some("111122223333"));
+        assert_eq!(Caller::Service("s3.amazonaws.com".into()).account(), None);
+    }
+
+    #[test]
     fn the_encryption_context_keeps_the_case_of_its_keys_and_leaves_their_list_out() {
         let context = Context::new()
             .with("KMS:encryptioncontext:Tenant", "t1")

@@ -954,3 +954,39 @@ fn an_answer_says_whether_it_is_certain() {
         assert_eq!((answer.is_allowed(), answer.is_denied()), (allowed, denied));
     }
 }
+
+#[test]
+fn a_denial_that_spares_the_caller_unless_it_is_bounded_is_open_while_the_boundary_is_unread() {
+    let listed = json!({"AWS": [SESSION, ROLE, "111122223333"]});
+    let deny = json!({"Effect": "Deny", "NotPrincipal": listed, "Action": "*", "Resource": "*"});
+    let world = unread_boundary(object().role(allow_all()).resource(json!([deny])));
+    let reasons: Vec<DoubtReason> = world
+        .answer()
+        .doubts
+        .into_iter()
+        .map(|doubt| doubt.reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            DoubtReason::Unread(failure()),
+            DoubtReason::NotPrincipalAndUnreadBoundary
+        ]
+    );
+    let policy = Observed::Found(named("key policy", json!([delegation()[0], deny])));
+    let trust = crate::policy::key_trust(&key().request, &policy);
+    assert_eq!(trust, crate::policy::KeyTrust::Unknown);
+}
+
+#[test]
+fn an_excepted_caller_is_a_near_miss_of_its_own_and_one_that_is_not_excepted_none() {
+    let mismatches = |listed: Value| {
+        let statement = json!({"Effect": "Allow", "NotPrincipal": {"AWS": listed}, "Action": "*", "Resource": "*",
+            "Condition": {"StringEquals": {"kms:ViaService": "x"}}});
+        object().resource(json!([statement])).answer().near_misses[0]
+            .mismatches
+            .len()
+    };
+    assert_eq!(mismatches(json!([SESSION, ROLE, "111122223333"])), 2);
+    assert_eq!(mismatches(json!("444455556666")), 1);
+}

@@ -207,3 +207,24 @@ fn what_is_not_known_is_told_with_its_cause() {
          not known (and 1 more)."
     );
 }
+
+#[test]
+fn a_denial_for_want_of_a_key_says_so_even_where_nothing_grants() {
+    let denied = world("s3:ReplicateObject", "arn:aws:s3:::src/a").role(json!([
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:SourceVpce": "v"}}}
+    ]));
+    assert!(
+        denied
+            .told()
+            .ends_with("This rests on the request having no `aws:SourceVpce`.")
+    );
+    let bounded = world("s3:ReplicateObject", "arn:aws:s3:::src/a")
+        .role(json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))
+        .boundary(json!([
+            {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "v"}}}
+        ]));
+    assert!(bounded.told().ends_with(
+        "There, statement 1 of the permissions boundary `limits` allows it only where `aws:SourceVpce` is `v`; the \
+         request has no `aws:SourceVpce`. This rests on the request having no `aws:SourceVpce`."
+    ));
+}
