@@ -196,7 +196,11 @@ mod tests {
             Some(&Values::One("b".into()))
         );
         assert_eq!(context.iter().count(), 1);
-        assert_eq!(context.without("AWS:PrincipalTag/TEAM").iter().count(), 0);
+        let context = context.with("aws:userid", "u").without("AWS:PrincipalTag/TEAM");
+        assert_eq!(
+            context.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+            ["aws:userid"]
+        );
     }
 
     #[test]

@@ -695,6 +695,8 @@ fn a_variable_in_a_resource_without_a_value_matches_nothing_and_says_so() {
         on("Deny", "Resource", "arn:aws:s3::${aws:PrincipalTag/none}:src/a").verdict,
         Allowed
     );
+    let of_other = "arn:aws:s3::${aws:PrincipalTag/none, ''}:other/a";
+    assert_eq!(on("Deny", "Resource", of_other).verdict, Allowed);
     for effect in ["Allow", "Deny"] {
         assert_eq!(
             on(effect, "Resource", "arn:aws:s3*src/a").verdict,
@@ -989,4 +991,57 @@ fn an_excepted_caller_is_a_near_miss_of_its_own_and_one_that_is_not_excepted_non
     };
     assert_eq!(mismatches(json!([SESSION, ROLE, "111122223333"])), 2);
     assert_eq!(mismatches(json!("444455556666")), 1);
+}
+
+#[test]
+fn a_statement_without_a_resource_is_one_of_a_trust_policy_or_not_understood() {
+    let bare = json!([{"Effect": "Allow", "Action": "*"}]);
+    assert_eq!(
+        verdict(&world("sts:AssumeRole", ROLE).resource(to(json!("*"))).role(bare)),
+        Allowed
+    );
+    let bare = |principal: Value| json!([{"Effect": "Allow", "Principal": principal, "Action": "*"}]);
+    assert_eq!(
+        verdict(&world("sts:AssumeRole", ROLE).resource(bare(json!("*")))),
+        Allowed
+    );
+    assert_eq!(verdict(&key().resource(bare(json!("*")))), Undetermined);
+    let identity = json!([{"Effect": "Allow", "Action": "*"}]);
+    assert_eq!(
+        verdict(
+            &world("sts:AssumeRole", ROLE)
+                .resource(delegation())
+                .role(identity)
+        ),
+        ImplicitlyDenied
+    );
+    let identity = json!([{"Effect": "Allow", "Action": "*"}]);
+    let trusting = to(json!({"AWS": "111122223333"}));
+    assert_eq!(
+        verdict(&world("sts:AssumeRole", ROLE).resource(trusting).role(identity)),
+        Undetermined
+    );
+}
+
+#[test]
+fn a_call_on_no_resource_in_particular_is_matched_only_by_the_whole_wildcard() {
+    let on = |resource: &str| {
+        world("s3:ListAllMyBuckets", "*")
+            .role(json!([{"Effect": "Allow", "Action": "*", "Resource": resource}]))
+    };
+    assert_eq!(verdict(&on("*")), Allowed);
+    assert_eq!(verdict(&on("arn:aws:s3:::*")), ImplicitlyDenied);
+}
+
+#[test]
+fn a_statement_tells_its_name_and_effect() {
+    let policy = named("p", json!([{"Sid": "S", "Effect": "Deny"}, {"Sid": 7}]));
+    let [first, second] = policy.document.statements() else {
+        panic!("two statements")
+    };
+    assert_eq!(
+        (first.sid(), first.effect()),
+        (Some("S"), Some(super::Effect::Deny))
+    );
+    assert_eq!((second.sid(), second.effect()), (None, None));
 }
