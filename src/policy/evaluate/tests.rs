@@ -1045,3 +1045,37 @@ fn a_statement_tells_its_name_and_effect() {
     );
     assert_eq!((second.sid(), second.effect()), (None, None));
 }
+
+#[test]
+fn what_has_no_part_in_a_decision_is_not_named_as_deciding() {
+    let deciding = |world: &World| -> Vec<String> {
+        let deciding = world.answer().deciding;
+        deciding
+            .iter()
+            .map(|statement| format!("{:?} {}", statement.layer, statement.index))
+            .collect()
+    };
+    let undelegated = granted(grant()).role(allow_all());
+    assert_eq!(deciding(&undelegated), ["Grant 0"]);
+    assert_eq!(deciding(&undelegated.boundary(allow_all())), ["Grant 0"]);
+    let by_session = key().role(allow_all()).resource(to(json!({"AWS": SESSION})));
+    assert_eq!(deciding(&by_session), ["Resource 0"]);
+    let mut denied = object().role(allow_all());
+    denied.scps = vec![PolicyLevel {
+        name: "root".into(),
+        policies: PolicySet::complete(vec![named(
+            "p",
+            json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]),
+        )]),
+    }];
+    assert_eq!(deciding(&denied), ["Scp 1"]);
+}
+
+#[test]
+fn a_grant_that_the_boundary_contains_is_not_in_doubt() {
+    let unknown = json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Foo": 1});
+    let world = granted(grant()).boundary(allow_all()).role(json!([unknown]));
+    let answer = world.answer();
+    assert_eq!(answer.verdict, Undetermined);
+    assert_eq!(answer.doubts.len(), 1, "{:?}", answer.doubts);
+}

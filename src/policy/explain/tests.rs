@@ -295,3 +295,48 @@ fn what_is_malformed_is_told_with_what_was_found() {
         "{told}"
     );
 }
+
+#[test]
+fn verdicts_and_statements_have_names_for_people() {
+    assert_eq!(
+        [
+            Verdict::Allowed,
+            Verdict::ExplicitlyDenied,
+            Verdict::ImplicitlyDenied,
+            Verdict::Undetermined
+        ]
+        .map(|verdict| verdict.to_string()),
+        [
+            "allowed",
+            "explicitly denied",
+            "implicitly denied",
+            "undetermined"
+        ]
+    );
+    let statement = |sid: Option<&str>, layer| crate::policy::StatementRef {
+        layer,
+        policy: "p".into(),
+        sid: sid.map(str::to_owned),
+        index: 0,
+    };
+    assert_eq!(
+        statement(Some("S"), Layer::Identity).to_string(),
+        "statement `S` of `p`"
+    );
+    assert_eq!(
+        statement(Some(""), Layer::Resource).to_string(),
+        "statement 1 of `p`"
+    );
+    assert_eq!(
+        statement(None, Layer::Rcp).to_string(),
+        "statement 1 of the resource control policy `p`"
+    );
+    let absent = crate::policy::AbsentKey {
+        key: "aws:SourceIp".into(),
+        statement: statement(None, Layer::Identity),
+    };
+    assert_eq!(
+        absent.to_string(),
+        "statement 1 of `p` tests `aws:SourceIp`, which the request lacks"
+    );
+}
