@@ -312,3 +312,40 @@ fn a_layer_that_allows_is_not_searched_for_mistakes() {
         "the boundary is short of an action, which is no mistake of its own"
     );
 }
+
+#[test]
+fn a_statement_for_another_caller_or_another_action_is_not_about_this_call() {
+    let bucket = |statement: Value| {
+        kinds(&world("s3:ReplicateObject", "arn:aws:s3:::dst/a").resource(json!([statement])))
+    };
+    assert_eq!(
+        bucket(
+            json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/other"}, "Action": "s3:*", "Resource": "arn:aws:s3:::dst"})
+        ),
+        []
+    );
+    assert_eq!(
+        bucket(
+            json!({"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject", "Resource": "*"})
+        ),
+        [],
+        "log delivery is not replication"
+    );
+}
+
+#[test]
+fn only_the_policy_of_a_key_must_name_the_role_or_its_account() {
+    let admin = json!([{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "*", "Resource": "*"}]);
+    let bucket = world("s3:ReplicateObject", "arn:aws:s3:::dst/a").resource(admin);
+    assert_eq!(kinds(&bucket), []);
+    let cross = world("kms:Encrypt", KEY)
+        .role(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]))
+        .resource(json!([]))
+        .of_account("444455556666");
+    assert_eq!(
+        kinds(&cross),
+        [MistakeKind::CallerAccountNotNamed {
+            account: "111122223333".into()
+        }]
+    );
+}
