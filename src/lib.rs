@@ -14,3 +14,4 @@ pub mod check;
 pub mod target;
 pub mod guard;
 pub mod plan;
+pub mod apply;

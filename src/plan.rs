@@ -14,6 +14,7 @@ pub mod prefix;
 pub mod review;
 pub mod role_policy;
 pub mod size;
+pub mod undo;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};

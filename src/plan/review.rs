@@ -12,10 +12,11 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::arn::{BucketName, KeyArn};
 use crate::assessment::{Assessment, key_of};
 use crate::guard::{GuardSettings, Refusal, Subject, refusals};
 use crate::policy::Grant;
-use crate::snapshot::{Role, Snapshot};
+use crate::snapshot::{Identity, Role, Snapshot};
 
 use super::key_grant;
 use super::role_policy::{bucket_in, policy_name};
@@ -146,6 +147,51 @@ pub fn review(
     }
 }
 
+/// Reviews a plan that takes back what is ours: every change must take away, and only from what is ours by name in our
+/// own account. No guard stands against that.
+///
+/// # Errors
+/// The plan does something else.
+pub(super) fn review_removal(
+    identity: &Identity,
+    source: &BucketName,
+    plan: Plan,
+) -> Result<ReviewedPlan, ReviewFailure> {
+    let mut objections = Vec::new();
+    for planned in &plan.changes {
+        let is_ours = match &planned.change {
+            Change::PutRolePolicy(change) => {
+                change.after.is_none()
+                    && change.name == policy_name(source)
+                    && *change.role.account() == identity.account
+            }
+            Change::RevokeGrant(revocation) => {
+                key_grant::is_ours(&revocation.grant, source)
+                    && *revocation.grant.key.account() == identity.account
+            }
+            Change::CreateGrant(_) => false,
+        };
+        if !is_ours {
+            let detail = format!(
+                "`{}` is not ours to take away",
+                planned.change.name().escape_debug()
+            );
+            objections.push(Objection::new(Fault::NotOurs, detail));
+        }
+    }
+    if super::digest(source, &plan.changes) != plan.digest || !plan.withheld.is_empty() {
+        objections.push(Objection::new(
+            Fault::Digest,
+            "the digest does not name the changes",
+        ));
+    }
+    if objections.is_empty() {
+        Ok(ReviewedPlan(plan))
+    } else {
+        Err(ReviewFailure { objections })
+    }
+}
+
 struct Reviewer<'a> {
     snapshot: &'a Snapshot,
     role: &'a Role,
@@ -224,7 +270,7 @@ impl Reviewer<'_> {
         }
     }
 
-    fn grants(&self, key: &crate::arn::KeyArn) -> Vec<Grant> {
+    fn grants(&self, key: &KeyArn) -> Vec<Grant> {
         key_of(self.snapshot, key)
             .and_then(|key| key.grants.found())
             .cloned()
