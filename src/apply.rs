@@ -18,7 +18,8 @@ use crate::plan::review::ReviewedPlan;
 use crate::plan::{Basis, Change, GrantRevocation, Planned, RolePolicyChange};
 use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::source::{Reader, RoleRecord, Source};
-use crate::target::{GrantRequest, Target, WriteAccess, WriteFailure, Written};
+use crate::mode::WriteAccess;
+use crate::target::{GrantRequest, Target, WriteFailure, Written};
 
 /// What became of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +49,20 @@ pub enum Status {
     Failed,
     /// Some changes are in place and some are not.
     PartlyApplied,
+}
+
+impl Status {
+    /// The word that reports use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Applied => "applied",
+            Self::AlreadyInPlace => "already-in-place",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::PartlyApplied => "partly-applied",
+        }
+    }
 }
 
 /// What became of a change.
@@ -84,6 +99,19 @@ pub enum ChangeStatus {
     Refused,
     /// AWS refused it, did not answer, or shows something else than was written.
     Failed,
+}
+
+impl ChangeStatus {
+    /// The word that reports use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Applied => "applied",
+            Self::AlreadyInPlace => "already-in-place",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl ChangeOutcome {
@@ -170,6 +198,11 @@ impl Outcome {
             changes: vec![refused; plan.plan().changes.len()],
             verify_after: None,
         }
+    }
+
+    /// Was anything changed?
+    pub fn has_written(&self) -> bool {
+        self.changes.iter().any(|change| change.status == ChangeStatus::Applied)
     }
 
     /// Would it be worth trying again?

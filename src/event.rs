@@ -62,6 +62,8 @@ pub struct Record {
     /// The SQS message that it came in; several records may share one. `None` outside SQS, and where an SQS message
     /// has no id: such a message cannot be named in the answer, so its error must fail the whole invocation.
     pub message_id: Option<String>,
+    /// How often SQS has handed the message out, this time included; 1 outside SQS.
+    pub receive_count: u32,
     /// What it is.
     pub content: Result<Content, InvalidEvent>,
 }

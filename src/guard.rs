@@ -78,7 +78,8 @@ impl Tag {
         }
     }
 
-    fn is_in(&self, tags: &Tags) -> bool {
+    /// Is it among these tags?
+    pub fn is_in(&self, tags: &Tags) -> bool {
         tags.get(&self.key).is_some_and(|value| *value == self.value)
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::BucketName;
-use crate::event::{Command, Content, DropReason, FailedObject, InvalidEvent, Record, Trigger};
+use crate::event::{Command, Content, DropReason, FailedObject, InvalidEvent, Record, Trigger, TriggerKind};
 
 /// How many failed objects a subject carries on; all of them are counted.
 pub const OBJECTS_KEPT: usize = 50;
@@ -24,6 +24,21 @@ pub struct Subject {
     pub failed_objects: usize,
     /// The SQS messages that this answers.
     pub message_ids: BTreeSet<String>,
+    /// How often the most travelled of them was handed out.
+    pub receive_count: u32,
+}
+
+impl Subject {
+    /// A bucket that somebody asked about.
+    pub fn asked(bucket: BucketName) -> Self {
+        Self {
+            trigger: Trigger::new(TriggerKind::Command, bucket.clone()),
+            bucket,
+            failed_objects: 0,
+            message_ids: BTreeSet::new(),
+            receive_count: 1,
+        }
+    }
 }
 
 /// A decoded batch, sorted by what must be done. Every record stands in exactly one of the four.
@@ -52,11 +67,17 @@ pub struct Delivered<T> {
 pub fn subjects(records: impl IntoIterator<Item = Record>) -> Batch {
     let mut batch = Batch::default();
     let mut gathered: BTreeMap<BucketName, Gathered> = BTreeMap::new();
-    for Record { message_id, content } in records {
+    for Record {
+        message_id,
+        receive_count,
+        content,
+    } in records
+    {
         match content {
             Ok(Content::Trigger(trigger)) => {
                 let entry = gathered.entry(trigger.bucket.clone()).or_default();
                 entry.message_ids.extend(message_id);
+                entry.receive_count = entry.receive_count.max(receive_count);
                 entry.add(trigger);
             }
             Ok(Content::Command(item)) => batch.commands.push(Delivered { message_id, item }),
@@ -74,6 +95,7 @@ struct Gathered {
     lead: Option<Trigger>,
     failed: BTreeSet<FailedObject>,
     message_ids: BTreeSet<String>,
+    receive_count: u32,
 }
 
 impl Gathered {
@@ -100,6 +122,7 @@ impl Gathered {
             bucket: lead.bucket.clone(),
             failed_objects: self.failed.len(),
             message_ids: self.message_ids,
+            receive_count: self.receive_count,
             trigger: Trigger {
                 objects: sample(self.failed),
                 ..lead
@@ -128,7 +151,7 @@ fn sample(failed: BTreeSet<FailedObject>) -> Vec<FailedObject> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Change, TriggerKind};
+    use crate::event::Change;
 
     fn trigger(kind: TriggerKind, second: u8) -> Trigger {
         Trigger {
@@ -149,6 +172,7 @@ mod tests {
     fn merged(triggers: impl IntoIterator<Item = Trigger>) -> Subject {
         let records = triggers.into_iter().enumerate().map(|(id, trigger)| Record {
             message_id: Some(id.to_string()),
+            receive_count: 1,
             content: Ok(Content::Trigger(trigger)),
         });
         let mut batch = subjects(records);
@@ -223,6 +247,7 @@ mod tests {
     #[test]
     fn each_bucket_is_a_subject_of_its_own() {
         let records = ["logs", "invoices", "logs"].map(|bucket| Record {
+            receive_count: 1,
             message_id: None,
             content: Ok(Content::Trigger(Trigger::new(
                 TriggerKind::Alarm,

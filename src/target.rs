@@ -3,47 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use serde::Serialize;
-
 use crate::arn::{KeyArn, RoleArn};
+use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
-
-/// What this program may do by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// Tell, and nothing else.
-    #[default]
-    DryRun,
-    /// Apply a plan whose digest a person sent back.
-    Approve,
-    /// Apply a plan at once.
-    Auto,
-}
-
-impl Mode {
-    /// The mode as the settings and the report write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DryRun => "dry-run",
-            Self::Approve => "approve",
-            Self::Auto => "auto",
-        }
-    }
-
-    /// What writing needs, where the mode allows writing at all.
-    pub fn write_access(self) -> Option<WriteAccess> {
-        match self {
-            Self::DryRun => None,
-            Self::Approve | Self::Auto => Some(WriteAccess(())),
-        }
-    }
-}
-
-/// The right to write. Only a mode that allows writing hands it out, so that code which runs in a dry run cannot even be
-/// made to call what writes.
-#[derive(Debug)]
-pub struct WriteAccess(());
 
 /// A grant that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +49,12 @@ pub struct WriteFailure {
     pub message: String,
     /// Would it be worth trying again?
     pub retryable: bool,
+}
+
+/// Where writes can be had, by those who may write.
+pub trait Writable {
+    /// A way to write. Without the permission, which a dry run cannot make, there is none.
+    fn writer(&self, permission: &WriteAccess) -> impl Target;
 }
 
 /// Writes to AWS.

@@ -105,7 +105,7 @@ pub(super) fn doubts(request: &Request, answer: &Answer, outcome: &mut Outcome) 
         match &doubt.reason {
             DoubtReason::Unread(failure) => outcome.unread(failure),
             _ => outcome.unread(&ReadFailure {
-                what: format!("whether {} is allowed: {:?}", request.action, doubt.reason),
+                what: format!("whether {} is allowed: {doubt}", request.action),
                 operation: request.action.clone(),
                 error_code: "NotUnderstood".to_owned(),
                 permit: String::new(),

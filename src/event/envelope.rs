@@ -37,7 +37,9 @@ pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
     if root.is_array() || list.items().any(|item| is_message(&item)) {
         let records = list.items().flat_map(|item| {
             let message_id = item.get("messageId").text().filter(|id| !id.is_empty());
-            records(message_id, opener.record(&item, 0))
+            let receive_count = item.get("attributes").get("ApproximateReceiveCount").text();
+            let receive_count = receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);
+            records(message_id, receive_count, opener.record(&item, 0))
         });
         return Decoded {
             answer: AnswerForm::SqsBatch,
@@ -51,14 +53,19 @@ pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
         } else {
             AnswerForm::Reports
         },
-        records: records(None, opener.event(&root, 0)).collect(),
+        records: records(None, 1, opener.event(&root, 0)).collect(),
     }
 }
 
-fn records(message_id: Option<&str>, outcomes: Vec<Outcome>) -> impl Iterator<Item = Record> + use<> {
+fn records(
+    message_id: Option<&str>,
+    receive_count: u32,
+    outcomes: Vec<Outcome>,
+) -> impl Iterator<Item = Record> + use<> {
     let message_id = message_id.map(str::to_owned);
     outcomes.into_iter().map(move |content| Record {
         message_id: message_id.clone(),
+        receive_count,
         content,
     })
 }
@@ -214,7 +221,8 @@ mod tests {
                 flood.as_slice(),
                 [Record {
                     message_id: Some(_),
-                    content: Err(_)
+                    content: Err(_),
+                    ..
                 }]
             ),
             "{flood:?}"

@@ -9,6 +9,7 @@ use crate::apply::Status;
 use crate::check::Verdict;
 use crate::event::TriggerKind;
 use crate::finding::{Finding, RootCause, Severity};
+use crate::plan::diff::diff;
 use crate::report::Report;
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
@@ -186,7 +187,7 @@ fn done(report: &Report) -> String {
         out.push('\n');
     }
     if let Some(verify) = &outcome.verify_after {
-        let _ = writeln!(out, "   {}", line(verify, FIELD));
+        let _ = writeln!(out, "   {}", verify);
     }
     out
 }
@@ -194,13 +195,13 @@ fn done(report: &Report) -> String {
 fn plan(report: &Report) -> String {
     let Some(plan) = &report.plan else { return String::new() };
     let mut out = format!("Plan {}\n", plan.digest());
-    for change in plan.changes() {
+    for change in plan.plan().changes.iter().map(|planned| &planned.change) {
         let _ = writeln!(out, "   {} {}", change.kind(), line(&change.target(), FIELD));
-        for row in block(&change.diff()).lines() {
+        for row in block(&diff(&change.before(), &change.after())).lines() {
             let _ = writeln!(out, "      {row}");
         }
     }
-    for withheld in plan.withheld() {
+    for withheld in &plan.plan().withheld {
         let change = &withheld.change;
         let _ = writeln!(out, "   WITHHELD {} {}", change.kind(), line(&change.target(), FIELD));
         for refusal in &withheld.refusals {

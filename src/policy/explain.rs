@@ -1,10 +1,143 @@
-//! Decides how an answer is told to a person.
+//! Decides how an answer is told to a person: in one or two sentences, with the nearest cause first.
+//!
+//! The words are those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>. All text
+//! that comes from documents is quoted, escaped and cut: the report may end up in a terminal, a mail or a chat.
 
-use super::answer::Answer;
-use super::request::Request;
+mod quote;
+mod words;
 
-/// One or two sentences for a person.
+use super::answer::{Answer, Guardrail, Layer, Mismatch, NearMiss, Verdict};
+use super::request::{Caller, Request};
+pub(super) use quote::{quoted, quoted_list};
+
+/// One or two sentences that say what the verdict is and why.
 #[must_use]
 pub fn explain(request: &Request, answer: &Answer) -> String {
-    format!("{} on {}: {:?}", request.action, request.resource, answer.verdict)
+    let call = format!(
+        "{} on {}",
+        quote::cleaned(&request.action),
+        quote::cleaned(&request.resource)
+    );
+    let sentence = match answer.verdict {
+        Verdict::Allowed => format!("{call} is allowed by {}.", listed(answer, " and ")),
+        Verdict::ExplicitlyDenied => format!("{call} is denied by {}.", listed(answer, " and by ")),
+        Verdict::ImplicitlyDenied => not_allowed(&call, request, answer),
+        Verdict::Undetermined => undetermined(&call, answer),
+    };
+    match absence(answer) {
+        Some(absence) => format!("{sentence} {absence}"),
+        None => sentence,
+    }
 }
+
+fn listed(answer: &Answer, and: &str) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = answer
+        .deciding
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    match answer.deciding.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{} (and {more} more)", shown.join(and)),
+        Some(0) | None => shown.join(and),
+    }
+}
+
+fn not_allowed(call: &str, request: &Request, answer: &Answer) -> String {
+    if let Some(guardrail) = answer.blocked_by.first() {
+        let sentence = format!("{call} would be allowed, but {guardrail}.");
+        // What the guardrail lacks is often only a condition away.
+        let of_guardrail = answer.near_misses.iter().find(|miss| {
+            matches!(
+                (guardrail, miss.statement.layer),
+                (Guardrail::Boundary { .. }, Layer::Boundary)
+                    | (Guardrail::Scp { .. }, Layer::Scp)
+                    | (Guardrail::Rcp { .. }, Layer::Rcp)
+                    | (Guardrail::KeyPolicyWithoutDelegation, Layer::Resource)
+            )
+        });
+        return match of_guardrail {
+            Some(miss) => format!("{sentence} There, {miss}."),
+            None => sentence,
+        };
+    }
+    if let Some(miss) = answer.near_misses.first() {
+        return nearly(call, miss);
+    }
+    let allows = |verdict: Option<Verdict>| verdict == Some(Verdict::Allowed);
+    let owner = &request.resource_account;
+    match &request.caller {
+        Caller::Service(service) => format!(
+            "{call}: no statement of the trust policy allows it to {}.",
+            quoted(service)
+        ),
+        Caller::Role { role, .. } if role.account() == owner => format!("{call} is allowed by no statement."),
+        Caller::Role { .. } if allows(answer.layers.identity) => format!(
+            "{call} is allowed by the role's policies, but by no statement of the resource's policy in account {owner}, and across accounts both must allow it."
+        ),
+        Caller::Role { .. } if allows(answer.layers.resource) => format!(
+            "{call} is allowed by the resource's policy in account {owner}, but by no policy of the role, and across accounts both must allow it."
+        ),
+        Caller::Role { .. } => format!(
+            "{call} is allowed neither by a policy of the role nor by the resource's policy in account {owner}."
+        ),
+    }
+}
+
+fn nearly(call: &str, miss: &NearMiss) -> String {
+    if let [Mismatch::Action { named }] = miss.mismatches.as_slice() {
+        return format!(
+            "{call} is allowed by no statement; the nearest, {}, is for {}.",
+            miss.statement,
+            quoted_list(named)
+        );
+    }
+    format!(
+        "{call} is allowed by {} {}.",
+        miss.statement,
+        words::only(&miss.mismatches)
+    )
+}
+
+fn undetermined(call: &str, answer: &Answer) -> String {
+    const SHOWN: usize = 2;
+    let mut doubts: Vec<String> = answer
+        .doubts
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    if doubts.is_empty() {
+        doubts.push("a needed document was not read".to_owned());
+    }
+    let more = match answer.doubts.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!(" (and {more} more)"),
+        Some(0) | None => String::new(),
+    };
+    format!(
+        "Whether {call} is allowed cannot be known: {}{more}.",
+        doubts.join("; ")
+    )
+}
+
+fn absence(answer: &Answer) -> Option<String> {
+    let mut keys: Vec<String> = answer
+        .absent_keys
+        .iter()
+        .map(|absent| absent.key.clone())
+        .collect();
+    keys.dedup();
+    // A denial for want of a key has said so already.
+    let told = answer.verdict == Verdict::ImplicitlyDenied && answer.blocked_by.is_empty();
+    if keys.is_empty() || told {
+        return None;
+    }
+    Some(format!(
+        "This rests on the request having no {}.",
+        quoted_list(&keys)
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ impl Order {
 
 impl Operator {
     /// `None` for a name that we do not know. Letter case counts: AWS documents one spelling.
-    pub(super) fn read(name: &str) -> Option<Self> {
+    pub(in crate::policy) fn read(name: &str) -> Option<Self> {
         let (quantifier, rest) = if let Some(rest) = name.strip_prefix("ForAllValues:") {
             (Quantifier::All, rest)
         } else if let Some(rest) = name.strip_prefix("ForAnyValue:") {

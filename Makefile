@@ -1,0 +1,72 @@
+# Everything a person does with this project. `make` alone lists it.
+
+BINARY := s3-replication-remediator-function
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# What the end-to-end tests and the demo deploy. The tests take the build that `cargo test` has made anyway; the demo
+# takes the one that a deployment takes.
+TESTED := $(TARGET)/debug/$(BINARY)
+DEPLOYED := $(TARGET)/lambda/$(BINARY)/bootstrap
+
+BUILD_TOOLS := $(CURDIR)/.tools/build/bin
+PYTHON := $(CURDIR)/.tools/emulator/bin/python
+
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help demo invoke test check build deploy clean tools \
+	check-format check-clippy test-core test-wire test-template test-deployed deny
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: tools ## Break a replication, be told why, have it repaired: in an emulator, without an AWS account
+	@$(PYTHON) scripts/demo.py $(if $(BOOTSTRAP),$(BOOTSTRAP),--build "$(MAKE) --no-print-directory build" $(DEPLOYED))
+
+invoke: tools ## Hand EVENT=events/... to the function, in an emulated account with a broken replication
+	@$(if $(BOOTSTRAP),,cargo build --quiet --bin $(BINARY))
+	@$(PYTHON) scripts/invoke.py $(or $(BOOTSTRAP),$(TESTED)) $(EVENT)
+
+test: check-format check-clippy test-core test-wire test-template test-deployed ## Run everything, as CI does
+
+check: check-format ## Format, lints and tests of the core, without any AWS crate: the quick loop
+	cargo clippy --no-default-features --all-targets -- -D warnings
+	cargo test --no-default-features
+
+build: tools ## Build the function for Lambda
+	PATH="$(BUILD_TOOLS):$$PATH" cargo lambda build --release --bin $(BINARY)
+
+deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings
+	PATH="$(BUILD_TOOLS):$$PATH" sam build
+	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided
+
+clean: ## Remove what was built and the installed tools
+	rm -rf .tools .aws-sam
+	cargo clean
+
+tools: ## Install the pinned tools into .tools/ (once; the other targets do it when needed)
+	@scripts/install-tools build emulator
+
+check-format:
+	cargo fmt --check
+
+check-clippy:
+	cargo clippy --no-default-features --all-targets -- -D warnings
+	cargo clippy --all-targets -- -D warnings
+
+test-core: ## Test the core alone
+	cargo test --no-default-features
+
+test-wire: ## Test everything that is written in Rust
+	cargo test
+
+test-template: tools ## Check the template
+	AWS_DEFAULT_REGION=eu-west-1 $(BUILD_TOOLS)/sam validate --lint --template template.yaml
+	$(BUILD_TOOLS)/cfn-lint template.yaml
+	$(PYTHON) -m pytest --quiet tests/template
+
+test-deployed: tools ## Test the deployed stack in an emulator
+	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
+	BOOTSTRAP=$(abspath $(or $(BOOTSTRAP),$(TESTED))) $(PYTHON) -m pytest --quiet tests/deployed
+
+deny: ## Check licences, sources and known vulnerabilities of the dependencies (cargo install cargo-deny)
+	cargo deny check

@@ -1,0 +1,232 @@
+"""The project's stack in the emulated account: deploy `template.yaml`, talk to its queue, topic and function."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import WaiterError
+from samtranslator.yaml_helper import yaml_parse
+
+from emulator import Emulator
+
+PROJECT = Path(__file__).resolve().parent.parent
+TEMPLATE = PROJECT / "template.yaml"
+NAME = "s3-replication-remediator"
+REGION = "eu-west-1"
+ARTIFACTS = "artifacts"
+
+# Statements that the emulator cannot keep: it speaks plain HTTP, and does not know these KMS condition keys (absent,
+# they make the Deny always match). A test asserts that the template itself has all of them.
+STATEMENTS_BEYOND_THE_EMULATOR = frozenset(
+    {"DenyInsecureTransport", "NeverGrantToAnotherAccount", "NeverGrantWithoutConstraint"}
+)
+
+
+class DeploymentError(Exception):
+    """The stack did not come up; the message says which resource and why."""
+
+
+class Stack:
+    """A deployed stack."""
+
+    def __init__(self, emulator: Emulator, bootstrap: Path, **parameters: str) -> None:
+        self._emulator = emulator
+        self._cloudformation = emulator.client("cloudformation", REGION)
+        self._sqs = emulator.client("sqs", REGION)
+        self._lambda = emulator.client("lambda", REGION)
+        self._template = json.dumps(_packaged(emulator, bootstrap))
+        self._cloudformation.create_stack(**self._request(parameters))
+        self._await("stack_create_complete")
+        self.outputs = self._outputs()
+        self._inbox = self._subscribe()
+
+    def redeploy(self, **parameters: str) -> None:
+        """Deploy again with other parameters, as a person does who changes the mode."""
+        self._cloudformation.update_stack(**self._request(parameters))
+        self._await("stack_update_complete")
+
+    def _request(self, parameters: dict[str, str]) -> dict[str, Any]:
+        return {
+            "StackName": NAME,
+            "TemplateBody": self._template,
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        }
+
+    def _await(self, state: str) -> None:
+        waiter = self._cloudformation.get_waiter(state)
+        try:
+            waiter.wait(StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        except WaiterError as error:
+            events = self._cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+            failures = [
+                f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+                for event in events if event["ResourceStatus"].endswith("FAILED")
+            ]
+            raise DeploymentError("\n".join(failures) or str(error)) from error
+
+    def _outputs(self) -> dict[str, str]:
+        (stack,) = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def _subscribe(self) -> str:
+        """A queue that receives what the topic tells, as a person's mailbox would."""
+        inbox: str = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        self._emulator.client("sns", REGION).subscribe(
+            TopicArn=self.outputs["TopicArn"], Protocol="sqs",
+            Endpoint=self._arn(inbox), Attributes={"RawMessageDelivery": "false"},
+        )
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage", "Resource": self._arn(inbox),
+            }],
+        }
+        self._sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"Policy": json.dumps(policy)})
+        return inbox
+
+    def _arn(self, queue_url: str) -> str:
+        answer = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+    def hurry(self) -> None:
+        """Give a failing message up after seconds, where the template gives it five attempts over half an hour."""
+        redrive = {"deadLetterTargetArn": self._arn(self.outputs["DeadLetterQueueUrl"]), "maxReceiveCount": 2}
+        self._sqs.set_queue_attributes(
+            QueueUrl=self.outputs["QueueUrl"],
+            Attributes={"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(redrive)},
+        )
+
+    def send(self, *bodies: str) -> None:
+        """Put messages on the stack's queue, as EventBridge, S3 or SNS would, so that one batch takes them all.
+
+        The emulator ignores the batching window: the queue's reader is held back meanwhile.
+        """
+        (mapping,) = self._lambda.list_event_source_mappings(
+            FunctionName=self.outputs["FunctionName"]
+        )["EventSourceMappings"]
+        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        answer = self._sqs.send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
+        assert not answer.get("Failed"), answer["Failed"]
+        self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    def notifications(self, count: int, seconds: float = 30) -> list[dict[str, Any]]:
+        """The next `count` notifications as SNS delivered them; fails when fewer arrive in time."""
+        received: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            received.extend(json.loads(body) for body in self._take(self._inbox))
+            return len(received) >= count
+
+        wait_until(enough, seconds, lambda: f"{len(received)} of {count} notifications arrived\n{self.log()}")
+        return received
+
+    def silence(self, seconds: float = 2) -> list[dict[str, Any]]:
+        """Whatever still arrives within some seconds: proof that nothing was told twice."""
+        deadline = time.monotonic() + seconds
+        received: list[dict[str, Any]] = []
+        while time.monotonic() < deadline:
+            received.extend(json.loads(body) for body in self._take(self._inbox))
+        return received
+
+    def await_dead_letters(self, count: int, seconds: float = 60) -> list[str]:
+        """The next `count` messages that ended in the dead-letter queue."""
+        received: list[str] = []
+
+        def enough() -> bool:
+            received.extend(self._take(self.outputs["DeadLetterQueueUrl"]))
+            return len(received) >= count
+
+        wait_until(enough, seconds, lambda: f"{len(received)} of {count} dead letters arrived\n{self.log()}")
+        return received
+
+    def await_empty_queue(self, seconds: float = 30) -> None:
+        """Wait until every message is answered for, waiting and in flight alike."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+        def empty() -> bool:
+            answer = self._sqs.get_queue_attributes(QueueUrl=self.outputs["QueueUrl"], AttributeNames=names)
+            return all(answer["Attributes"][name] == "0" for name in names)
+
+        wait_until(empty, seconds, lambda: f"messages are left in the queue\n{self.log()}")
+
+    def _take(self, queue_url: str) -> list[str]:
+        answer = self._sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        messages = answer.get("Messages", [])
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return [message["Body"] for message in messages]
+
+    def invoke(self, payload: dict[str, Any]) -> Any:
+        """Invoke the function directly and return its answer; an error of the function is an exception."""
+        answer = self._lambda.invoke(FunctionName=self.outputs["FunctionName"], Payload=json.dumps(payload))
+        body = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise FunctionError(json.dumps(body, indent=2))
+        return body
+
+    def log(self) -> str:
+        """What the function wrote to its log."""
+        logs = self._emulator.client("logs", REGION)
+        groups = [f"/aws/lambda/{NAME}", f"/aws/lambda/{self.outputs['FunctionName']}"]
+        lines: list[str] = []
+        for group in groups:
+            try:
+                lines += [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+            except logs.exceptions.ResourceNotFoundException:
+                continue
+        return "\n".join(lines)
+
+
+class FunctionError(Exception):
+    """The function answered with an error."""
+
+
+def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
+    """The template with its code uploaded, as `sam deploy` does it, and without what the emulator cannot keep."""
+    archive = io.BytesIO()
+    # Stored, not deflated: the archive lives for seconds on the same machine.
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as package:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        package.writestr(entry, bootstrap.read_bytes())
+    s3 = emulator.client("s3", REGION)
+    s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=ARTIFACTS, Key="function.zip", Body=archive.getvalue())
+
+    template = load_template()
+    template["Resources"]["Function"]["Properties"]["CodeUri"] = f"s3://{ARTIFACTS}/function.zip"
+    for resource in template["Resources"].values():
+        document = resource.get("Properties", {}).get("PolicyDocument")
+        if document:
+            document["Statement"] = [kept for kept in document["Statement"] if not _is_beyond_the_emulator(kept)]
+    return template
+
+
+def _is_beyond_the_emulator(statement: dict[str, Any]) -> bool:
+    # A conditional statement is {"Fn::If": [condition, statement, otherwise]}.
+    inner = statement["Fn::If"][1] if "Fn::If" in statement else statement
+    return inner["Sid"] in STATEMENTS_BEYOND_THE_EMULATOR
+
+
+def load_template() -> dict[str, Any]:
+    """The project's template, with short tags such as `!Ref` written out."""
+    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    return template
+
+
+def wait_until(done: Callable[[], bool], seconds: float, complaint: Callable[[], str]) -> None:
+    """Ask until it is done; complain when the time is up."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:.0f} s {complaint()}")
+        time.sleep(0.1)

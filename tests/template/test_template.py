@@ -1,0 +1,128 @@
+"""What the linters do not know about `template.yaml`: the promises that this project makes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stack import STATEMENTS_BEYOND_THE_EMULATOR, load_template
+
+TEMPLATE = load_template()
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+FUNCTION = RESOURCES["Function"]["Properties"]
+WRITE_CONDITIONS = {"MayWrite", "MayWriteAllowedRoles", "MayWriteAllowedKeys"}
+
+# Every action of the role that is not a read of what replication consists of, with the statement that needs it.
+NO_READS_BUT_HARMLESS = {
+    "Log": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "TakeFromTheQueue": {"sqs:ReceiveMessage", "sqs:DeleteMessage"},
+    "Tell": {"sns:Publish"},
+    "TellThroughAnEncryptedTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "ReadInTrustedAccounts": {"sts:AssumeRole"},
+}
+REPAIRS = {"iam:PutRolePolicy", "iam:DeleteRolePolicy", "kms:CreateGrant", "kms:RevokeGrant"}
+
+
+def pascal_case(setting: str) -> str:
+    return "".join(word.capitalize() for word in setting.split("_"))
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements of a policy resource, those under a condition included."""
+    for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+        yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def role_policies() -> Iterator[dict[str, Any]]:
+    return (resource for resource in RESOURCES.values() if resource["Type"] == "AWS::IAM::ManagedPolicy")
+
+
+def is_read(action: str) -> bool:
+    return action.split(":")[1].startswith(("Get", "List", "Describe"))
+
+
+def test_every_setting_of_the_function_is_a_parameter_of_the_same_name() -> None:
+    for setting, value in FUNCTION["Environment"]["Variables"].items():
+        expected: Any = {"Ref": pascal_case(setting)}
+        if setting == "NOTIFICATION_TOPIC_ARN":
+            expected = {"Fn::If": ["MakesTopic", {"Ref": "Topic"}, expected]}
+        assert value == expected
+
+
+def test_every_parameter_is_described_constrained_and_offered() -> None:
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    offered = [parameter for group in groups for parameter in group["Parameters"]]
+    assert sorted(offered) == sorted(TEMPLATE["Parameters"])
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert "Default" in parameter, name
+        assert parameter["Description"], name
+        assert parameter.keys() & {"AllowedValues", "AllowedPattern", "MaxValue"}, name
+        assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter), name
+
+
+def test_without_a_mode_that_writes_the_role_only_reads_and_tells() -> None:
+    for policy in role_policies():
+        if policy.get("Condition") in WRITE_CONDITIONS:
+            continue
+        for statement in statements(policy):
+            writes = {action for action in listed(statement["Action"]) if not is_read(action)}
+            assert writes == NO_READS_BUT_HARMLESS.get(statement["Sid"], set())
+
+
+def test_a_mode_that_writes_adds_the_repairs_and_their_undo_only() -> None:
+    for policy in role_policies():
+        if policy.get("Condition") not in WRITE_CONDITIONS:
+            continue
+        for statement in statements(policy):
+            if statement["Effect"] == "Allow":
+                assert set(listed(statement["Action"])) <= REPAIRS
+
+
+def test_no_action_is_a_wildcard() -> None:
+    for policy in role_policies():
+        for statement in statements(policy):
+            if statement["Effect"] == "Allow":
+                assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+def test_the_role_may_not_change_itself() -> None:
+    denials = [statement for statement in statements(RESOURCES["WritePolicy"]) if statement["Effect"] == "Deny"]
+    assert {
+        "Sid": "NeverRepairOurselves", "Effect": "Deny", "NotAction": ["iam:Get*", "iam:List*"],
+        "Resource": {"Fn::GetAtt": ["FunctionRole", "Arn"]},
+    } in denials
+
+
+def test_what_the_emulator_cannot_keep_is_in_the_template() -> None:
+    policies = [resource for resource in RESOURCES.values() if "PolicyDocument" in resource.get("Properties", {})]
+    denials = {
+        statement["Sid"] for policy in policies for statement in statements(policy) if statement["Effect"] == "Deny"
+    }
+    assert denials >= STATEMENTS_BEYOND_THE_EMULATOR
+
+
+def test_queues_and_topic_are_encrypted_or_can_be_and_refuse_plain_http() -> None:
+    for name in ("Queue", "DeadLetterQueue"):
+        assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
+    assert "KmsMasterKeyId" in RESOURCES["Topic"]["Properties"]
+    for name in ("QueuePolicy", "DeadLetterQueuePolicy", "TopicPolicy"):
+        assert "DenyInsecureTransport" in {statement["Sid"] for statement in statements(RESOURCES[name])}
+
+
+def test_a_message_stays_hidden_for_as_long_as_the_function_may_need() -> None:
+    event = FUNCTION["Events"]["Queue"]["Properties"]
+    needed = 6 * FUNCTION["Timeout"] + event["MaximumBatchingWindowInSeconds"]
+    assert RESOURCES["Queue"]["Properties"]["VisibilityTimeout"] >= needed
+
+
+def test_every_rule_keeps_what_it_could_not_deliver() -> None:
+    rules = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::Events::Rule"]
+    for rule in rules:
+        (target,) = rule["Properties"]["Targets"]
+        assert target["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+        assert target["RetryPolicy"]
