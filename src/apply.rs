@@ -11,6 +11,7 @@
 use serde::Serialize;
 
 use crate::arn::KeyReference;
+use crate::mode::WriteAccess;
 use crate::observed::Observed;
 use crate::plan::canonical::canonical;
 use crate::plan::key_grant;
@@ -18,7 +19,6 @@ use crate::plan::review::ReviewedPlan;
 use crate::plan::{Basis, Change, GrantRevocation, Planned, RolePolicyChange};
 use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::source::{Reader, RoleRecord, Source};
-use crate::mode::WriteAccess;
 use crate::target::{GrantRequest, Target, WriteFailure, Written};
 
 /// What became of a plan.
@@ -202,7 +202,9 @@ impl Outcome {
 
     /// Was anything changed?
     pub fn has_written(&self) -> bool {
-        self.changes.iter().any(|change| change.status == ChangeStatus::Applied)
+        self.changes
+            .iter()
+            .any(|change| change.status == ChangeStatus::Applied)
     }
 
     /// Would it be worth trying again?
@@ -291,7 +293,7 @@ async fn put_policy<S: Source, T: Target>(
     let written = written.map_err(|failure| ChangeOutcome::failed(&failure))?;
     let seen = match source.inline_policy(&change.role, &change.name).await {
         Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found => {
+        found @ (Observed::Found(_) | Observed::Absent) => {
             let found = found.found().map(|policy| policy.document.clone());
             if matches(found.as_ref(), change.after.as_ref()) {
                 Seen::AsWritten
@@ -328,7 +330,7 @@ async fn create_grant<S: Source, T: Target>(
     let written = target.create_grant(request).await.map_err(failed)?;
     let seen = match grants().await {
         Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found => {
+        found @ (Observed::Found(_) | Observed::Absent) => {
             let grants = found.found().map(Vec::as_slice).unwrap_or_default();
             let made = grants
                 .iter()
@@ -360,7 +362,7 @@ async fn revoke_grant<S: Source, T: Target>(source: &S, target: &T, revocation: 
     let written = written.map_err(|failure| ChangeOutcome::failed(&failure))?;
     let seen = match grants().await {
         Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found => {
+        found @ (Observed::Found(_) | Observed::Absent) => {
             let is_there = found
                 .found()
                 .is_some_and(|grants| grants.iter().any(|found| found.id == grant.id));
