@@ -301,7 +301,7 @@ async fn put_policy<S: Source, T: Target>(
     let written = written.map_err(|failure| ChangeOutcome::failed(&failure))?;
     let seen = match source.inline_policy(&change.role, &change.name).await {
         Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found => {
+        found @ (Observed::Found(_) | Observed::Absent) => {
             let found = found.found().map(|policy| policy.document.clone());
             if matches(found.as_ref(), change.after.as_ref()) {
                 Seen::AsWritten
@@ -338,7 +338,7 @@ async fn create_grant<S: Source, T: Target>(
     let written = target.create_grant(request).await.map_err(failed)?;
     let seen = match grants().await {
         Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found => {
+        found @ (Observed::Found(_) | Observed::Absent) => {
             let grants = found.found().map(Vec::as_slice).unwrap_or_default();
             let made = grants
                 .iter()
@@ -370,7 +370,7 @@ async fn revoke_grant<S: Source, T: Target>(source: &S, target: &T, revocation: 
     let written = written.map_err(|failure| ChangeOutcome::failed(&failure))?;
     let seen = match grants().await {
         Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found => {
+        found @ (Observed::Found(_) | Observed::Absent) => {
             let is_there = found
                 .found()
                 .is_some_and(|grants| grants.iter().any(|found| found.id == grant.id));

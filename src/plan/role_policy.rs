@@ -79,18 +79,6 @@ impl Permission {
     pub fn key(&self) -> Option<KeyArn> {
         self.resource.parse().ok()
     }
-
-    /// Does it give all that `other` gives?
-    pub fn covers(&self, other: &Self) -> bool {
-        let contexts_cover = match (&self.context, &other.context) {
-            (None, None) => true,
-            (Some(mine), Some(theirs)) => {
-                mine.via_service == theirs.via_service && covers(&mine.arn, &theirs.arn)
-            }
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        self.action == other.action && covers(&self.resource, &other.resource) && contexts_cover
-    }
 }
 
 /// The bucket of a bucket's or an object's ARN.
@@ -210,12 +198,6 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
     // Per scope and action, the targets; then the actions that share all their targets stand together.
     let mut targets: BTreeMap<(Scope, &str), BTreeSet<&str>> = BTreeMap::new();
     for permission in permissions {
-        let is_given_by_another = permissions
-            .iter()
-            .any(|other| other != permission && other.covers(permission));
-        if is_given_by_another {
-            continue;
-        }
         let target = permission
             .context
             .as_ref()
@@ -227,7 +209,17 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
     }
     let mut grouped: BTreeMap<(Scope, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
     for ((scope, action), targets) in targets {
-        grouped.entry((scope, targets)).or_default().insert(action);
+        let is_covered = |target: &str| {
+            targets
+                .iter()
+                .any(|other| *other != target && covers(other, target))
+        };
+        let widest = targets
+            .iter()
+            .copied()
+            .filter(|target| !is_covered(target))
+            .collect();
+        grouped.entry((scope, widest)).or_default().insert(action);
     }
     grouped
         .into_iter()

@@ -33,11 +33,12 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
                 Repair::RolePolicy | Repair::ConstrainedGrant | Repair::UnconstrainedGrant => true,
                 Repair::None | Repair::Person(_) => false,
             };
-        let is_withheld = plan
-            .withheld
-            .iter()
-            .any(|withheld| withheld.meets.contains(requirement));
-        if could_be_repaired && !is_withheld && !after.is_met(requirement) {
+        let is_withheld = || {
+            plan.withheld
+                .iter()
+                .any(|withheld| withheld.meets.contains(requirement))
+        };
+        if could_be_repaired && !after.is_met(requirement) && !is_withheld() {
             objections.push(Objection::new(
                 Fault::NotMet,
                 format!("{} is neither repaired nor withheld", shown(requirement)),

@@ -232,7 +232,8 @@ pub(super) fn names_added(change: &RolePolicyChange) -> Vec<String> {
     added.difference(&before).cloned().collect()
 }
 
-fn collect(value: &Value, texts: &mut BTreeSet<String>) {
+/// All texts in a JSON value.
+pub(super) fn collect(value: &Value, texts: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {
             texts.insert(text.clone());

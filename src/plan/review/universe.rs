@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::form::only_in;
+use super::form::{collect, only_in};
 use super::{Fault, Objection, Reviewer};
-use crate::arn::{BucketName, Partition, Region, RoleArn};
+use crate::arn::{BucketName, KeyArn, Partition, Region, RoleArn};
 use crate::observed::Observed;
 use crate::plan::{Change, Plan, RolePolicyChange};
 use crate::policy::{
@@ -23,6 +23,9 @@ use crate::target::GrantRequest;
 /// The end of the objects that requirements are about; what stands before it is the rule's prefix.
 const SAMPLE: &str = "s3-replication-remediator-sample";
 const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
+
+/// So many rules and keys are looked at beside what a statement itself names; the rest would only cost time.
+const MOST_RULES: usize = 8;
 
 const S3_ACTIONS: &[&str] = &[
     "s3:AbortMultipartUpload",
@@ -102,41 +105,46 @@ pub(super) fn explore(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec
     }
 }
 
+/// Our statements only allow, so a document gives what its statements give, and each is tried by itself. That keeps the
+/// trials as few as the document is short, however many rules there are.
 fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
-    let added = only_in(change.after.as_ref(), change.before.as_ref());
-    if added.is_empty() {
-        return;
-    }
     let role = &reviewer.role.arn;
-    let document = json!({"Version": "2012-10-17", "Statement": Value::Array(added)});
-    let (Ok(added), Ok(delegating)) = (PolicyDocument::from_value(document), delegating(role)) else {
-        let detail = "what is added is no policy by itself";
-        objections.push(Objection::new(Fault::Form, detail));
+    let Ok(delegating) = delegating(role) else {
         return;
     };
     let resource = Observed::Found(NamedPolicy::new("delegating", delegating));
-    let added = set(&added);
     let before = change.before.as_ref().map(set).unwrap_or_default();
-    let universe = Universe::around(reviewer);
-    universe.each(|attempt| {
-        let is_new = gives(&added, role, &resource, attempt) && !gives(&before, role, &resource, attempt);
-        let assessments = reviewer.assessments;
-        let is_needed = || {
-            assessments
-                .iter()
-                .any(|assessment| needs(&assessment.requirement, attempt))
+    for statement in only_in(change.after.as_ref(), change.before.as_ref()) {
+        let universe = Universe::around(&statement, reviewer);
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]});
+        let Ok(added) = PolicyDocument::from_value(document) else {
+            let detail = "what is added is no policy by itself";
+            objections.push(Objection::new(Fault::Form, detail));
+            return;
         };
-        if is_new && !is_needed() {
-            let detail = format!(
-                "nothing needs {} on `{}` through {} in context {}",
-                attempt.action,
-                attempt.resource.escape_debug(),
-                attempt.via_service.unwrap_or("no service"),
-                attempt.encryption_context.unwrap_or("none").escape_debug(),
-            );
-            objections.push(Objection::new(Fault::TooMuch, detail));
-        }
-    });
+        let added = set(&added);
+        universe.each(|attempt| {
+            let assessments = reviewer.assessments;
+            let is_needed = || {
+                assessments
+                    .iter()
+                    .any(|assessment| needs(&assessment.requirement, attempt))
+            };
+            if gives(&added, role, &resource, attempt)
+                && !gives(&before, role, &resource, attempt)
+                && !is_needed()
+            {
+                let detail = format!(
+                    "nothing needs {} on `{}` through {} in context {}",
+                    attempt.action,
+                    attempt.resource.escape_debug(),
+                    attempt.via_service.unwrap_or("no service"),
+                    attempt.encryption_context.unwrap_or("none").escape_debug(),
+                );
+                objections.push(Objection::new(Fault::TooMuch, detail));
+            }
+        });
+    }
 }
 
 /// A grant must fit requirements operation by operation, and be bound unless the owner allows otherwise.
@@ -244,23 +252,111 @@ fn needs(requirement: &Requirement, attempt: Attempt<'_>) -> bool {
     }
 }
 
-/// Names around the rule, right ones and such as look right.
+/// Names around a statement, right ones and such as look right.
+#[derive(Debug, Default)]
 struct Universe {
+    /// Actions beside the usual ones.
+    actions: BTreeSet<String>,
     /// Buckets and objects.
     names: BTreeSet<String>,
     keys: BTreeSet<String>,
     services: BTreeSet<String>,
-    role: String,
+    /// The services whose actions the statement may be about; empty for any.
+    about: BTreeSet<String>,
 }
 
 impl Universe {
-    fn around(reviewer: &Reviewer<'_>) -> Self {
-        Self {
-            names: names(reviewer, reviewer.role.arn.partition()),
-            keys: keys(reviewer),
-            services: services(reviewer),
-            role: reviewer.role.arn.to_string(),
+    fn around(statement: &Value, reviewer: &Reviewer<'_>) -> Self {
+        let identity = &reviewer.snapshot.identity;
+        let partition = reviewer.role.arn.partition();
+        let mut universe = Self::default();
+        let mut texts = BTreeSet::new();
+        collect(statement, &mut texts);
+        for text in &texts {
+            universe.add_text(text);
         }
+        universe.about = services_of(statement);
+        universe.add_bucket(&reviewer.snapshot.source.name, partition);
+        for rule in reviewer.snapshot.enabled_rules().take(MOST_RULES) {
+            universe.add_bucket(&rule.destination, partition);
+            for bucket in [&reviewer.snapshot.source.name, &rule.destination] {
+                universe.add_prefix(&bucket.arn(partition), &rule.filter.prefix);
+            }
+        }
+        for key in reviewer.snapshot.keys.values().take(MOST_RULES) {
+            universe.keys.insert(key.reference.to_string());
+        }
+        universe
+            .names
+            .insert(format!("arn:{partition}:s3:::elsewhere/object"));
+        universe.keys.insert(format!(
+            "arn:{partition}:kms:us-east-1:{}:key/00000000-0000-0000-0000-000000000000",
+            identity.account
+        ));
+        universe.keys.insert(reviewer.role.arn.to_string());
+        for service in ["s3.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com"] {
+            universe.services.insert(service.to_owned());
+        }
+        universe
+    }
+
+    /// What the statement itself names, with its wildcards and variables taken as such, and what stands beside it.
+    fn add_text(&mut self, text: &str) {
+        let tried = text.replace(['*', '?', '$'], "zz");
+        if let Ok(key) = text.parse::<KeyArn>() {
+            self.keys.insert(format!("{key}0"));
+            self.keys.insert(key.in_region(&Region::us_east_1()).to_string());
+            self.keys.insert(key.to_string());
+            self.services.insert(format!("s3.{}.amazonaws.com", key.region()));
+        } else if text.contains(":s3:::") {
+            for end in ["*", ""] {
+                let stem = text.strip_suffix(end).unwrap_or(text);
+                self.names.insert(stem.to_owned());
+                self.names.insert(format!("{stem}{SAMPLE}"));
+                self.names.insert(format!("{stem}x/object"));
+            }
+            self.names.insert(tried);
+        } else if text.starts_with("arn:") {
+            self.keys.insert(tried);
+        } else if text.contains(':') {
+            self.actions.insert(tried);
+        } else {
+            self.services.insert(tried);
+        }
+    }
+
+    fn add_bucket(&mut self, bucket: &BucketName, partition: &Partition) {
+        let arn = bucket.arn(partition);
+        for neighbour in [
+            "",
+            "/",
+            "x",
+            "-evil",
+            "x/object",
+            "-evil/object",
+            "/../object",
+            "/object",
+        ] {
+            self.names.insert(format!("{arn}{neighbour}"));
+        }
+    }
+
+    /// What a prefix would match if its wildcards and variables were meant as such, or its end were not.
+    fn add_prefix(&mut self, bucket: &str, prefix: &str) {
+        let mut shorter = prefix.to_owned();
+        shorter.pop();
+        for prefix in [
+            prefix,
+            &shorter,
+            &prefix.replace(['*', '?', '$'], "z"),
+            &prefix.replace(['*', '?', '$'], "/z/"),
+        ] {
+            self.names.insert(format!("{bucket}/{prefix}{SAMPLE}"));
+        }
+    }
+
+    fn is_about(&self, service: &str) -> bool {
+        self.about.is_empty() || self.about.contains(service)
     }
 
     fn each(&self, mut attempt: impl FnMut(Attempt<'_>)) {
@@ -270,12 +366,23 @@ impl Universe {
             via_service: None,
             encryption_context: None,
         };
-        for action in S3_ACTIONS {
-            self.names.iter().for_each(|name| attempt(plain(action, name)));
+        let named = || self.actions.iter().map(String::as_str);
+        if self.is_about("s3") {
+            for action in S3_ACTIONS.iter().copied().chain(named()) {
+                self.names.iter().for_each(|name| attempt(plain(action, name)));
+            }
         }
-        for action in S3_ACTIONS.iter().chain(KMS_ACTIONS).chain(OTHER_ACTIONS) {
+        let all = || {
+            [S3_ACTIONS, KMS_ACTIONS, OTHER_ACTIONS]
+                .into_iter()
+                .flatten()
+                .copied()
+        };
+        for action in all().chain(named()) {
             self.keys.iter().for_each(|key| attempt(plain(action, key)));
-            attempt(plain(action, &self.role));
+        }
+        if !self.is_about("kms") {
+            return;
         }
         for key in &self.keys {
             for via_service in self.services.iter().map(|service| Some(service.as_str())) {
@@ -289,8 +396,8 @@ impl Universe {
                         });
                     }
                 }
-                // What else a statement might list is tried where our statements give the most.
-                for action in KMS_ACTIONS {
+                // Other actions of KMS where our statements give the most.
+                for action in KMS_ACTIONS.iter().copied().chain(named()) {
                     for name in self.names.iter().take(4) {
                         attempt(Attempt {
                             action,
@@ -305,60 +412,19 @@ impl Universe {
     }
 }
 
-fn names(reviewer: &Reviewer<'_>, partition: &Partition) -> BTreeSet<String> {
-    let mut buckets: BTreeSet<&BucketName> = BTreeSet::from([&reviewer.snapshot.source.name]);
-    let mut prefixes = BTreeSet::from([String::new()]);
-    for rule in reviewer.snapshot.enabled_rules() {
-        buckets.insert(&rule.destination);
-        let prefix = &rule.filter.prefix;
-        prefixes.insert(prefix.clone());
-        // What the prefix would match if its wildcards and variables were meant as such, or its end were not.
-        prefixes.insert(prefix.replace(['*', '?', '$'], "z"));
-        prefixes.insert(prefix.replace(['*', '?', '$'], "/z/"));
-        let mut shorter = prefix.clone();
-        shorter.pop();
-        prefixes.insert(shorter);
+/// The services that a statement lists actions of; empty where it might be about any.
+fn services_of(statement: &Value) -> BTreeSet<String> {
+    let mut actions = BTreeSet::new();
+    if let Some(action) = statement.get("Action") {
+        collect(action, &mut actions);
     }
-    let mut names = BTreeSet::new();
-    for bucket in buckets {
-        let arn = bucket.arn(partition);
-        for prefix in &prefixes {
-            names.insert(format!("{arn}/{prefix}{SAMPLE}"));
-            names.insert(format!("{arn}/{prefix}"));
-        }
-        for neighbour in ["", "x", "-evil", "x/object", "-evil/object", "/../object"] {
-            names.insert(format!("{arn}{neighbour}"));
-        }
-    }
-    names.insert(format!("arn:{partition}:s3:::somewhere-else"));
-    names.insert(format!("arn:{partition}:s3:::somewhere-else/object"));
-    names
-}
-
-fn keys(reviewer: &Reviewer<'_>) -> BTreeSet<String> {
-    let identity = &reviewer.snapshot.identity;
-    let mut keys = BTreeSet::from([format!(
-        "arn:{}:kms:us-east-1:{}:key/00000000-0000-0000-0000-000000000000",
-        identity.partition, identity.account
-    )]);
-    for key in reviewer.snapshot.keys.values() {
-        keys.insert(key.reference.to_string());
-        if let Some(metadata) = key.metadata.found() {
-            keys.insert(metadata.arn.to_string());
-            keys.insert(format!("{}0", metadata.arn));
-            keys.insert(metadata.arn.in_region(&Region::us_east_1()).to_string());
-        }
-    }
-    keys
-}
-
-fn services(reviewer: &Reviewer<'_>) -> BTreeSet<String> {
-    let mut services = BTreeSet::from([
-        "dynamodb.us-east-1.amazonaws.com".to_owned(),
-        "s3.us-east-1.amazonaws.com".to_owned(),
-    ]);
-    for key in reviewer.snapshot.keys.values() {
-        services.insert(format!("s3.{}.amazonaws.com", key.reference.region()));
-    }
-    services
+    let service = |action: &String| {
+        let (service, _) = action.split_once(':')?;
+        (!service.contains(['*', '?'])).then(|| service.to_ascii_lowercase())
+    };
+    actions
+        .iter()
+        .map(service)
+        .collect::<Option<_>>()
+        .unwrap_or_default()
 }
