@@ -8,12 +8,15 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 TESTED := $(TARGET)/debug/$(BINARY)
 DEPLOYED := $(TARGET)/lambda/$(BINARY)/bootstrap
 
+# x86_64 or arm64.
+ARCH ?= x86_64
+
 BUILD_TOOLS := $(CURDIR)/.tools/build/bin
 PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test check build deploy clean tools \
+.PHONY: help demo invoke test check build deploy clean tools \
 	check-format check-clippy test-core test-wire test-template test-deployed deny
 
 help: ## List these targets
@@ -22,18 +25,22 @@ help: ## List these targets
 demo: tools ## Break a replication, be told why, have it repaired: in an emulator, without an AWS account
 	@$(PYTHON) scripts/demo.py $(if $(BOOTSTRAP),$(BOOTSTRAP),--build "$(MAKE) --no-print-directory build" $(DEPLOYED))
 
+invoke: tools ## Hand EVENT=events/... to the function, in an emulated account with a broken replication
+	@$(if $(BOOTSTRAP),,cargo build --quiet --bin $(BINARY))
+	@$(PYTHON) scripts/invoke.py $(or $(BOOTSTRAP),$(TESTED)) $(EVENT)
+
 test: check-format check-clippy test-core test-wire test-template test-deployed ## Run everything, as CI does
 
 check: check-format ## Format, lints and tests of the core, without any AWS crate: the quick loop
 	cargo clippy --no-default-features --all-targets -- -D warnings
 	cargo test --no-default-features
 
-build: tools ## Build the function for Lambda
-	PATH="$(BUILD_TOOLS):$$PATH" cargo lambda build --release --bin $(BINARY)
+build: tools ## Build the function for Lambda (ARCH=arm64 for Graviton)
+	PATH="$(BUILD_TOOLS):$$PATH" cargo lambda build --release $(if $(filter arm64,$(ARCH)),--arm64) --bin $(BINARY)
 
-deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings
-	PATH="$(BUILD_TOOLS):$$PATH" sam build
-	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided
+deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings (ARCH=arm64 for Graviton)
+	PATH="$(BUILD_TOOLS):$$PATH" sam build --parameter-overrides Architecture=$(ARCH)
+	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided --parameter-overrides Architecture=$(ARCH)
 
 clean: ## Remove what was built and the installed tools
 	rm -rf .tools .aws-sam

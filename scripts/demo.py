@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from console import BOLD, DIM, GREEN, RED, YELLOW, Console
-from emulator import ACCOUNT, Emulator, end_on_termination
+from emulator import Emulator, end_on_termination
 from seed import SEEDS, Seeded, seed
 from stack import REGION, Stack
 
@@ -38,7 +37,7 @@ class Demo:
         self._console.say(f"  {seeded.bucket} ({seeded.region}, SSE-KMS with a Bucket Key)")
         self._console.say(f"    -> {seeded.destination} ({seeded.destination_region})")
         self._console.say(f"    as {seeded.role}")
-        self._console.say(f"  S3 answers HTTP {seeded.accepted_with}. No one is told that nothing will ever arrive.", BOLD)
+        self._console.say(f"  S3 answers HTTP {seeded.accepted_with}, and tells no one that nothing will arrive.", BOLD)
         self._console.say(f"  (all of it is in {(SEEDS / SEED).relative_to(Path.cwd())}.yaml)", DIM)
         return seeded
 
@@ -119,14 +118,7 @@ class Demo:
     def _run(self, command: str) -> None:
         """Run a printed command in a shell, as the account's owner."""
         self._console.quote(f"$ {command}")
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "AWS_ENDPOINT_URL": self._emulator.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "AWS_PAGER": "",
-        }
+        environment = self._emulator.owner_environment(AWS_REGION=REGION)
         with self._console.step(" ".join(command.split()[:3])):
             subprocess.run(["sh", "-c", command], env=environment, check=True)
 

@@ -55,6 +55,8 @@ class Emulator:
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(self._port),
             "AWS_ENDPOINT_URL": self.endpoint,
+            # It would listen on a port of its own, which two emulators cannot share.
+            "IOT_MTLS_ENABLED": "false",
         }
         with self._log.open("wb") as log:
             # A session of its own: Ctrl-C reaches us alone, and the group can be ended as a whole.
@@ -111,6 +113,16 @@ class Emulator:
             config=Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}),
             **credentials,
         )
+
+    def owner_environment(self, **variables: str) -> dict[str, str]:
+        """What a shell needs to run AWS commands as the account's owner."""
+        return {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_PAGER": "",
+        } | variables
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

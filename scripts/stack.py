@@ -1,4 +1,4 @@
-"""The project's stack in the emulated account: deploy `template.yaml` as it is, talk to its queue, topic and function."""
+"""The project's stack in the emulated account: deploy `template.yaml`, talk to its queue, topic and function."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import io
 import json
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any
 
 from botocore.exceptions import WaiterError
 from samtranslator.yaml_helper import yaml_parse
@@ -25,8 +26,6 @@ ARTIFACTS = "artifacts"
 STATEMENTS_BEYOND_THE_EMULATOR = frozenset(
     {"DenyInsecureTransport", "NeverGrantToAnotherAccount", "NeverGrantWithoutConstraint"}
 )
-
-T = TypeVar("T")
 
 
 class DeploymentError(Exception):
@@ -98,8 +97,12 @@ class Stack:
         return str(answer["Attributes"]["QueueArn"])
 
     def hurry(self) -> None:
-        """Let a message that failed return after a second, where the template makes it wait for minutes."""
-        self._sqs.set_queue_attributes(QueueUrl=self.outputs["QueueUrl"], Attributes={"VisibilityTimeout": "1"})
+        """Give a failing message up after seconds, where the template gives it five attempts over half an hour."""
+        redrive = {"deadLetterTargetArn": self._arn(self.outputs["DeadLetterQueueUrl"]), "maxReceiveCount": 2}
+        self._sqs.set_queue_attributes(
+            QueueUrl=self.outputs["QueueUrl"],
+            Attributes={"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(redrive)},
+        )
 
     def send(self, *bodies: str) -> None:
         """Put messages on the stack's queue, as EventBridge, S3 or SNS would, so that one batch takes them all.
@@ -129,7 +132,7 @@ class Stack:
     def silence(self, seconds: float = 2) -> list[dict[str, Any]]:
         """Whatever still arrives within some seconds: proof that nothing was told twice."""
         deadline = time.monotonic() + seconds
-        received = []
+        received: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
             received.extend(json.loads(body) for body in self._take(self._inbox))
         return received

@@ -1,4 +1,8 @@
 //! S3 replication remediator: finds every reason why S3 replication silently fails, and proves the least repair.
+//!
+//! The modules stand in reading order, which is the order in which data flows; each uses only those above it.
+#![doc = include_str!("../docs/DESIGN.md")]
+
 pub mod arn;
 pub mod observed;
 pub mod event;
@@ -13,4 +17,13 @@ pub mod finding;
 pub mod check;
 pub mod mode;
 pub mod target;
+pub mod guard;
+pub mod plan;
+pub mod apply;
 pub mod config;
+pub mod error;
+pub mod report;
+pub mod notify;
+pub mod handler;
+#[cfg(feature = "aws")]
+pub mod aws;

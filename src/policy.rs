@@ -7,6 +7,9 @@
 //! Read [`evaluate()`] first: it puts the layers together. Below it one file per element of a statement. Everything
 //! here is a pure function of its arguments. What was not read, or is not understood, makes undetermined exactly what
 //! depends on it.
+//!
+//! Not judged here, because nothing about replication shows it: VPC endpoint policies, session policies, access control
+//! lists and S3 Block Public Access.
 
 mod action;
 mod answer;
@@ -27,6 +30,8 @@ mod statement;
 mod template;
 mod trust;
 mod truth;
+#[cfg(test)]
+mod world;
 
 pub use answer::{
     AbsentKey, Answer, ArnPart, Doubt, DoubtReason, Guardrail, Layer, LayerAnswers, Levels, Mismatch,

@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::apply::Applied;
+use crate::apply::Outcome as Applied;
 use crate::arn::{AccountId, BucketName, Region};
 use crate::check::{Outcome, Verdict};
 use crate::event::{FailedObject, TriggerKind};
 use crate::finding::{Finding, Severity, Unread};
-use crate::plan::Plan;
-use crate::plan::shell::shell_quote;
+use crate::mode::Mode;
+use crate::plan::review::ReviewedPlan;
+use crate::plan::shell_quote;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
-use crate::target::Mode;
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "s3-replication-remediator/report/v1";
@@ -42,18 +42,34 @@ pub struct Report {
     pub verdict: Verdict,
     /// What is wrong, the worst first.
     pub findings: Vec<Finding>,
+    /// What was wrong and is not any more, since the plan was applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repaired: Vec<Finding>,
     /// What could not be read.
     pub unread: Vec<Unread>,
     /// What nobody here can see.
     pub not_evaluated: BTreeSet<String>,
     /// What would be changed; null where there is nothing to change and nothing withheld.
-    pub plan: Option<Plan>,
+    pub plan: Option<ReviewedPlan>,
     /// What was done; null without a plan.
     pub outcome: Option<Applied>,
+    /// For an undo: what will break, and where was not looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
     /// What is still to be replicated; null where nothing is known to have failed.
     pub backlog: Option<Backlog>,
     /// What to do next, ready to paste.
     pub commands: Commands,
+}
+
+/// What else there is to know about an undo.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undo {
+    /// What will no longer work, or goes along; one sentence each.
+    pub consequences: Vec<String>,
+    /// Where was not looked for what is ours.
+    pub not_searched: Vec<String>,
 }
 
 /// What woke us. All text but the kind is the event's word.
@@ -143,7 +159,7 @@ pub struct Parts<'a> {
     /// What the checks say.
     pub outcome: Outcome,
     /// What would be changed.
-    pub plan: Option<Plan>,
+    pub plan: Option<ReviewedPlan>,
     /// What was done.
     pub applied: Option<Applied>,
     /// How to call us.
@@ -153,10 +169,17 @@ pub struct Parts<'a> {
 impl Report {
     /// Puts the parts together.
     pub fn new(parts: Parts<'_>) -> Self {
-        let Parts { mode, subject, snapshot, outcome, plan, applied, caller } = parts;
-        let verdict = outcome.verdict();
+        let Parts {
+            mode,
+            subject,
+            snapshot,
+            outcome,
+            plan,
+            applied,
+            caller,
+        } = parts;
         let trigger = &subject.trigger;
-        let plan = plan.filter(|plan| !plan.is_empty());
+        let plan = plan.filter(|plan| !plan.plan().is_empty());
         Self {
             schema: SCHEMA,
             id: id(subject, snapshot.taken_at),
@@ -175,15 +198,22 @@ impl Report {
                 account_id: snapshot.source.owner.found().cloned(),
                 region: snapshot.source.region.found().cloned(),
             },
-            verdict,
+            verdict: outcome.verdict(),
             backlog: backlog(subject, snapshot, &outcome.findings),
-            commands: commands(subject, snapshot, plan.as_ref(), caller),
+            commands: commands(subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
             findings: outcome.findings,
+            repaired: Vec::new(),
             unread: outcome.unread,
             not_evaluated: outcome.not_evaluated,
-            outcome: plan.is_some().then_some(applied).flatten(),
+            undo: None,
+            outcome: plan.as_ref().and(applied),
             plan,
         }
+    }
+
+    /// The name of the plan in it.
+    pub fn digest(&self) -> Option<&str> {
+        self.plan.as_ref().map(ReviewedPlan::digest)
     }
 
     /// The worst that was found.
@@ -196,7 +226,11 @@ fn id(subject: &Subject, time: Timestamp) -> String {
     let mut hash = Sha256::new();
     let event = subject.trigger.event_id.as_deref().unwrap_or_default();
     hash.update(format!("{}\n{event}\n{time}", subject.bucket));
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Objects that failed before a repair are FAILED for good; objects passed over were never up for replication. Both
@@ -228,19 +262,36 @@ fn backlog(subject: &Subject, snapshot: &Snapshot, findings: &[Finding]) -> Opti
     })
 }
 
-fn commands(subject: &Subject, snapshot: &Snapshot, plan: Option<&Plan>, caller: &Caller) -> Commands {
+fn commands(
+    subject: &Subject,
+    snapshot: &Snapshot,
+    plan: Option<&ReviewedPlan>,
+    applied: Option<&Applied>,
+    caller: &Caller,
+) -> Commands {
     let bucket = &subject.bucket;
     let check = caller.invoke(&serde_json::json!({"command": "check", "bucket": bucket}));
     let Some(plan) = plan.filter(|plan| plan.has_changes()) else {
-        return Commands { apply: None, undo: None, check };
+        return Commands {
+            apply: None,
+            undo: None,
+            check,
+        };
     };
     let role = snapshot.role.found().map(|role| &role.arn);
-    let keys: BTreeSet<String> =
-        snapshot.keys.values().filter_map(|key| key.metadata.found()).map(|key| key.arn.to_string()).collect();
+    let keys: BTreeSet<String> = snapshot
+        .keys
+        .values()
+        .filter_map(|key| key.metadata.found())
+        .map(|key| key.arn.to_string())
+        .collect();
+    let is_done = applied.is_some_and(Applied::is_in_place);
     Commands {
-        apply: Some(caller.invoke(&serde_json::json!({
-            "command": "apply", "bucket": bucket, "plan": plan.digest(),
-        }))),
+        apply: (!is_done).then(|| {
+            caller.invoke(&serde_json::json!({
+                "command": "apply", "bucket": bucket, "plan": plan.digest(),
+            }))
+        }),
         undo: Some(caller.invoke(&serde_json::json!({
             "command": "undo", "bucket": bucket, "role": role, "keys": keys,
         }))),

@@ -4,7 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use crate::arn::{KeyArn, RoleArn};
+use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
+
+/// The IAM actions that writing needs, all of them; they are named as the operations are.
+pub const ACTIONS: [&str; 4] = [
+    "iam:DeleteRolePolicy",
+    "iam:PutRolePolicy",
+    "kms:CreateGrant",
+    "kms:RevokeGrant",
+];
 
 /// A grant that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +22,9 @@ pub struct GrantRequest {
     pub key: KeyArn,
     /// Who may use it.
     pub grantee: RoleArn,
-    /// Who may retire it: our own account's root, so that it is never orphaned.
+    /// Who may retire it: our own account's root, so that it is never orphaned. A role would be: KMS replaces a deleted
+    /// role by its unique id, which no new role can claim.
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html#KMS-CreateGrant-request-RetiringPrincipal>
     pub retiring_principal: String,
     /// Deterministic, so that asking twice makes one grant.
     pub name: String,
@@ -46,6 +57,12 @@ pub struct WriteFailure {
     pub message: String,
     /// Would it be worth trying again?
     pub retryable: bool,
+}
+
+/// Where writes can be had, by those who may write.
+pub trait Writable {
+    /// A way to write. Without the permission, which a dry run cannot make, there is none.
+    fn writer(&self, permission: &WriteAccess) -> impl Target;
 }
 
 /// Writes to AWS.

@@ -49,17 +49,14 @@ impl ActionPattern {
                 service: wanted_service,
                 name: wanted_name,
             } => {
-                let matches = same_service(wanted_service, service) && glob_ignoring_case(wanted_name, name);
+                let matches =
+                    glob_ignoring_case(wanted_service, service) && glob_ignoring_case(wanted_name, name);
                 matches.into()
             }
             Form::Bare if glob(&self.source, service) => Judged::UNKNOWN,
             Form::Bare => Judged::NO,
         }
     }
-}
-
-fn same_service(wanted: &str, service: &str) -> bool {
-    wanted.eq_ignore_ascii_case(service) || glob_ignoring_case(wanted, service)
 }
 
 impl Statement {

@@ -204,10 +204,6 @@ impl<'de> Visitor<'de> for UniqueKeysVisitor {
         Ok(value.into())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
@@ -300,6 +296,8 @@ mod tests {
             document
         );
         assert!(format!("{document:?}").contains("Foo"));
+        let other = PolicyDocument::parse(r#"{"Statement":[]}"#).unwrap();
+        assert_ne!(other, document);
     }
 
     #[test]

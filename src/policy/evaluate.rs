@@ -9,7 +9,13 @@
 //! out twice at once, with absent condition keys absent and with them unknown: where the verdicts differ, the answer
 //! rests on the absence of a key.
 
+mod doubt;
+mod guardrail;
+mod near_miss;
 mod reasons;
+
+pub(super) use near_miss::allows_already;
+pub(super) use reasons::{policies, reference};
 
 use crate::observed::Observed;
 
@@ -80,7 +86,7 @@ pub(super) struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    fn of(request: &'a Request, layers: &'a Layers<'a>) -> Self {
+    pub(super) fn of(request: &'a Request, layers: &'a Layers<'a>) -> Self {
         let (is_service, is_service_linked) = match &request.caller {
             Caller::Service(_) => (true, false),
             Caller::Role { role, .. } => (false, role.path().starts_with("/aws-service-role/")),
@@ -304,3 +310,6 @@ pub(super) fn side_of_policy<'a>(
     }
     side
 }
+
+#[cfg(test)]
+mod tests;

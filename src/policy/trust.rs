@@ -65,3 +65,123 @@ pub fn key_trust(request: &Request, key_policy: &Observed<NamedPolicy>) -> KeyTr
         (Truth::No, Truth::No, Truth::Unknown) => KeyTrust::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::ReadFailure;
+    use crate::policy::world::{KEY, ROLE, SESSION, named, world};
+    use serde_json::{Value, json};
+
+    fn trust(statements: Value) -> KeyTrust {
+        let policy = Observed::Found(named("key policy", statements));
+        key_trust(&world("kms:Decrypt", KEY).request, &policy)
+    }
+
+    fn statement(effect: &str, principal: Value) -> Value {
+        json!({"Effect": effect, "Principal": principal, "Action": "kms:*", "Resource": "*"})
+    }
+
+    #[test]
+    fn a_key_policy_trusts_exactly_whom_its_statements_name_for_this_request() {
+        let allow = |principal| statement("Allow", principal);
+        let account = || allow(json!({"AWS": "arn:aws:iam::111122223333:root"}));
+        let conditional = json!({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*",
+            "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}});
+        let unknown = json!({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*",
+            "Condition": {"StringIs": {"kms:ViaService": "x"}}});
+        let unknown_role = json!({"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "kms:*", "Resource": "*", "Foo": 1});
+        for (statements, expected, why) in [
+            (json!([account()]), KeyTrust::Account, "delegation"),
+            (
+                json!([allow(json!({"AWS": ROLE}))]),
+                KeyTrust::Role,
+                "the role by name",
+            ),
+            (
+                json!([allow(json!({"AWS": SESSION}))]),
+                KeyTrust::Role,
+                "the session",
+            ),
+            (json!([allow(json!("*"))]), KeyTrust::Role, "everyone"),
+            (
+                json!([account(), allow(json!({"AWS": ROLE}))]),
+                KeyTrust::AccountAndRole,
+                "both",
+            ),
+            (
+                json!([allow(json!({"AWS": "arn:aws:iam::111122223333:role/admin"}))]),
+                KeyTrust::Nobody,
+                "another role",
+            ),
+            (
+                json!([allow(json!({"AWS": "444455556666"}))]),
+                KeyTrust::Nobody,
+                "another account",
+            ),
+            (json!([conditional]), KeyTrust::Nobody, "a condition that fails"),
+            (
+                json!([account(), statement("Deny", json!({"AWS": "111122223333"}))]),
+                KeyTrust::Denied,
+                "a denial",
+            ),
+            (
+                json!([unknown]),
+                KeyTrust::Unknown,
+                "a delegation that is not understood",
+            ),
+            (
+                json!([unknown, allow(json!({"AWS": ROLE}))]),
+                KeyTrust::Unknown,
+                "the same beside the role",
+            ),
+            (
+                json!([unknown_role]),
+                KeyTrust::Unknown,
+                "a naming that is not understood",
+            ),
+            (
+                json!([unknown_role, account()]),
+                KeyTrust::Account,
+                "the same beside a delegation",
+            ),
+            (
+                json!([account(), statement("Perhaps", json!("*"))]),
+                KeyTrust::Unknown,
+                "perhaps a denial",
+            ),
+        ] {
+            assert_eq!(trust(statements), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_key_policy_that_was_not_read_is_not_taken_for_one_that_trusts_nobody() {
+        let request = world("kms:Decrypt", KEY).request;
+        let failure = ReadFailure {
+            what: "key policy".into(),
+            operation: "kms:GetKeyPolicy".into(),
+            error_code: "AccessDeniedException".into(),
+            permit: String::new(),
+        };
+        assert_eq!(
+            key_trust(&request, &Observed::Unreadable(failure)),
+            KeyTrust::Unknown
+        );
+        assert_eq!(key_trust(&request, &Observed::Absent), KeyTrust::Nobody);
+    }
+
+    #[test]
+    fn only_trust_in_the_account_makes_the_roles_own_policies_count() {
+        for (trust, delegates) in [
+            (KeyTrust::Account, true),
+            (KeyTrust::AccountAndRole, true),
+            (KeyTrust::Role, false),
+            (KeyTrust::Nobody, false),
+            (KeyTrust::Denied, false),
+            (KeyTrust::Unknown, false),
+        ] {
+            assert_eq!(trust.delegates(), delegates, "{trust:?}");
+        }
+    }
+}

@@ -35,7 +35,6 @@ def deploy(emulator: Emulator) -> Iterator[Deploy]:
 
     def start(**parameters: str) -> Stack:
         stack = Stack(emulator, Path(os.environ["BOOTSTRAP"]), **parameters)
-        stack.hurry()
         deployed.append(stack)
         return stack
 

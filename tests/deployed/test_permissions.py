@@ -179,10 +179,9 @@ def test_another_account_is_read_only_when_it_is_trusted(emulator: Emulator, dep
             RoleName="member", AssumeRolePolicyDocument=json.dumps(trust)
         )
     sts = role.client("sts")
-    assume = {
-        account: lambda account=account: sts.assume_role(
-            RoleArn=f"arn:aws:iam::{account}:role/member", RoleSessionName="remediator"
-        )
-        for account in ("222222222222", "333333333333")
-    }
-    assert denied(assume) == {"333333333333"}
+
+    def assume(account: str) -> object:
+        return sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/member", RoleSessionName="remediator")
+
+    assert not is_denied(lambda: assume("222222222222"))
+    assert is_denied(lambda: assume("333333333333"))

@@ -127,6 +127,7 @@ def test_a_storm_of_failed_objects_is_told_once(emulator: Emulator, deploy: Depl
 def test_a_message_that_nobody_understands_goes_to_the_dead_letters_alone(emulator: Emulator, deploy: Deploy) -> None:
     seeded = seed(emulator, "many-reasons")
     stack = deploy()
+    stack.hurry()
     stack.send(seeded.recorded(REPLICATION_CONFIGURED), "{ this is not JSON")
     stack.notifications(1)
     assert stack.await_dead_letters(1) == ["{ this is not JSON"]

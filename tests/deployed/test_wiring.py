@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
 from conftest import Deploy
 from emulator import Emulator
-from seed import EVENTS
+from seed import EVENTS, seed
 from stack import NAME, REGION
 
 TAKEN_BY = {
@@ -56,3 +62,26 @@ def event_patterns(emulator: Emulator) -> dict[str, str]:
     }
     events = emulator.client("events", REGION)
     return {logical: events.describe_rule(Name=name)["EventPattern"] for logical, name in names.items()}
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the printed command needs jq")
+def test_the_printed_command_routes_failure_events_and_keeps_what_was_there(
+    emulator: Emulator, deploy: Deploy, tmp_path: Path
+) -> None:
+    seeded = seed(emulator, "healthy")
+    stack = deploy()
+    s3 = emulator.client("s3", REGION)
+    theirs = {"Id": "theirs", "QueueArn": stack.outputs["QueueArn"], "Events": ["s3:ObjectTagging:Put"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=seeded.bucket, NotificationConfiguration={"QueueConfigurations": [theirs]}
+    )
+    environment = emulator.owner_environment(AWS_REGION=REGION, BUCKET=seeded.bucket)
+    for _ in ("the first time", "and again"):
+        command = stack.outputs["RouteFailureEvents"]
+        subprocess.run(["sh", "-c", command], env=environment, cwd=tmp_path, check=True)
+    ours = {
+        "Id": "s3-replication-remediator", "QueueArn": stack.outputs["QueueArn"],
+        "Events": ["s3:Replication:OperationFailedReplication"],
+    }
+    configured = s3.get_bucket_notification_configuration(Bucket=seeded.bucket)["QueueConfigurations"]
+    assert configured == [theirs, ours]

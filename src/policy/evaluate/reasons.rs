@@ -5,14 +5,14 @@
 
 use crate::observed::Observed;
 
-use super::super::answer::{
-    AbsentKey, Answer, Doubt, DoubtReason, Guardrail, Layer, LayerAnswers, Mismatch, NearMiss, StatementRef,
-    Verdict,
-};
+use super::super::answer::{Answer, Layer, LayerAnswers, StatementRef, Verdict};
 use super::super::layers::{NamedPolicy, PolicySet};
-use super::super::matching::{Notes, Reach};
+use super::super::matching::Reach;
 use super::super::statement::Effect;
 use super::super::truth::{Judged, Truth};
+use super::doubt::{absent_keys, doubts};
+use super::guardrail::blocked_by;
+use super::near_miss::near_misses;
 use super::{CallKind, Formula, Hit, Outcome, Side, Sides, verdict};
 
 pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
@@ -60,7 +60,7 @@ fn layer_answers(sides: &Sides<'_>) -> LayerAnswers {
     }
 }
 
-fn reference(layer: Layer, policy: &NamedPolicy, index: usize) -> StatementRef {
+pub(in crate::policy) fn reference(layer: Layer, policy: &NamedPolicy, index: usize) -> StatementRef {
     StatementRef {
         layer,
         policy: policy.name.clone(),
@@ -147,78 +147,8 @@ fn contributes(sides: &Sides<'_>, hit: &Hit<'_>) -> bool {
         || (formula.kind == CallKind::CrossAccount && formula.granted().truth.is_yes())
 }
 
-/// A guardrail is named if removing all the others leaves it in the way of an access that would be granted without any.
-fn blocked_by(sides: &Sides<'_>) -> Vec<Guardrail> {
-    let formula = sides.formula();
-    let delegated = Reach {
-        account: Judged::YES,
-        ..formula.resource
-    };
-    let delegation_is_a_guardrail = formula.kind
-        == CallKind::SameAccount {
-            needs_delegation: true,
-        };
-    let open = Formula {
-        boundary: Judged::YES,
-        resource: if delegation_is_a_guardrail {
-            delegated
-        } else {
-            formula.resource
-        },
-        scps: Judged::YES,
-        rcps: Judged::YES,
-        denies: Judged::NO,
-        ..formula
-    };
-    if !open.granted().truth.is_yes() {
-        return Vec::new();
-    }
-    let mut blocked_by: Vec<Guardrail> = sides
-        .hits
-        .iter()
-        .filter(|hit| hit.effect == Effect::Deny && hit.reach.any().truth.is_yes())
-        .map(|hit| Guardrail::ExplicitDeny(reference(hit.layer, hit.policy, hit.index)))
-        .collect();
-    let blocks = |formula: Formula| formula.granted().truth.is_no();
-    if let Observed::Found(policy) = sides.layers.boundary
-        && blocks(Formula {
-            boundary: formula.boundary,
-            ..open
-        })
-    {
-        blocked_by.push(Guardrail::Boundary {
-            policy: policy.name.clone(),
-        });
-    }
-    let silent = |side: &Side| side.allows.any().truth.is_no();
-    for (level, side) in sides.layers.scps.iter().zip(&sides.scps) {
-        if silent(side) {
-            blocked_by.push(Guardrail::Scp {
-                level: level.name.clone(),
-            });
-        }
-    }
-    for (level, side) in sides.layers.rcps.iter().zip(&sides.rcps) {
-        if silent(side) {
-            blocked_by.push(Guardrail::Rcp {
-                level: level.name.clone(),
-            });
-        }
-    }
-    if delegation_is_a_guardrail
-        && sides.subject.is_service("kms")
-        && blocks(Formula {
-            resource: formula.resource,
-            ..open
-        })
-    {
-        blocked_by.push(Guardrail::KeyPolicyWithoutDelegation);
-    }
-    blocked_by
-}
-
 /// Everything that was read and has a say, with its kind.
-fn policies<'a>(sides: &Sides<'a>) -> Vec<(Layer, &'a NamedPolicy)> {
+pub(in crate::policy) fn policies<'a>(sides: &Sides<'a>) -> Vec<(Layer, &'a NamedPolicy)> {
     let mut policies = Vec::new();
     let is_service = sides.formula().kind == CallKind::Service;
     if !is_service {
@@ -250,193 +180,4 @@ fn policies<'a>(sides: &Sides<'a>) -> Vec<(Layer, &'a NamedPolicy)> {
         }
     }
     policies
-}
-
-fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
-    let mut near = Vec::new();
-    for (layer, policy) in policies(sides) {
-        if allows_already(sides, layer) {
-            continue;
-        }
-        for (index, statement) in policy.document.statements().iter().enumerate() {
-            if statement.effect != Some(Effect::Allow) {
-                continue;
-            }
-            let mut notes = Notes::default();
-            let reach = statement.reach(&sides.subject, layer, Effect::Allow, Some(&mut notes));
-            if reach.any().truth.is_no() && is_near(&notes.mismatches) {
-                near.push(NearMiss {
-                    statement: reference(layer, policy, index),
-                    mismatches: notes.mismatches,
-                });
-            }
-        }
-    }
-    near.sort_by_key(|miss| miss.mismatches.iter().map(distance).sum::<usize>());
-    near
-}
-
-/// A layer that allows the request is not where something is missing.
-fn allows_already(sides: &Sides<'_>, layer: Layer) -> bool {
-    let all = |levels: &[Side]| levels.iter().all(|side| side.allows.any().truth.is_yes());
-    match layer {
-        Layer::Identity => sides.identity.allows.any().truth.is_yes(),
-        Layer::Boundary => sides.formula().boundary.truth.is_yes(),
-        Layer::Resource => sides.resource.allows.any().truth.is_yes(),
-        Layer::Scp => all(&sides.scps),
-        Layer::Rcp => all(&sides.rcps),
-        Layer::Grant => false,
-    }
-}
-
-/// One thing amiss is near, and so is a wrong condition on a right action; a statement about something else is not.
-fn is_near(mismatches: &[Mismatch]) -> bool {
-    let about_other_action = mismatches.iter().any(|mismatch| {
-        matches!(
-            mismatch,
-            Mismatch::Action { .. } | Mismatch::ActionExcepted { .. }
-        )
-    });
-    match mismatches {
-        [] => false,
-        [_] => true,
-        _ => !about_other_action,
-    }
-}
-
-/// How far a mismatch is from being none.
-fn distance(mismatch: &Mismatch) -> usize {
-    use super::super::answer::ArnPart;
-    match mismatch {
-        Mismatch::ConditionValue { .. }
-        | Mismatch::ConditionKeyAbsent { .. }
-        | Mismatch::ConditionKeyPresent { .. } => 1,
-        Mismatch::PrincipalExcepted { .. }
-        | Mismatch::ActionExcepted { .. }
-        | Mismatch::ResourceExcepted { .. } => 2,
-        Mismatch::Resource { part, .. } => match part {
-            ArnPart::Resource => 2,
-            ArnPart::Account | ArnPart::Region => 3,
-            ArnPart::Service | ArnPart::Partition | ArnPart::Whole => 6,
-        },
-        Mismatch::Principal { .. } => 4,
-        Mismatch::Action { .. } => 5,
-    }
-}
-
-fn absent_keys(sides: &Sides<'_>) -> Vec<AbsentKey> {
-    let mut absent = Vec::new();
-    for hit in &sides.hits {
-        let reach = hit.reach.any();
-        if reach.truth == reach.blind {
-            continue;
-        }
-        let Some(statement) = hit.policy.document.statements().get(hit.index) else {
-            continue;
-        };
-        let mut notes = Notes::default();
-        let _ = statement.reach(&sides.subject, hit.layer, hit.effect, Some(&mut notes));
-        absent.extend(notes.absent.into_iter().map(|key| AbsentKey {
-            key,
-            statement: reference(hit.layer, hit.policy, hit.index),
-        }));
-    }
-    absent.sort();
-    absent.dedup();
-    absent
-}
-
-fn doubts(sides: &Sides<'_>) -> Vec<Doubt> {
-    let mut doubts = Vec::new();
-    let is_service = sides.formula().kind == CallKind::Service;
-    let mut unread = |layer, failure: &crate::observed::ReadFailure| {
-        doubts.push(Doubt {
-            layer,
-            statement: None,
-            reason: DoubtReason::Unread(failure.clone()),
-        });
-    };
-    if !is_service {
-        sides
-            .layers
-            .identity
-            .unread
-            .iter()
-            .for_each(|failure| unread(Layer::Identity, failure));
-        if let Some(failure) = sides.layers.boundary.failure() {
-            unread(Layer::Boundary, failure);
-        }
-    }
-    if let Some(failure) = sides.layers.resource.failure() {
-        unread(Layer::Resource, failure);
-    }
-    for (layer, levels, applied) in [
-        (Layer::Scp, sides.layers.scps, &sides.scps),
-        (Layer::Rcp, sides.layers.rcps, &sides.rcps),
-    ] {
-        for (level, _) in levels.iter().zip(applied) {
-            level
-                .policies
-                .unread
-                .iter()
-                .for_each(|failure| unread(layer, failure));
-        }
-    }
-    if let Some(failure) = sides.layers.grants.failure()
-        && sides.subject.is_service("kms")
-    {
-        unread(Layer::Grant, failure);
-    }
-    for hit in &sides.hits {
-        if !hit.reach.any().truth.is_unknown() {
-            continue;
-        }
-        let Some(statement) = hit.policy.document.statements().get(hit.index) else {
-            continue;
-        };
-        let mut notes = Notes::default();
-        let _ = statement.reach(&sides.subject, hit.layer, hit.effect, Some(&mut notes));
-        let statement = reference(hit.layer, hit.policy, hit.index);
-        for reason in notes.doubts {
-            let doubt = Doubt {
-                layer: hit.layer,
-                statement: Some(statement.clone()),
-                reason,
-            };
-            if !doubts.contains(&doubt) {
-                doubts.push(doubt);
-            }
-        }
-    }
-    doubts.extend(grant_doubts(sides));
-    doubts
-}
-
-fn grant_doubts(sides: &Sides<'_>) -> Vec<Doubt> {
-    if !sides.subject.is_service("kms") {
-        return Vec::new();
-    }
-    let grants = sides.layers.grants.found().map_or(&[][..], Vec::as_slice);
-    let against_boundary = sides.formula().boundary.truth;
-    grants
-        .iter()
-        .enumerate()
-        .filter_map(|(index, grant)| {
-            let reason = match grant.fits(&sides.subject) {
-                (_, Some(reason)) => reason,
-                (Truth::Yes, None) if !against_boundary.is_yes() => DoubtReason::GrantAgainstBoundary,
-                (_, None) => return None,
-            };
-            Some(Doubt {
-                layer: Layer::Grant,
-                statement: Some(StatementRef {
-                    layer: Layer::Grant,
-                    policy: grant.name.clone().unwrap_or_else(|| grant.id.clone()),
-                    sid: None,
-                    index,
-                }),
-                reason,
-            })
-        })
-        .collect()
 }

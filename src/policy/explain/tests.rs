@@ -1,76 +1,10 @@
 //! What people read, as they read it.
 
 use super::*;
-use crate::observed::{Observed, ReadFailure};
-use crate::policy::{Context, Layers, NamedPolicy, PolicyDocument, PolicyLevel, PolicySet, evaluate};
+use crate::observed::ReadFailure;
+use crate::policy::world::{KEY, delegation, world};
+use crate::policy::{PolicyLevel, PolicySet};
 use serde_json::{Value, json};
-
-const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/k";
-
-struct World {
-    identity: PolicySet,
-    boundary: Observed<NamedPolicy>,
-    resource: Observed<NamedPolicy>,
-    scps: Vec<PolicyLevel>,
-    request: Request,
-}
-
-fn named(name: &str, statements: Value) -> NamedPolicy {
-    let document = json!({"Version": "2012-10-17", "Statement": statements});
-    NamedPolicy::new(name, PolicyDocument::from_value(document).unwrap())
-}
-
-fn world(action: &str, resource: &str) -> World {
-    let role = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
-    World {
-        identity: PolicySet::default(),
-        boundary: Observed::Absent,
-        resource: Observed::Absent,
-        scps: Vec::new(),
-        request: Request {
-            caller: Caller::session_of(&role, "s3-replication"),
-            action: action.into(),
-            resource: resource.into(),
-            resource_account: "111122223333".parse().unwrap(),
-            context: Context::new()
-                .with("kms:ViaService", "s3.eu-west-1.amazonaws.com")
-                .with("kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::src"),
-        },
-    }
-}
-
-impl World {
-    fn role(mut self, statements: Value) -> Self {
-        self.identity = PolicySet::complete(vec![named("replication-policy", statements)]);
-        self
-    }
-
-    fn resource(mut self, statements: Value) -> Self {
-        self.resource = Observed::Found(named("key policy", statements));
-        self
-    }
-
-    fn boundary(mut self, statements: Value) -> Self {
-        self.boundary = Observed::Found(named("limits", statements));
-        self
-    }
-
-    fn told(&self) -> String {
-        let layers = Layers {
-            identity: &self.identity,
-            boundary: &self.boundary,
-            resource: &self.resource,
-            scps: &self.scps,
-            rcps: &[],
-            grants: &Observed::Absent,
-        };
-        explain(&self.request, &evaluate(&self.request, &layers))
-    }
-}
-
-fn delegation() -> Value {
-    json!([{"Sid": "Root", "Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:*", "Resource": "*"}])
-}
 
 #[test]
 fn a_wrong_encryption_context_is_told_with_what_s3_sends() {
@@ -271,5 +205,138 @@ fn what_is_not_known_is_told_with_its_cause() {
         "Whether s3:ReplicateObject on arn:aws:s3:::src/a is allowed cannot be known: policy p\\u{a} could not be read \
          (iam:GetRolePolicy: AccessDenied); statement 1 of `replication-policy`: the condition operator `StringIs` is \
          not known (and 1 more)."
+    );
+}
+
+#[test]
+fn a_denial_for_want_of_a_key_says_so_even_where_nothing_grants() {
+    let denied = world("s3:ReplicateObject", "arn:aws:s3:::src/a").role(json!([
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:SourceVpce": "v"}}}
+    ]));
+    assert!(
+        denied
+            .told()
+            .ends_with("This rests on the request having no `aws:SourceVpce`.")
+    );
+    let bounded = world("s3:ReplicateObject", "arn:aws:s3:::src/a")
+        .role(json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))
+        .boundary(json!([
+            {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "v"}}}
+        ]));
+    assert!(bounded.told().ends_with(
+        "There, statement 1 of the permissions boundary `limits` allows it only where `aws:SourceVpce` is `v`; the \
+         request has no `aws:SourceVpce`. This rests on the request having no `aws:SourceVpce`."
+    ));
+}
+
+#[test]
+fn what_would_still_be_missing_is_told_too() {
+    let decrypt_us = json!([{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"kms:ViaService": "x"}}}]);
+    let admin = json!([{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "kms:*", "Resource": "*"}]);
+    let key = || {
+        world("kms:Decrypt", KEY)
+            .role(decrypt_us.clone())
+            .resource(admin.clone())
+    };
+    assert!(key().told().ends_with(
+        "the request has `s3.eu-west-1.amazonaws.com`. Besides, the key policy neither names the role nor leaves this to \
+         the account, so the role's own policies do not count."
+    ));
+    let foreign = key().of_account("444455556666");
+    assert!(foreign.told().ends_with(
+        "Nor does the resource's policy in the other account allow it, and across accounts both must."
+    ));
+    let only_policy = world("kms:Decrypt", KEY)
+        .resource(admin)
+        .of_account("444455556666");
+    assert!(only_policy.told().ends_with(
+        "only to `arn:aws:iam::111122223333:role/admin`. Nor does a policy of the role allow it, and across accounts both must."
+    ));
+    let delegated = world("kms:Decrypt", KEY).role(decrypt_us).resource(delegation());
+    assert!(
+        delegated
+            .told()
+            .ends_with("the request has `s3.eu-west-1.amazonaws.com`.")
+    );
+    let bucket = world("s3:ReplicateObject", "arn:aws:s3:::b/a")
+        .role(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::b"}]));
+    assert!(bucket.told().ends_with("only on `arn:aws:s3:::b`."));
+}
+
+#[test]
+fn what_is_malformed_is_told_with_what_was_found() {
+    let with = |action: Value| {
+        world("s3:ReplicateObject", "arn:aws:s3:::b/a")
+            .role(json!([{"Effect": "Allow", "Action": action, "Resource": "*"}]))
+            .told()
+    };
+    for (action, ending) in [
+        (
+            json!([]),
+            "`Action`: expected a string or a list of strings, found an empty list.",
+        ),
+        (
+            json!([["a"]]),
+            "`Action`: expected a string or a list of strings, found a list.",
+        ),
+        (
+            json!(7),
+            "`Action`: expected a string or a list of strings, found a number.",
+        ),
+        (json!("s3"), "`Action`: expected `service:name`, found s3."),
+    ] {
+        assert!(with(action).ends_with(ending));
+    }
+    let told = world("s3:ReplicateObject", "arn:aws:s3:::b/a")
+        .role(json!([{"Effect": "allow", "Action": "*", "Resource": "*"}]))
+        .told();
+    assert!(
+        told.ends_with("`Effect`: expected `Allow` or `Deny`, found \"allow\"."),
+        "{told}"
+    );
+}
+
+#[test]
+fn verdicts_and_statements_have_names_for_people() {
+    assert_eq!(
+        [
+            Verdict::Allowed,
+            Verdict::ExplicitlyDenied,
+            Verdict::ImplicitlyDenied,
+            Verdict::Undetermined
+        ]
+        .map(|verdict| verdict.to_string()),
+        [
+            "allowed",
+            "explicitly denied",
+            "implicitly denied",
+            "undetermined"
+        ]
+    );
+    let statement = |sid: Option<&str>, layer| crate::policy::StatementRef {
+        layer,
+        policy: "p".into(),
+        sid: sid.map(str::to_owned),
+        index: 0,
+    };
+    assert_eq!(
+        statement(Some("S"), Layer::Identity).to_string(),
+        "statement `S` of `p`"
+    );
+    assert_eq!(
+        statement(Some(""), Layer::Resource).to_string(),
+        "statement 1 of `p`"
+    );
+    assert_eq!(
+        statement(None, Layer::Rcp).to_string(),
+        "statement 1 of the resource control policy `p`"
+    );
+    let absent = crate::policy::AbsentKey {
+        key: "aws:SourceIp".into(),
+        statement: statement(None, Layer::Identity),
+    };
+    assert_eq!(
+        absent.to_string(),
+        "statement 1 of `p` tests `aws:SourceIp`, which the request lacks"
     );
 }

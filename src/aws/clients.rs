@@ -1,0 +1,196 @@
+//! How AWS is reached: one HTTP client, time limits, retries, credentials, and a client for each account and Region.
+//!
+//! <https://docs.aws.amazon.com/sdk-for-rust/latest/dg/configure.html>
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls;
+
+use crate::arn::{AccountId, InvalidName, Region};
+use crate::snapshot::Identity;
+use crate::source::Reader;
+
+use super::error::{CallFailure, Failure};
+use super::{Aws, Clients, lock};
+
+/// What CloudTrail shows as our session in trusted accounts, and our name in user agents.
+const NAME: &str = "s3-replication-remediator";
+
+/// Why AWS cannot be reached at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Neither the environment nor a profile names a Region.
+    #[error("no Region is set; set AWS_REGION, or a region in the profile")]
+    NoRegion,
+    /// What is named is none.
+    #[error("the Region that is set cannot be used")]
+    InvalidRegion(#[source] InvalidName),
+}
+
+impl Aws {
+    /// Reaches AWS with what the environment and the profile say. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// No usable Region is set.
+    pub async fn connect(member_role_name: Option<String>) -> Result<Self, StartError> {
+        // ring: aws-lc, the SDK's own choice, spends as much time on gathering entropy as all else of a cold start.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        // The instance metadata service is left out of both chains: there is none in Lambda, and elsewhere a machine's
+        // own rights are not meant for this.
+        let with_http = ProviderConfig::default().with_http_client(http.clone());
+        let credentials =
+            CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
+                .or_else(
+                    "profile",
+                    ProfileFileCredentialsProvider::builder()
+                        .configure(&with_http)
+                        .build(),
+                )
+                .or_else(
+                    "container",
+                    EcsCredentialsProvider::builder().configure(&with_http).build(),
+                );
+        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+            .or_else(ProfileFileRegionProvider::new());
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .credentials_provider(credentials)
+            .region(region)
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .load()
+            .await;
+        Self::from_config(config, member_role_name)
+    }
+
+    /// Reaches AWS as `config` says, which must name a Region.
+    ///
+    /// # Errors
+    /// It names no usable Region.
+    pub fn from_config(config: SdkConfig, member_role_name: Option<String>) -> Result<Self, StartError> {
+        let region = config
+            .region()
+            .ok_or(StartError::NoRegion)?
+            .as_ref()
+            .parse()
+            .map_err(StartError::InvalidRegion)?;
+        let config = match AppName::new(NAME) {
+            Ok(name) => config.into_builder().app_name(name).build(),
+            Err(_) => config,
+        };
+        Ok(Self {
+            config,
+            region,
+            member_role_name,
+            identity: tokio::sync::OnceCell::new(),
+            members: tokio::sync::Mutex::default(),
+            s3: Mutex::default(),
+            kms: Mutex::default(),
+            sns: Mutex::default(),
+            iam: Mutex::default(),
+            bucket_regions: Mutex::default(),
+            calls: Mutex::default(),
+        })
+    }
+
+    pub(super) async fn s3(&self, reader: &Reader, region: &Region) -> Result<aws_sdk_s3::Client, Failure> {
+        self.client(&self.s3, reader, region, aws_sdk_s3::Client::new)
+            .await
+    }
+
+    pub(super) async fn kms(&self, reader: &Reader, region: &Region) -> Result<aws_sdk_kms::Client, Failure> {
+        self.client(&self.kms, reader, region, aws_sdk_kms::Client::new)
+            .await
+    }
+
+    pub(super) async fn sns(&self, region: &Region) -> Result<aws_sdk_sns::Client, Failure> {
+        self.client(&self.sns, &Reader::Own, region, aws_sdk_sns::Client::new)
+            .await
+    }
+
+    /// IAM is one for the whole partition; the SDK finds it from any Region of ours.
+    pub(super) async fn iam(&self) -> Result<aws_sdk_iam::Client, Failure> {
+        self.client(&self.iam, &Reader::Own, &self.region, aws_sdk_iam::Client::new)
+            .await
+    }
+
+    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(&self.config)
+    }
+
+    async fn client<C: Clone>(
+        &self,
+        clients: &Clients<C>,
+        reader: &Reader,
+        region: &Region,
+        make: impl FnOnce(&SdkConfig) -> C,
+    ) -> Result<C, Failure> {
+        let key = (reader.clone(), region.clone());
+        if let Some(client) = lock(clients).get(&key) {
+            return Ok(client.clone());
+        }
+        let mut config = self
+            .config
+            .to_builder()
+            .region(SdkRegion::new(region.as_str().to_owned()));
+        if let Reader::Member(account) = reader {
+            config.set_credentials_provider(Some(self.member(account).await?));
+        }
+        let client = make(&config.build());
+        lock(clients).insert(key, client.clone());
+        Ok(client)
+    }
+
+    /// The ARN of the member role in an account.
+    pub(super) fn member_role(&self, identity: &Identity, account: &AccountId) -> Option<String> {
+        let name = self.member_role_name.as_ref()?;
+        Some(format!("arn:{}:iam::{account}:role/{name}", identity.partition))
+    }
+
+    /// Credentials of the member role. The SDK keeps its session for all clients that have the same provider.
+    async fn member(&self, account: &AccountId) -> Result<SharedCredentialsProvider, Failure> {
+        let identity = self
+            .identity()
+            .await
+            .map_err(|CallFailure { failure, .. }| failure)?;
+        let role = self
+            .member_role(identity, account)
+            .ok_or_else(|| Failure::ours("NoMemberRole", "MEMBER_ROLE_NAME is not set"))?;
+        let mut members: tokio::sync::MutexGuard<'_, HashMap<_, _>> = self.members.lock().await;
+        if let Some(provider) = members.get(account) {
+            return Ok(provider.clone());
+        }
+        let provider = AssumeRoleProvider::builder(role)
+            .configure(&self.config)
+            .session_name(NAME)
+            .build()
+            .await;
+        let provider = SharedCredentialsProvider::new(provider);
+        members.insert(account.clone(), provider.clone());
+        Ok(provider)
+    }
+}
+
+/// Long enough for a slow answer, short enough that many reads fit into one invocation.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(15))
+        .build()
+}

@@ -1,0 +1,66 @@
+//! Who we are.
+//!
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>; it needs no permission.
+
+use crate::arn::{Arn, RoleArn};
+use crate::snapshot::Identity;
+
+use super::Aws;
+use super::error::{CallFailure, Failure};
+
+const OPERATION: &str = "sts:GetCallerIdentity";
+
+pub(super) async fn identity(aws: &Aws) -> Result<Identity, CallFailure> {
+    let failed = |failure| CallFailure {
+        operation: OPERATION,
+        failure,
+    };
+    aws.count(OPERATION, "");
+    let answer = aws.sts().get_caller_identity().send().await;
+    let answer = answer.map_err(|error| failed(Failure::of(&error)))?;
+    let arn = answer.arn().unwrap_or_default();
+    parse(arn).ok_or_else(|| {
+        failed(Failure::ours(
+            "BadAnswer",
+            &format!("`{}` is nobody", arn.escape_debug()),
+        ))
+    })
+}
+
+/// `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`, or a user's or the root's ARN.
+fn parse(text: &str) -> Option<Identity> {
+    let arn: Arn = text.parse().ok()?;
+    let role: Option<RoleArn> = arn
+        .resource
+        .strip_prefix("assumed-role/")
+        .and_then(|rest| rest.split('/').next())
+        .and_then(|name| {
+            format!("arn:{}:iam::{}:role/{name}", arn.partition, arn.account)
+                .parse()
+                .ok()
+        });
+    Some(Identity {
+        partition: arn.partition.parse().ok()?,
+        account: arn.account.parse().ok()?,
+        role,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_its_role_and_a_user_has_none() {
+        let session = parse("arn:aws:sts::111122223333:assumed-role/remediator/function").unwrap();
+        assert_eq!(session.account.as_str(), "111122223333");
+        assert_eq!(
+            session.role.unwrap().to_string(),
+            "arn:aws:iam::111122223333:role/remediator"
+        );
+        let user = parse("arn:aws-cn:iam::111122223333:user/me").unwrap();
+        assert_eq!((user.partition.as_str(), user.role), ("aws-cn", None));
+        assert!(parse("arn:aws:iam::111122223333:root").is_some());
+        assert!(parse("nobody").is_none());
+    }
+}

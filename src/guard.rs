@@ -1,0 +1,475 @@
+//! Who may be helped: what must hold before any change may be planned. This list decides, and nothing overrides it.
+//!
+//! Whoever wrote the replication rule may be an attacker: `s3:PutReplicationConfiguration` is a known way to carry data
+//! off (<https://attack.mitre.org/techniques/T1537/>), and the rule's author chooses role, destination and key. Writing
+//! a policy into a role can give it anything
+//! (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>), and `kms:CreateGrant` is as strong as
+//! the key (<https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>). So each resource that a change touches
+//! must have earned it on its own: by lying in the own account, and by its owner having said so.
+//!
+//! What could not be read has not earned anything. An allow-list stands in for the opt-in tag and for nothing else.
+//!
+//! The unit of refusal is the need, not the rule set: a need is refused where every rule that has it leads to a
+//! destination that is not proven to be ours. Refusing what an honest rule needs because a foreign one stands beside it
+//! would protect nothing (its author could write the two one after the other) and would let anyone switch repairs off.
+
+mod trust;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::arn::{AccountId, BucketName, KeyArn};
+use crate::assessment::key_of;
+use crate::observed::Observed;
+use crate::policy::pattern::glob;
+use crate::snapshot::{Bucket, Key, KeyManager, KeyMetadata, Role, Snapshot, Tags};
+
+/// What the operator permits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// Roles that may be changed without a tag: ARN patterns in which `*` crosses `/`.
+    pub allowed_roles: Vec<String>,
+    /// Keys that may be used in changes without a tag: ARN patterns in which `*` crosses `/`.
+    pub allowed_keys: Vec<String>,
+    /// A role or key that carries it may be changed.
+    pub opt_in: Option<Tag>,
+    /// A bucket that carries it is left alone.
+    pub opt_out: Option<Tag>,
+    /// The permissions boundary that a role must have to be changed.
+    pub required_boundary: Option<String>,
+    /// Accounts whose buckets and keys count as ours beside the own account.
+    pub trusted_accounts: BTreeSet<AccountId>,
+    /// May a grant be made that is bound to no encryption context?
+    pub unconstrained_grants: bool,
+}
+
+impl Default for GuardSettings {
+    /// What holds where nothing is set.
+    fn default() -> Self {
+        Self {
+            allowed_roles: Vec::new(),
+            allowed_keys: Vec::new(),
+            opt_in: Some(Tag::new("s3-replication-remediator", "allow")),
+            opt_out: Some(Tag::new("s3-replication-remediator", "ignore")),
+            required_boundary: None,
+            trusted_accounts: BTreeSet::new(),
+            unconstrained_grants: false,
+        }
+    }
+}
+
+/// A tag that means something to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// Its key; letter case counts.
+    pub key: String,
+    /// Its value; letter case counts.
+    pub value: String,
+}
+
+impl Tag {
+    /// A tag.
+    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+
+    /// Is it among these tags?
+    pub fn is_in(&self, tags: &Tags) -> bool {
+        tags.get(&self.key).is_some_and(|value| *value == self.value)
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key.escape_debug(), self.value.escape_debug())
+    }
+}
+
+/// Declares the guards with their names in the report.
+macro_rules! guards {
+    ($($(#[$doc:meta])* $variant:ident = $id:literal,)*) => {
+        /// A condition that a change must meet. People look these names up.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Guard {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Guard {
+            /// All guards.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $id,)*
+                }
+            }
+        }
+    };
+}
+
+guards! {
+    /// What a change would be judged by could not be read.
+    FactsUnread = "facts-unread",
+    /// The role is the one that this program runs as.
+    OwnRole = "own-role",
+    /// The role belongs to an AWS service.
+    ServiceLinkedRole = "service-linked-role",
+    /// The role lies in another account.
+    RoleAccount = "role-account",
+    /// Someone besides S3 may assume the role, so that what it is given reaches further than replication.
+    RoleTrust = "role-trust",
+    /// The role lacks the permissions boundary that the settings require.
+    RoleBoundary = "role-boundary",
+    /// Nobody said that the role may be changed.
+    RoleOptIn = "role-opt-in",
+    /// The source bucket is not proven to be ours.
+    SourceAccount = "source-account",
+    /// The source bucket's owner wants no changes.
+    SourceOptOut = "source-opt-out",
+    /// The destination is not proven to be ours.
+    DestinationAccount = "destination-account",
+    /// The key lies in an account whose keys are not for us to hand out.
+    KeyAccount = "key-account",
+    /// The key is not managed by the customer.
+    KeyManager = "key-manager",
+    /// Nobody said that the key may be used in changes.
+    KeyOptIn = "key-opt-in",
+    /// KMS makes no grants on a key in this state.
+    KeyState = "key-state",
+    /// Which `kms:ViaService` S3 sends in this partition is not documented.
+    Partition = "partition",
+    /// The rule's prefix holds characters that a policy cannot name exactly.
+    PrefixCharacters = "prefix-characters",
+    /// The role's inline policies would be larger than IAM takes.
+    InlinePolicySize = "inline-policy-size",
+    /// Our policy was edited by someone else where we would have to write.
+    PolicyEdited = "policy-edited",
+}
+
+impl Serialize for Guard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Why a change may not be made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Refusal {
+    /// The guard that refuses.
+    pub guard: Guard,
+    /// Why, in a clause that names the resource.
+    pub reason: String,
+    /// The setting or tag that would permit it, or that nothing does.
+    pub permit: String,
+}
+
+impl Refusal {
+    /// A refusal that some setting or deed of the owner would lift.
+    pub(crate) fn unless(guard: Guard, reason: impl Into<String>, permit: impl Into<String>) -> Self {
+        Self {
+            guard,
+            reason: reason.into(),
+            permit: permit.into(),
+        }
+    }
+
+    /// A refusal that no setting lifts.
+    pub(crate) fn always(guard: Guard, reason: impl Into<String>, instead: &str) -> Self {
+        Self::unless(guard, reason, format!("no setting permits this; {instead}"))
+    }
+
+    fn unread(what: &str, failure: &crate::observed::ReadFailure) -> Self {
+        let permit = if failure.permit.is_empty() {
+            format!("`{}` must succeed", failure.operation.escape_debug())
+        } else {
+            format!("our role needs {}", failure.permit)
+        };
+        Self::unless(
+            Guard::FactsUnread,
+            format!("{what} could not be read ({})", failure.error_code.escape_debug()),
+            permit,
+        )
+    }
+}
+
+/// What a change touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The replication role.
+    Role,
+    /// The source bucket.
+    Source,
+    /// A destination bucket.
+    Destination(&'a BucketName),
+    /// A key that a statement in the role's policy names.
+    KeyInPolicy(&'a KeyArn),
+    /// A key that a grant is made on.
+    KeyForGrant(&'a KeyArn),
+}
+
+/// Why `subject` may not be touched; empty where it may.
+pub fn refusals(subject: Subject<'_>, snapshot: &Snapshot, settings: &GuardSettings) -> Vec<Refusal> {
+    let guards = Guards { snapshot, settings };
+    match subject {
+        Subject::Role => match &snapshot.role {
+            Observed::Found(role) => guards.role(role),
+            Observed::Absent => vec![Refusal::always(
+                Guard::FactsUnread,
+                "there is no role",
+                "make it first",
+            )],
+            Observed::Unreadable(failure) => vec![Refusal::unread("the role", failure)],
+        },
+        Subject::Source => guards.source(&snapshot.source),
+        Subject::Destination(name) => guards.destination(name),
+        Subject::KeyInPolicy(arn) => guards.key(arn, false),
+        Subject::KeyForGrant(arn) => guards.key(arn, true),
+    }
+}
+
+struct Guards<'a> {
+    snapshot: &'a Snapshot,
+    settings: &'a GuardSettings,
+}
+
+impl Guards<'_> {
+    fn is_own(&self, account: &AccountId) -> bool {
+        *account == self.snapshot.identity.account
+    }
+
+    fn is_own_or_trusted(&self, account: &AccountId) -> bool {
+        self.is_own(account) || self.settings.trusted_accounts.contains(account)
+    }
+
+    fn opt_in(&self, what: &str, setting: &str, arn: &str) -> String {
+        match &self.settings.opt_in {
+            Some(tag) => format!("tag the {what} `{tag}`, or set `{setting}={arn}`"),
+            None => format!("`{setting}={arn}`"),
+        }
+    }
+
+    fn has_opted_in(&self, tags: &Tags) -> bool {
+        self.settings.opt_in.as_ref().is_some_and(|tag| tag.is_in(tags))
+    }
+
+    fn role(&self, role: &Role) -> Vec<Refusal> {
+        let arn = &role.arn;
+        let mut refusals = Vec::new();
+        // STS does not tell a path, so a role that we cannot tell from our own is none that we touch.
+        if self.snapshot.identity.role.is_none() {
+            refusals.push(Refusal::always(
+                Guard::OwnRole,
+                format!("it is not known whether `{arn}` is the role that this program runs as"),
+                "run it as a role",
+            ));
+        } else if self.snapshot.identity.is(arn) {
+            refusals.push(Refusal::always(
+                Guard::OwnRole,
+                format!("`{arn}` is the role that this program runs as"),
+                "give replication a role of its own",
+            ));
+        }
+        if arn.is_service_linked() {
+            refusals.push(Refusal::always(
+                Guard::ServiceLinkedRole,
+                format!("`{arn}` belongs to an AWS service"),
+                "give replication a role of its own",
+            ));
+        }
+        if !self.is_own(arn.account()) {
+            refusals.push(Refusal::always(
+                Guard::RoleAccount,
+                format!("`{arn}` lies in another account"),
+                "a replication role must lie in the source bucket's account",
+            ));
+        }
+        match &role.trust {
+            Observed::Found(policy) => {
+                if let Err(stranger) = trust::only_replication(policy.document.raw()) {
+                    refusals.push(Refusal::always(
+                        Guard::RoleTrust,
+                        format!("the trust policy of `{arn}` {stranger}"),
+                        "give replication a role that only S3 may assume",
+                    ));
+                }
+            }
+            Observed::Absent => refusals.push(Refusal::always(
+                Guard::RoleTrust,
+                format!("`{arn}` has no trust policy"),
+                "give it one for S3 alone",
+            )),
+            Observed::Unreadable(failure) => {
+                refusals.push(Refusal::unread("the role's trust policy", failure));
+            }
+        }
+        if let Some(required) = &self.settings.required_boundary
+            && role.boundary_arn.as_ref() != Some(required)
+        {
+            refusals.push(Refusal::unless(
+                Guard::RoleBoundary,
+                format!("`{arn}` lacks the required permissions boundary"),
+                format!(
+                    "give the role the permissions boundary `{}`",
+                    required.escape_debug()
+                ),
+            ));
+        }
+        let listed = matches_any(&self.settings.allowed_roles, &arn.to_string());
+        if !listed && !self.has_opted_in(&role.tags) {
+            refusals.push(Refusal::unless(
+                Guard::RoleOptIn,
+                format!("`{arn}` is neither tagged nor allow-listed"),
+                self.opt_in("role", "ALLOWED_ROLE_ARNS", &arn.to_string()),
+            ));
+        }
+        refusals
+    }
+
+    fn source(&self, bucket: &Bucket) -> Vec<Refusal> {
+        let name = &bucket.name;
+        let mut refusals = Vec::new();
+        match &bucket.owner {
+            Observed::Found(owner) if self.is_own(owner) => {}
+            Observed::Found(_) | Observed::Absent => refusals.push(Refusal::always(
+                Guard::SourceAccount,
+                format!("`{name}` is not a bucket of this account"),
+                "run this program in the bucket's account",
+            )),
+            Observed::Unreadable(failure) => {
+                refusals.push(Refusal::unread(&format!("the owner of `{name}`"), failure));
+            }
+        }
+        match (&bucket.tags, &self.settings.opt_out) {
+            (Observed::Found(tags), Some(tag)) if tag.is_in(tags) => refusals.push(Refusal::unless(
+                Guard::SourceOptOut,
+                format!("`{name}` is tagged `{tag}`"),
+                "remove the tag from the bucket",
+            )),
+            (Observed::Unreadable(failure), Some(_)) => {
+                refusals.push(Refusal::unread(&format!("the tags of `{name}`"), failure));
+            }
+            (Observed::Found(_) | Observed::Absent, _) | (Observed::Unreadable(_), None) => {}
+        }
+        refusals
+    }
+
+    /// The account that the rule claims for its destination proves nothing: S3 does not check it.
+    fn destination(&self, name: &BucketName) -> Vec<Refusal> {
+        let owner = match self.snapshot.destination(name) {
+            Some(Observed::Found(bucket)) => bucket.owner.as_ref(),
+            Some(Observed::Unreadable(failure)) => Observed::Unreadable(failure.clone()),
+            Some(Observed::Absent) | None => Observed::Absent,
+        };
+        let reason = match owner {
+            Observed::Found(owner) if self.is_own_or_trusted(owner) => return Vec::new(),
+            Observed::Found(owner) => {
+                return vec![Refusal::unless(
+                    Guard::DestinationAccount,
+                    format!("the destination `{name}` belongs to account {owner}"),
+                    format!("`TRUSTED_ACCOUNTS={owner}`"),
+                )];
+            }
+            Observed::Absent => format!("the destination `{name}` is not known to exist"),
+            Observed::Unreadable(_) => format!("who owns the destination `{name}` is not proven"),
+        };
+        vec![Refusal::unless(
+            Guard::DestinationAccount,
+            reason,
+            "`TRUSTED_ACCOUNTS` with its owner's account id, where S3 confirms that owner to `MEMBER_ROLE_NAME`",
+        )]
+    }
+
+    fn key(&self, arn: &KeyArn, for_grant: bool) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        let account = arn.account();
+        if !self.is_own(account) {
+            if for_grant {
+                refusals.push(Refusal::always(
+                    Guard::KeyAccount,
+                    format!("`{arn}` lies in another account, where nothing is ever written"),
+                    "its owner must make the grant",
+                ));
+            } else if !self.is_own_or_trusted(account) {
+                refusals.push(Refusal::unless(
+                    Guard::KeyAccount,
+                    format!("`{arn}` lies in another account"),
+                    format!("`TRUSTED_ACCOUNTS={account}`"),
+                ));
+            }
+        }
+        if !for_grant && arn.partition().as_str() != "aws" {
+            refusals.push(Refusal::always(
+                Guard::Partition,
+                format!(
+                    "which `kms:ViaService` S3 sends in partition {} is not documented",
+                    arn.partition()
+                ),
+                "write the statement by hand, and try it",
+            ));
+        }
+        let key = key_of(self.snapshot, arn);
+        match key.map(|key| &key.metadata) {
+            Some(Observed::Found(metadata)) => refusals.extend(usable(metadata, for_grant)),
+            Some(Observed::Unreadable(failure)) => {
+                refusals.push(Refusal::unread(&format!("`{arn}`"), failure));
+            }
+            Some(Observed::Absent) | None => refusals.push(Refusal::always(
+                Guard::FactsUnread,
+                format!("`{arn}` was not looked at"),
+                "only what was read may be changed",
+            )),
+        }
+        refusals.extend(self.key_opt_in(arn, key));
+        refusals
+    }
+
+    fn key_opt_in(&self, arn: &KeyArn, key: Option<&Key>) -> Option<Refusal> {
+        if matches_any(&self.settings.allowed_keys, &arn.to_string()) {
+            return None;
+        }
+        let reason = match key.map(|key| &key.tags) {
+            Some(Observed::Found(tags)) if self.has_opted_in(tags) => return None,
+            Some(Observed::Unreadable(_)) => {
+                format!("`{arn}` is not allow-listed, and its tags could not be read")
+            }
+            Some(Observed::Found(_) | Observed::Absent) | None => {
+                format!("`{arn}` is neither tagged nor allow-listed")
+            }
+        };
+        let permit = self.opt_in("key", "ALLOWED_KEY_ARNS", &arn.to_string());
+        Some(Refusal::unless(Guard::KeyOptIn, reason, permit))
+    }
+}
+
+fn usable(metadata: &KeyMetadata, for_grant: bool) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if metadata.manager != KeyManager::Customer {
+        refusals.push(Refusal::always(
+            Guard::KeyManager,
+            format!("`{}` is managed by AWS", metadata.arn),
+            "use a key of your own",
+        ));
+    }
+    if for_grant && metadata.state.is_usable() != Some(true) {
+        refusals.push(Refusal::unless(
+            Guard::KeyState,
+            format!(
+                "KMS makes no grants on `{}` while it is {}",
+                metadata.arn,
+                metadata.state.as_str().escape_debug()
+            ),
+            "bring the key back into state Enabled",
+        ));
+    }
+    refusals
+}
+
+fn matches_any(patterns: &[String], arn: &str) -> bool {
+    patterns.iter().any(|pattern| glob(pattern, arn))
+}

@@ -1,0 +1,299 @@
+//! Decides what would be changed to make replication work: the least change that may be made, and what may not be.
+//!
+//! The plan is complete, so that nothing is left to decide when it is applied, and it is made of the snapshot alone.
+//! [`review`] checks it with code that did not make it; only a reviewed plan can be told or applied.
+
+pub mod canonical;
+pub mod command;
+pub mod diff;
+mod keep;
+pub mod key_grant;
+mod make;
+mod need;
+pub mod prefix;
+pub mod review;
+pub mod role_policy;
+pub mod size;
+pub mod undo;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::arn::{BucketName, RoleArn};
+use crate::assessment::Assessment;
+use crate::guard::{GuardSettings, Refusal};
+use crate::policy::{Grant, PolicyDocument};
+use crate::requirement::Requirement;
+use crate::snapshot::{KeyMetadata, Role, Snapshot};
+use crate::source::RoleRecord;
+use crate::target::GrantRequest;
+
+pub use command::shell_quote;
+
+/// One change, and all that there is to know to make it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Our inline policy in a role is written or, with nothing to follow, deleted.
+    PutRolePolicy(RolePolicyChange),
+    /// A grant is made.
+    CreateGrant(GrantRequest),
+    /// A grant of ours is revoked.
+    RevokeGrant(Box<GrantRevocation>),
+}
+
+/// A change of our inline policy in a role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolePolicyChange {
+    /// The role.
+    pub role: RoleArn,
+    /// The policy's name.
+    pub name: String,
+    /// What it says now; none where there is none.
+    pub before: Option<PolicyDocument>,
+    /// What it is to say; none to delete it.
+    pub after: Option<PolicyDocument>,
+}
+
+/// The end of a grant of ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrantRevocation {
+    /// The grant as it is.
+    pub grant: Grant,
+    /// What would make it again.
+    pub again: GrantRequest,
+}
+
+/// What a change was made from, and what must therefore still be so when it is applied.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Basis {
+    /// The role: who may assume it, how it is tagged, what bounds it. The `id` tells it from a later namesake.
+    Role(RoleRecord),
+    /// The key.
+    Key(KeyMetadata),
+    /// No more than the change itself says.
+    Nothing,
+}
+
+/// A change that may be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The change.
+    pub change: Change,
+    /// What it was made from.
+    pub basis: Basis,
+    /// What it meets that is not met now.
+    pub meets: Vec<Requirement>,
+}
+
+/// A change that would help, and that may not be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Withheld {
+    /// The change.
+    pub change: Change,
+    /// Why not; never empty.
+    pub refusals: Vec<Refusal>,
+    /// What it would meet.
+    pub meets: Vec<Requirement>,
+}
+
+/// What may be changed, and what may not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What may be changed, in the order in which it is done: what allows comes before what takes away.
+    pub changes: Vec<Planned>,
+    /// What would help and may not be changed. No part of the digest.
+    pub withheld: Vec<Withheld>,
+    /// How many characters the role's inline policies can still take once the plan is applied; none where that is not
+    /// known.
+    pub characters_left: Option<usize>,
+    /// Names the changes and what they were made from: a person who approves it approves these and no others.
+    pub digest: String,
+}
+
+/// The plan for a snapshot. `assessments` are those of the snapshot.
+pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSettings) -> Plan {
+    match snapshot.role.found() {
+        Some(role) => make::plan(snapshot, role, assessments, settings),
+        None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(
+        source: &BucketName,
+        changes: Vec<Planned>,
+        withheld: Vec<Withheld>,
+        characters_left: Option<usize>,
+    ) -> Self {
+        Self {
+            digest: digest(source, &changes),
+            changes,
+            withheld,
+            characters_left,
+        }
+    }
+
+    /// Is there neither a change nor a withheld one?
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.withheld.is_empty()
+    }
+}
+
+/// The digest of changes out of `source`.
+pub(crate) fn digest(source: &BucketName, changes: &[Planned]) -> String {
+    let all: Vec<Value> = changes
+        .iter()
+        .map(|planned| {
+            let basis = match &planned.basis {
+                Basis::Role(role) => json!([role.arn, role.id]),
+                Basis::Key(key) => json!(key.arn),
+                Basis::Nothing => Value::Null,
+            };
+            let change = &planned.change;
+            json!([
+                change.kind(),
+                change.target(),
+                change.name(),
+                change.before(),
+                change.after(),
+                basis
+            ])
+        })
+        .collect();
+    format!("sha256:{}", canonical::sha256(&json!([source.as_str(), all])))
+}
+
+impl Change {
+    /// `put-role-policy`, `delete-role-policy`, `create-grant` or `revoke-grant`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::PutRolePolicy(RolePolicyChange { after: Some(_), .. }) => "put-role-policy",
+            Self::PutRolePolicy(RolePolicyChange { after: None, .. }) => "delete-role-policy",
+            Self::CreateGrant(_) => "create-grant",
+            Self::RevokeGrant(_) => "revoke-grant",
+        }
+    }
+
+    /// Does it only take away?
+    pub fn only_takes_away(&self) -> bool {
+        match self {
+            Self::PutRolePolicy(change) => change.after.is_none(),
+            Self::CreateGrant(_) => false,
+            Self::RevokeGrant(_) => true,
+        }
+    }
+
+    /// ARN of the role or key that is changed.
+    pub fn target(&self) -> String {
+        match self {
+            Self::PutRolePolicy(change) => change.role.to_string(),
+            Self::CreateGrant(grant) => grant.key.to_string(),
+            Self::RevokeGrant(revocation) => revocation.grant.key.to_string(),
+        }
+    }
+
+    /// Name of the policy or grant.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::PutRolePolicy(change) => &change.name,
+            Self::CreateGrant(grant) => &grant.name,
+            Self::RevokeGrant(revocation) => &revocation.again.name,
+        }
+    }
+
+    /// What is there now, as JSON; null where nothing is.
+    pub fn before(&self) -> Value {
+        match self {
+            Self::PutRolePolicy(change) => raw(change.before.as_ref()),
+            Self::CreateGrant(_) => Value::Null,
+            Self::RevokeGrant(revocation) => {
+                let mut grant = key_grant::parameters(&revocation.again);
+                if let Value::Object(grant) = &mut grant {
+                    grant.insert("grantId".to_owned(), json!(revocation.grant.id));
+                }
+                grant
+            }
+        }
+    }
+
+    /// What is to be there, as JSON; null where nothing is.
+    pub fn after(&self) -> Value {
+        match self {
+            Self::PutRolePolicy(change) => raw(change.after.as_ref()),
+            Self::CreateGrant(grant) => key_grant::parameters(grant),
+            Self::RevokeGrant(_) => Value::Null,
+        }
+    }
+
+    /// The command that takes the change back, ready to paste.
+    pub fn undo(&self) -> String {
+        match self {
+            Self::PutRolePolicy(change) => match &change.before {
+                Some(document) => command::put_role_policy(&change.role, &change.name, document),
+                None => command::delete_role_policy(&change.role, &change.name),
+            },
+            Self::CreateGrant(grant) => command::revoke_grant_by_name(grant),
+            Self::RevokeGrant(revocation) => command::create_grant(&revocation.again),
+        }
+    }
+}
+
+fn raw(document: Option<&PolicyDocument>) -> Value {
+    document.map_or(Value::Null, |document| document.raw().clone())
+}
+
+/// The role without its policies, as GetRole tells it.
+pub(crate) fn record(role: &Role) -> RoleRecord {
+    RoleRecord {
+        arn: role.arn.clone(),
+        id: role.id.clone(),
+        trust: role.trust.clone(),
+        tags: role.tags.clone(),
+        boundary: role.boundary_arn.clone(),
+    }
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (before, after) = (self.before(), self.after());
+        json!({
+            "kind": self.kind(),
+            "target": self.target(),
+            "name": self.name(),
+            "diff": diff::diff(&before, &after),
+            "before": before,
+            "after": after,
+            "undo": self.undo(),
+        })
+        .serialize(serializer)
+    }
+}
+
+/// The plan as Report v1 shows it: null where there is neither a change nor a withheld one.
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_empty() {
+            return serializer.serialize_none();
+        }
+        let withheld: Vec<Value> = self
+            .withheld
+            .iter()
+            .flat_map(|withheld| withheld.refusals.iter().map(move |refusal| (withheld, refusal)))
+            .map(|(withheld, refusal)| {
+                json!({
+                    "change": withheld.change,
+                    "guard": refusal.guard,
+                    "reason": refusal.reason,
+                    "permit": refusal.permit,
+                })
+            })
+            .collect();
+        json!({
+            "digest": self.digest,
+            "changes": self.changes.iter().map(|planned| &planned.change).collect::<Vec<_>>(),
+            "withheld": withheld,
+            "charactersLeft": self.characters_left,
+        })
+        .serialize(serializer)
+    }
+}

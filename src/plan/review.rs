@@ -1,0 +1,314 @@
+//! Decides whether a plan may be told or applied. None of this code made the plan.
+//!
+//! The account is judged again as it would stand after the changes: what they claim to meet must be met, nothing that
+//! works may stop working, and nothing may become allowed that no requirement needs. A plan that fails is a mistake of
+//! this program: it is reported as such, and never offered.
+
+mod effect;
+mod form;
+mod universe;
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::arn::{BucketName, KeyArn};
+use crate::assessment::{Assessment, key_of};
+use crate::guard::{GuardSettings, Refusal, Subject, refusals};
+use crate::policy::Grant;
+use crate::snapshot::{Identity, Role, Snapshot};
+
+use super::key_grant;
+use super::role_policy::{bucket_in, policy_name};
+use super::{Basis, Change, Plan, Planned, record};
+
+/// A plan that passed its review. Only a review makes one, and only such a plan can be told or applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewedPlan(Plan);
+
+impl ReviewedPlan {
+    /// The plan, for reading.
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+
+    /// The plan's digest.
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// Is there a change that may be made?
+    pub fn has_changes(&self) -> bool {
+        !self.0.changes.is_empty()
+    }
+}
+
+impl Serialize for ReviewedPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// What is wrong with a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The digest does not name the changes.
+    Digest,
+    /// It touches something that is not ours by name.
+    NotOurs,
+    /// It was made from something else than the snapshot.
+    Basis,
+    /// A guard refuses it.
+    Guarded,
+    /// A document or grant is not of the form that we write.
+    Form,
+    /// It leaves open what it claims to meet, or forgets what could be repaired.
+    NotMet,
+    /// It takes away what is needed.
+    Lost,
+    /// It allows what nothing needs.
+    TooMuch,
+    /// It answers an explicit denial.
+    AnswersDenial,
+    /// It is larger than AWS takes.
+    TooLarge,
+}
+
+/// One objection to a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// Of which kind.
+    pub fault: Fault,
+    /// What exactly.
+    pub detail: String,
+}
+
+impl Objection {
+    pub(super) fn new(fault: Fault, detail: impl Into<String>) -> Self {
+        Self {
+            fault,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A plan that may be neither told nor applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ReviewFailure {
+    /// Every objection; never empty.
+    pub objections: Vec<Objection>,
+}
+
+impl fmt::Display for ReviewFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the plan failed its review")?;
+        for (index, objection) in self.objections.iter().enumerate() {
+            let separator = if index == 0 { ": " } else { "; " };
+            write!(f, "{separator}{}", objection.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reviews the plan that was made for a snapshot. `assessments` are those of the snapshot as it is.
+///
+/// # Errors
+/// The plan is wrong, in the ways that are listed.
+pub fn review(
+    snapshot: &Snapshot,
+    assessments: &[Assessment],
+    plan: Plan,
+    settings: &GuardSettings,
+) -> Result<ReviewedPlan, ReviewFailure> {
+    let mut objections = Vec::new();
+    if super::digest(&snapshot.source.name, &plan.changes) != plan.digest {
+        objections.push(Objection::new(
+            Fault::Digest,
+            "the digest does not name the changes",
+        ));
+    }
+    match snapshot.role.found() {
+        Some(role) => {
+            let reviewer = Reviewer {
+                snapshot,
+                role,
+                assessments,
+                settings,
+            };
+            reviewer.review(&plan, &mut objections);
+        }
+        None if plan.is_empty() => {}
+        None => objections.push(Objection::new(Fault::NotOurs, "there is no role to change")),
+    }
+    if objections.is_empty() {
+        Ok(ReviewedPlan(plan))
+    } else {
+        Err(ReviewFailure { objections })
+    }
+}
+
+/// Reviews a plan that takes back what is ours: every change must take away, and only from what is ours by name in our
+/// own account. No guard stands against that.
+///
+/// # Errors
+/// The plan does something else.
+pub(super) fn review_removal(
+    identity: &Identity,
+    source: &BucketName,
+    plan: Plan,
+) -> Result<ReviewedPlan, ReviewFailure> {
+    let mut objections = Vec::new();
+    for planned in &plan.changes {
+        let is_ours = match &planned.change {
+            Change::PutRolePolicy(change) => {
+                change.after.is_none()
+                    && change.name == policy_name(source)
+                    && *change.role.account() == identity.account
+            }
+            Change::RevokeGrant(revocation) => {
+                key_grant::is_ours(&revocation.grant, source)
+                    && *revocation.grant.key.account() == identity.account
+            }
+            Change::CreateGrant(_) => false,
+        };
+        if !is_ours {
+            let detail = format!(
+                "`{}` is not ours to take away",
+                planned.change.name().escape_debug()
+            );
+            objections.push(Objection::new(Fault::NotOurs, detail));
+        }
+    }
+    if super::digest(source, &plan.changes) != plan.digest || !plan.withheld.is_empty() {
+        objections.push(Objection::new(
+            Fault::Digest,
+            "the digest does not name the changes",
+        ));
+    }
+    if objections.is_empty() {
+        Ok(ReviewedPlan(plan))
+    } else {
+        Err(ReviewFailure { objections })
+    }
+}
+
+struct Reviewer<'a> {
+    snapshot: &'a Snapshot,
+    role: &'a Role,
+    assessments: &'a [Assessment],
+    settings: &'a GuardSettings,
+}
+
+impl Reviewer<'_> {
+    fn review(&self, plan: &Plan, objections: &mut Vec<Objection>) {
+        for planned in &plan.changes {
+            self.ours_and_as_it_is(planned, objections);
+            self.guards(&planned.change, objections);
+            form::of(&planned.change, self, objections);
+        }
+        let policies = plan
+            .changes
+            .iter()
+            .filter(|planned| matches!(planned.change, Change::PutRolePolicy(_)));
+        if policies.count() > 1 {
+            objections.push(Objection::new(Fault::Form, "two changes of one policy"));
+        }
+        effect::of(plan, self, objections);
+        universe::explore(plan, self, objections);
+    }
+
+    /// Only what is ours by name is touched, and only as it was seen.
+    fn ours_and_as_it_is(&self, planned: &Planned, objections: &mut Vec<Objection>) {
+        let mut object = |fault, detail: String| objections.push(Objection::new(fault, detail));
+        let source = &self.snapshot.source.name;
+        match &planned.change {
+            Change::PutRolePolicy(change) => {
+                if change.role != self.role.arn || change.name != policy_name(source) {
+                    object(
+                        Fault::NotOurs,
+                        format!("policy `{}` of `{}` is not ours", change.name, change.role),
+                    );
+                }
+                let inline = &self.role.inline.policies;
+                let now = inline.iter().find(|policy| policy.name == change.name);
+                if now.map(|policy| &policy.document) != change.before.as_ref()
+                    || planned.basis != Basis::Role(record(self.role))
+                {
+                    object(Fault::Basis, format!("`{}` is not as the plan says", change.role));
+                }
+            }
+            Change::CreateGrant(request) => {
+                let grant = key_grant::as_granted(request);
+                let identity = &self.snapshot.identity;
+                if request.grantee != self.role.arn
+                    || !key_grant::is_ours(&grant, source)
+                    || request.retiring_principal != key_grant::retiring_principal(identity)
+                {
+                    object(
+                        Fault::NotOurs,
+                        format!("grant `{}` is not one of ours", request.name),
+                    );
+                }
+                let metadata = key_of(self.snapshot, &request.key).and_then(|key| key.metadata.found());
+                if metadata.map(|metadata| Basis::Key(metadata.clone())).as_ref() != Some(&planned.basis) {
+                    object(Fault::Basis, format!("`{}` is not as the plan says", request.key));
+                }
+            }
+            Change::RevokeGrant(revocation) => {
+                let grant = &revocation.grant;
+                let is_own = *grant.key.account() == self.snapshot.identity.account;
+                if !is_own || !key_grant::is_ours(grant, source) {
+                    object(Fault::NotOurs, format!("grant `{}` is not ours", grant.id));
+                }
+                if !self.grants(&grant.key).contains(grant) {
+                    object(
+                        Fault::Basis,
+                        format!("grant `{}` is not as the plan says", grant.id),
+                    );
+                }
+            }
+        }
+    }
+
+    fn grants(&self, key: &KeyArn) -> Vec<Grant> {
+        key_of(self.snapshot, key)
+            .and_then(|key| key.grants.found())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Every role, bucket and key that is named by what comes in addition must be cleared by its guard.
+    fn guards(&self, change: &Change, objections: &mut Vec<Objection>) {
+        let ask = |subject: Subject<'_>| refusals(subject, self.snapshot, self.settings);
+        let mut refused: Vec<Refusal> = ask(Subject::Role);
+        refused.extend(ask(Subject::Source));
+        let mut buckets = Vec::new();
+        match change {
+            Change::PutRolePolicy(change) => {
+                for text in form::names_added(change) {
+                    if let Ok(key) = text.parse() {
+                        refused.extend(ask(Subject::KeyInPolicy(&key)));
+                    }
+                    buckets.extend(bucket_in(&text));
+                }
+            }
+            Change::CreateGrant(request) => {
+                refused.extend(ask(Subject::KeyForGrant(&request.key)));
+                buckets.extend(request.context_equals.values().filter_map(|arn| bucket_in(arn)));
+            }
+            Change::RevokeGrant(_) => {}
+        }
+        for bucket in buckets
+            .iter()
+            .filter(|bucket| **bucket != self.snapshot.source.name)
+        {
+            refused.extend(ask(Subject::Destination(bucket)));
+        }
+        objections.extend(refused.into_iter().map(|refusal| {
+            Objection::new(
+                Fault::Guarded,
+                format!("{}: {}", refusal.guard.as_str(), refusal.reason),
+            )
+        }));
+    }
+}

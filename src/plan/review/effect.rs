@@ -1,0 +1,168 @@
+//! Decides what a plan does to the requirements: those that it claims must be met, and none that is met may be lost.
+
+use serde_json::json;
+
+use super::{Fault, Objection, Reviewer};
+use crate::assessment::{Repair, answer_with, grants_of};
+use crate::guard::{Subject, refusals};
+use crate::observed::Observed;
+use crate::plan::key_grant;
+use crate::plan::{Change, Plan};
+use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
+use crate::requirement::{Area, Necessity, Requirement};
+
+pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
+    let after = After::new(plan, reviewer);
+    for requirement in plan.changes.iter().flat_map(|planned| &planned.meets) {
+        after.claim(requirement, objections);
+    }
+    for assessment in reviewer.assessments {
+        let requirement = &assessment.requirement;
+        let stops = assessment.answer.is_allowed()
+            && after.verdict(requirement, &after.identity) != Verdict::Allowed
+            && reviewer.matters(requirement);
+        if stops {
+            objections.push(Objection::new(
+                Fault::Lost,
+                format!("{} would stop working", shown(requirement)),
+            ));
+        }
+        let could_be_repaired = assessment.is_denied()
+            && requirement.necessity == Necessity::Required
+            && match assessment.repair {
+                Repair::RolePolicy | Repair::ConstrainedGrant | Repair::UnconstrainedGrant => true,
+                Repair::None | Repair::Person(_) => false,
+            };
+        let is_withheld = || {
+            plan.withheld
+                .iter()
+                .any(|withheld| withheld.meets.contains(requirement))
+        };
+        if could_be_repaired && !after.is_met(requirement) && !is_withheld() {
+            objections.push(Objection::new(
+                Fault::NotMet,
+                format!("{} is neither repaired nor withheld", shown(requirement)),
+            ));
+        }
+    }
+}
+
+fn shown(requirement: &Requirement) -> String {
+    format!(
+        "{} on `{}`",
+        requirement.request.action,
+        requirement.request.resource.escape_debug()
+    )
+}
+
+impl Reviewer<'_> {
+    /// Would it be missed? Not what is only advised of S3, nor what serves nothing but strangers' destinations.
+    fn matters(&self, requirement: &Requirement) -> bool {
+        let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
+        (is_of_key || requirement.necessity != Necessity::Advised)
+            && self
+                .snapshot
+                .enabled_rules()
+                .filter(|rule| requirement.rule_ids.contains(&rule.id))
+                .any(|rule| {
+                    let destination = Subject::Destination(&rule.destination);
+                    refusals(destination, self.snapshot, self.settings).is_empty()
+                })
+    }
+}
+
+/// The account as it would stand.
+struct After<'a> {
+    reviewer: &'a Reviewer<'a>,
+    plan: &'a Plan,
+    identity: PolicySet,
+}
+
+impl<'a> After<'a> {
+    fn new(plan: &'a Plan, reviewer: &'a Reviewer<'a>) -> Self {
+        let mut identity = reviewer.role.identity_policies();
+        for planned in &plan.changes {
+            if let Change::PutRolePolicy(change) = &planned.change {
+                // Attached policies are named by their ARN, so none of them can have this name.
+                identity.policies.retain(|policy| policy.name != change.name);
+                let document = change.after.clone();
+                identity
+                    .policies
+                    .extend(document.map(|document| NamedPolicy::new(change.name.clone(), document)));
+            }
+        }
+        Self {
+            reviewer,
+            plan,
+            identity,
+        }
+    }
+
+    fn grants(&self, area: &Area) -> Observed<Vec<Grant>> {
+        let mut grants = grants_of(self.reviewer.snapshot, area);
+        if let (Area::SourceKey(key) | Area::ReplicaKey(key), Observed::Found(now)) = (area, &mut grants) {
+            for planned in &self.plan.changes {
+                match &planned.change {
+                    Change::CreateGrant(request) if request.key == *key => {
+                        now.push(key_grant::as_granted(request));
+                    }
+                    Change::RevokeGrant(revocation) if revocation.grant.key == *key => {
+                        now.retain(|grant| grant.id != revocation.grant.id);
+                    }
+                    Change::CreateGrant(_) | Change::RevokeGrant(_) | Change::PutRolePolicy(_) => {}
+                }
+            }
+        }
+        grants
+    }
+
+    fn verdict(&self, requirement: &Requirement, identity: &PolicySet) -> Verdict {
+        answer_with(
+            self.reviewer.snapshot,
+            self.reviewer.role,
+            &requirement.area,
+            &requirement.request,
+            identity,
+            &self.grants(&requirement.area),
+        )
+        .verdict
+    }
+
+    /// Would even a role that may do everything not be sure to succeed? Then something unread stands in between.
+    fn is_open_anyway(&self, requirement: &Requirement) -> bool {
+        let everything = json!({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+        });
+        let mut identity = self.identity.clone();
+        let everything = PolicyDocument::from_value(everything).ok();
+        identity
+            .policies
+            .extend(everything.map(|document| NamedPolicy::new("everything", document)));
+        self.verdict(requirement, &identity) == Verdict::Undetermined
+    }
+
+    fn is_met(&self, requirement: &Requirement) -> bool {
+        match self.verdict(requirement, &self.identity) {
+            Verdict::Allowed => true,
+            Verdict::Undetermined => self.is_open_anyway(requirement),
+            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => false,
+        }
+    }
+
+    fn claim(&self, requirement: &Requirement, objections: &mut Vec<Objection>) {
+        let mut object = |fault, detail| objections.push(Objection::new(fault, detail));
+        let mut assessments = self.reviewer.assessments.iter();
+        match assessments.find(|assessment| assessment.requirement == *requirement) {
+            None => object(Fault::TooMuch, format!("nothing needs {}", shown(requirement))),
+            Some(assessment) if assessment.answer.verdict == Verdict::ExplicitlyDenied => object(
+                Fault::AnswersDenial,
+                format!("{} is denied in so many words", shown(requirement)),
+            ),
+            Some(_) => {}
+        }
+        if !self.is_met(requirement) {
+            object(Fault::NotMet, format!("{} would still fail", shown(requirement)));
+        }
+    }
+}

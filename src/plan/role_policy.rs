@@ -1,0 +1,361 @@
+//! Decides what our policy in the role says: the permissions it gives, as the statements that IAM reads, and back.
+//!
+//! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html> and
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context>.
+//!
+//! A permission is one action on one resource, for a key under one encryption context. Statements are only how a set of
+//! permissions is written: permissions are joined into one statement exactly where that gives nothing beyond them. A
+//! statement counts as ours if writing down the permissions that it gives makes the very same statement.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::canonical::{canonical, sha256, short_hash};
+use super::prefix::{covers, literal};
+use crate::arn::{Arn, BucketName, KeyArn, Partition};
+use crate::policy::PolicyDocument;
+use crate::requirement::{Area, ContextForm, Requirement};
+use crate::snapshot::{Rule, Snapshot};
+
+const NAME: &str = "s3-replication-remediator-";
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>
+const LONGEST_NAME: usize = 128;
+const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
+const VIA_SERVICE: &str = "kms:ViaService";
+const VERSION: &str = "2012-10-17";
+
+/// The name of the one inline policy that we keep in a role for a source bucket.
+///
+/// No two buckets share it. Names that would be too long are cut and end in `=` and a hash, and so do those with
+/// upper-case letters, because IAM does not tell such names apart everywhere; no bucket's name holds a `=`.
+pub fn policy_name(bucket: &BucketName) -> String {
+    let plain = format!("{NAME}{bucket}");
+    if plain.len() <= LONGEST_NAME && !plain.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return plain;
+    }
+    let hash = sha256(&json!(bucket.as_str()));
+    let head: String = bucket
+        .as_str()
+        .to_ascii_lowercase()
+        .chars()
+        .take(LONGEST_NAME - NAME.len() - 1 - hash.len())
+        .collect();
+    format!("{NAME}{head}={hash}")
+}
+
+/// One thing that a role may do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// On what: an ARN, or one with a final `*`.
+    pub resource: String,
+    /// For a key: through which service, and for which bucket or objects.
+    pub context: Option<KeyContext>,
+    /// `s3:ReplicateObject`, `kms:Encrypt`, …
+    pub action: String,
+}
+
+/// What binds the use of a key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyContext {
+    /// `s3.REGION.amazonaws.com`
+    pub via_service: String,
+    /// The encryption context `aws:s3:arn`: a bucket's ARN, or that of objects with a final `*`.
+    pub arn: String,
+}
+
+impl Permission {
+    /// The bucket that it is about.
+    pub fn bucket(&self) -> Option<BucketName> {
+        bucket_in(
+            self.context
+                .as_ref()
+                .map_or(&self.resource, |context| &context.arn),
+        )
+    }
+
+    /// The key that it is about.
+    pub fn key(&self) -> Option<KeyArn> {
+        self.resource.parse().ok()
+    }
+}
+
+/// The bucket of a bucket's or an object's ARN.
+pub fn bucket_in(arn: &str) -> Option<BucketName> {
+    let arn: Arn = arn.parse().ok()?;
+    if arn.service != "s3" {
+        return None;
+    }
+    let (bucket, _) = arn.resource.split_once('/').unwrap_or((&arn.resource, ""));
+    bucket.parse().ok()
+}
+
+/// The objects that a rule takes, as a pattern; none where its prefix cannot be written.
+pub fn objects(bucket: &BucketName, partition: &Partition, rule: &Rule) -> Option<String> {
+    Some(format!(
+        "{}/{}*",
+        bucket.arn(partition),
+        literal(&rule.filter.prefix)?
+    ))
+}
+
+/// One of the enabled rules that have the requirement. All of them agree in destination and prefix, as far as the
+/// requirement depends on these.
+pub fn rule_of<'a>(requirement: &Requirement, snapshot: &'a Snapshot) -> Option<&'a Rule> {
+    snapshot
+        .enabled_rules()
+        .find(|rule| requirement.rule_ids.contains(&rule.id))
+}
+
+/// What a requirement asks for could be written down, or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// As this permission.
+    Exactly(Permission),
+    /// Not, because of the rule's prefix.
+    PrefixNotWritable,
+}
+
+/// The permission that meets a requirement and gives no more. None where no rule has it.
+pub fn permission(requirement: &Requirement, snapshot: &Snapshot) -> Option<Written> {
+    let rule = rule_of(requirement, snapshot)?;
+    let partition = snapshot.role.found()?.arn.partition();
+    let bucket = match &requirement.area {
+        Area::Source | Area::SourceKey(_) => &snapshot.source.name,
+        Area::Destination(_) | Area::ReplicaKey(_) => &rule.destination,
+    };
+    let request = &requirement.request;
+    let bucket_arn = bucket.arn(partition);
+    let of_bucket = match requirement.form {
+        Some(form) => form == ContextForm::Bucket,
+        None => request.resource == bucket_arn,
+    };
+    let target = if of_bucket {
+        bucket_arn
+    } else {
+        match objects(bucket, partition, rule) {
+            Some(objects) => objects,
+            None => return Some(Written::PrefixNotWritable),
+        }
+    };
+    Some(Written::Exactly(match &requirement.area {
+        Area::Source | Area::Destination(_) => Permission {
+            resource: target,
+            context: None,
+            action: request.action.clone(),
+        },
+        Area::SourceKey(key) | Area::ReplicaKey(key) => Permission {
+            resource: key.to_string(),
+            context: Some(KeyContext {
+                via_service: format!("s3.{}.amazonaws.com", key.region()),
+                arn: target,
+            }),
+            action: request.action.clone(),
+        },
+    }))
+}
+
+/// What one statement is about, and how people call it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Scope {
+    title: &'static str,
+    /// Key and service, for keys.
+    key: Option<(String, String)>,
+    bucket: String,
+}
+
+impl Scope {
+    fn of(permission: &Permission, source: &str) -> Self {
+        let target = permission
+            .context
+            .as_ref()
+            .map_or(&permission.resource, |context| &context.arn);
+        let bucket = target
+            .split_once('/')
+            .map_or(target.as_str(), |(bucket, _)| bucket);
+        let is_object = target.contains('/');
+        let title = match (&permission.context, bucket == source) {
+            (Some(_), true) => "DecryptSourceObjects",
+            (Some(_), false) => "EncryptReplicas",
+            (None, true) if is_object => "ReadSourceObjects",
+            (None, true) => "ReadSourceBucket",
+            (None, false) => "WriteReplicas",
+        };
+        Self {
+            title,
+            key: permission
+                .context
+                .as_ref()
+                .map(|context| (permission.resource.clone(), context.via_service.clone())),
+            bucket: bucket.to_owned(),
+        }
+    }
+}
+
+/// The statements that give exactly these permissions.
+pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value> {
+    // Per scope and action, the targets; then the actions that share all their targets stand together.
+    let mut targets: BTreeMap<(Scope, &str), BTreeSet<&str>> = BTreeMap::new();
+    for permission in permissions {
+        let target = permission
+            .context
+            .as_ref()
+            .map_or(&permission.resource, |context| &context.arn);
+        targets
+            .entry((Scope::of(permission, source), &permission.action))
+            .or_default()
+            .insert(target);
+    }
+    let mut grouped: BTreeMap<(Scope, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
+    for ((scope, action), targets) in targets {
+        let is_covered = |target: &str| {
+            targets
+                .iter()
+                .any(|other| *other != target && covers(other, target))
+        };
+        let widest = targets
+            .iter()
+            .copied()
+            .filter(|target| !is_covered(target))
+            .collect();
+        grouped.entry((scope, widest)).or_default().insert(action);
+    }
+    grouped
+        .into_iter()
+        .map(|((scope, targets), actions)| statement(&scope, &targets, &actions))
+        .collect()
+}
+
+fn statement(scope: &Scope, targets: &BTreeSet<&str>, actions: &BTreeSet<&str>) -> Value {
+    let sid = format!("{}{}", scope.title, short_hash(&json!([scope.key, targets])));
+    match &scope.key {
+        None => json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": targets,
+        }),
+        Some((key, via_service)) => json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": [key],
+            "Condition": {
+                "StringEquals": {VIA_SERVICE: via_service},
+                "StringLike": {ENCRYPTION_CONTEXT: targets},
+            },
+        }),
+    }
+}
+
+/// Our policy as it is: what it gives by statements of ours, and the statements that somebody else wrote into it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OurPolicy {
+    /// What our own statements give.
+    pub permissions: BTreeSet<Permission>,
+    /// Other statements, word by word.
+    pub foreign: Vec<Value>,
+    /// Is the document as a whole of another form than ours?
+    pub is_foreign: bool,
+}
+
+impl OurPolicy {
+    /// Takes the document apart.
+    pub fn read(document: &PolicyDocument, source: &str) -> Self {
+        let raw = document.raw();
+        let statements = match (raw.as_object(), raw.get("Statement")) {
+            (Some(object), Some(Value::Array(statements)))
+                if object.len() == 2 && object.get("Version").and_then(Value::as_str) == Some(VERSION) =>
+            {
+                statements
+            }
+            _ => {
+                return Self {
+                    is_foreign: true,
+                    ..Self::default()
+                };
+            }
+        };
+        let mut ours = Self::default();
+        for statement in statements {
+            match permissions_of(statement, source) {
+                Some(permissions) => ours.permissions.extend(permissions),
+                None => ours.foreign.push(statement.clone()),
+            }
+        }
+        ours
+    }
+
+    /// The document that gives `permissions` and keeps what others wrote; none where that leaves nothing.
+    pub fn with(&self, permissions: &BTreeSet<Permission>, source: &str) -> Option<PolicyDocument> {
+        let mut all = statements(permissions, source);
+        all.extend(self.foreign.iter().cloned());
+        if all.is_empty() {
+            return None;
+        }
+        PolicyDocument::from_value(json!({"Version": VERSION, "Statement": all})).ok()
+    }
+
+    /// A statement name that both we and somebody else would use: IAM refuses such a document.
+    pub fn clash(&self, permissions: &BTreeSet<Permission>, source: &str) -> Option<String> {
+        let ours = statements(permissions, source);
+        self.foreign
+            .iter()
+            .filter_map(|statement| statement.get("Sid").and_then(Value::as_str))
+            .find(|sid| {
+                ours.iter()
+                    .any(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
+            })
+            .map(str::to_owned)
+    }
+}
+
+/// What a statement of ours gives; none where it is not of our form.
+fn permissions_of(statement: &Value, source: &str) -> Option<BTreeSet<Permission>> {
+    let object = statement.as_object()?;
+    let actions = texts(object.get("Action")?)?;
+    let resources = texts(object.get("Resource")?)?;
+    let mut permissions = BTreeSet::new();
+    match object.get("Condition") {
+        None => {
+            for resource in resources {
+                permissions.extend(actions.iter().map(|action| Permission {
+                    resource: resource.to_owned(),
+                    context: None,
+                    action: (*action).to_owned(),
+                }));
+            }
+        }
+        Some(condition) => {
+            let (via_service, contexts) = key_condition(condition.as_object()?)?;
+            for resource in resources {
+                for context in &contexts {
+                    permissions.extend(actions.iter().map(|action| Permission {
+                        resource: resource.to_owned(),
+                        context: Some(KeyContext {
+                            via_service: via_service.to_owned(),
+                            arn: (*context).to_owned(),
+                        }),
+                        action: (*action).to_owned(),
+                    }));
+                }
+            }
+        }
+    }
+    let again = statements(&permissions, source);
+    match again.as_slice() {
+        [one] if canonical(one) == canonical(statement) => Some(permissions),
+        _ => None,
+    }
+}
+
+fn key_condition(condition: &Map<String, Value>) -> Option<(&str, Vec<&str>)> {
+    let via_service = condition.get("StringEquals")?.get(VIA_SERVICE)?.as_str()?;
+    let contexts = texts(condition.get("StringLike")?.get(ENCRYPTION_CONTEXT)?)?;
+    Some((via_service, contexts))
+}
+
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    value.as_array()?.iter().map(Value::as_str).collect()
+}

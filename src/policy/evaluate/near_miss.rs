@@ -1,0 +1,74 @@
+//! Decides which Allow statements nearly apply, and how near they come.
+
+use super::super::answer::{ArnPart, Layer, Mismatch, NearMiss};
+use super::super::matching::Notes;
+use super::super::statement::Effect;
+use super::reasons::{policies, reference};
+use super::{Side, Sides};
+
+pub(super) fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
+    let mut near = Vec::new();
+    for (layer, policy) in policies(sides) {
+        if allows_already(sides, layer) {
+            continue;
+        }
+        for (index, statement) in policy.document.statements().iter().enumerate() {
+            if statement.effect != Some(Effect::Allow) {
+                continue;
+            }
+            let mut notes = Notes::default();
+            let reach = statement.reach(&sides.subject, layer, Effect::Allow, Some(&mut notes));
+            if reach.any().truth.is_no() && is_near(&notes.mismatches) {
+                near.push(NearMiss {
+                    statement: reference(layer, policy, index),
+                    mismatches: notes.mismatches,
+                });
+            }
+        }
+    }
+    near.sort_by_key(|miss| miss.mismatches.iter().map(distance).sum::<usize>());
+    near
+}
+
+/// A layer that allows the request is not where something is missing.
+pub(in crate::policy) fn allows_already(sides: &Sides<'_>, layer: Layer) -> bool {
+    let all = |levels: &[Side]| levels.iter().all(|side| side.allows.any().truth.is_yes());
+    match layer {
+        Layer::Identity => sides.identity.allows.any().truth.is_yes(),
+        Layer::Boundary => sides.formula().boundary.truth.is_yes(),
+        Layer::Resource => sides.resource.allows.any().truth.is_yes(),
+        Layer::Scp => all(&sides.scps),
+        Layer::Rcp => all(&sides.rcps),
+        Layer::Grant => false,
+    }
+}
+
+/// One thing amiss is near, and so is a wrong condition on a right action; a statement about something else is not.
+fn is_near(mismatches: &[Mismatch]) -> bool {
+    let about_other_action = mismatches.iter().any(|mismatch| {
+        matches!(
+            mismatch,
+            Mismatch::Action { .. } | Mismatch::ActionExcepted { .. }
+        )
+    });
+    mismatches.len() == 1 || !about_other_action
+}
+
+/// How far a mismatch is from being none.
+fn distance(mismatch: &Mismatch) -> usize {
+    match mismatch {
+        Mismatch::ConditionValue { .. }
+        | Mismatch::ConditionKeyAbsent { .. }
+        | Mismatch::ConditionKeyPresent { .. } => 1,
+        Mismatch::PrincipalExcepted { .. }
+        | Mismatch::ActionExcepted { .. }
+        | Mismatch::ResourceExcepted { .. } => 2,
+        Mismatch::Resource { part, .. } => match part {
+            ArnPart::Resource => 2,
+            ArnPart::Account | ArnPart::Region => 3,
+            ArnPart::Service | ArnPart::Partition | ArnPart::Whole => 6,
+        },
+        Mismatch::Principal { .. } => 4,
+        Mismatch::Action { .. } => 5,
+    }
+}

@@ -1,0 +1,242 @@
+//! Applying: to what the plan was made from and to nothing else, once, and to the same end from wherever it was stopped.
+
+use s3_replication_remediator::apply::{ChangeStatus, Outcome, Status, apply};
+use s3_replication_remediator::guard::GuardSettings;
+use s3_replication_remediator::mode::Mode;
+use serde_json::{Value, json};
+
+use crate::grants::closed_keys;
+use crate::world::*;
+
+pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
+    let access = Mode::Auto.write_access().unwrap();
+    apply(&access, world, world, &checked.reviewed()).await
+}
+
+fn statuses(outcome: &Outcome) -> Vec<ChangeStatus> {
+    outcome.changes.iter().map(|change| change.status).collect()
+}
+
+#[test]
+fn a_dry_run_has_no_access_to_write_with() {
+    assert!(Mode::DryRun.write_access().is_none());
+}
+
+#[tokio::test]
+async fn what_was_planned_is_written_and_then_nothing_is_left_to_plan() {
+    for account in [bare(), closed_keys()] {
+        let world = world(&account);
+        let checked = check(&world).await;
+        let outcome = apply_to(&world, &checked).await;
+        assert_eq!(outcome.status, Status::Applied, "{outcome:?}");
+        assert!(outcome.verify_after.is_some());
+        assert!(
+            outcome
+                .changes
+                .iter()
+                .all(|change| change.request_id.is_some() && change.error.is_none())
+        );
+        let again = check(&world).await;
+        assert!(again.plan.is_empty(), "{}", json!(again.plan));
+        assert!(again.assessments.iter().all(|assessment| !assessment.is_denied()
+            || assessment.requirement.necessity
+                != s3_replication_remediator::requirement::Necessity::Required));
+    }
+}
+
+#[tokio::test]
+async fn the_same_plan_a_second_time_finds_everything_in_place_and_writes_nothing() {
+    for account in [bare(), closed_keys()] {
+        let world = world(&account);
+        let checked = check(&world).await;
+        apply_to(&world, &checked).await;
+        let written = world.writes().len();
+        let outcome = apply_to(&world, &checked).await;
+        assert_eq!(outcome.status, Status::AlreadyInPlace);
+        assert_eq!(world.writes().len(), written);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_as_it_was_is_not_changed() {
+    type Edit = fn(&mut crate::shared::account::model::Role);
+    let edits: [(Edit, &str); 5] = [
+        (
+            |role| role.id = "AROAANOTHERANOTHERAAA".to_owned(),
+            "another role has its name now",
+        ),
+        (|role| role.tags.clear(), "its tags"),
+        (
+            |role| role.boundary = Some("arn:aws:iam::aws:policy/x".to_owned()),
+            "its permissions boundary",
+        ),
+        (
+            |role| role.trust["Statement"]["Principal"] = json!({"AWS": "*"}),
+            "its trust policy",
+        ),
+        (
+            |role| {
+                role.inline.insert(
+                    POLICY.to_owned(),
+                    json!({"Version": "2012-10-17", "Statement": []}),
+                );
+            },
+            "our policy in the role is no longer as it was",
+        ),
+    ];
+    for (edit, reason) in edits {
+        let world = world(&bare());
+        let checked = check(&world).await;
+        world.edit(|state| edit(state.roles.get_mut(&ROLE.parse().unwrap()).unwrap()));
+        let outcome = apply_to(&world, &checked).await;
+        assert_eq!(outcome.status, Status::Refused, "{reason}");
+        assert!(
+            outcome.changes[0].error.as_ref().unwrap().contains(reason),
+            "{outcome:?}"
+        );
+        assert_eq!(world.writes(), []);
+        assert_eq!(outcome.verify_after, None);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_again_is_not_changed() {
+    for operation in ["iam:GetRole", "iam:GetRolePolicy"] {
+        let world = world(&bare());
+        let checked = check(&world).await;
+        world.deny(operation, "*");
+        let outcome = apply_to(&world, &checked).await;
+        assert_eq!(outcome.status, Status::Refused, "{operation}");
+        assert_eq!(world.writes(), []);
+    }
+    for operation in ["kms:DescribeKey", "kms:ListGrants"] {
+        let world = world(&closed_keys());
+        let checked = check(&world).await;
+        world.deny(operation, "*");
+        assert_eq!(
+            apply_to(&world, &checked).await.status,
+            Status::Refused,
+            "{operation}"
+        );
+        assert_eq!(world.writes(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_disabled_meanwhile_gets_no_grant() {
+    let world = world(&closed_keys());
+    let checked = check(&world).await;
+    world.edit(|state| {
+        state.keys.get_mut(&SOURCE_KEY.parse().unwrap()).unwrap().state = "Disabled".to_owned()
+    });
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(statuses(&outcome), [ChangeStatus::Refused, ChangeStatus::Applied]);
+    assert_eq!(outcome.status, Status::PartlyApplied);
+}
+
+#[tokio::test]
+async fn a_grant_is_tried_before_it_is_made() {
+    let world = world(&closed_keys());
+    let checked = check(&world).await;
+    world.fail("kms:CreateGrant", SOURCE_KEY, "AccessDeniedException");
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(statuses(&outcome), [ChangeStatus::Failed, ChangeStatus::Applied]);
+    assert_eq!(world.called("kms:CreateGrant", SOURCE_KEY), 1);
+    assert_eq!(world.called("kms:CreateGrant", REPLICA_KEY), 2);
+    assert!(!outcome.is_retryable());
+}
+
+#[tokio::test]
+async fn a_write_that_aws_throttles_is_worth_trying_again_and_then_ends_the_same() {
+    let world = world(&bare());
+    let checked = check(&world).await;
+    world.edit(|state| {
+        state.failing.push(
+            serde_json::from_value(
+                json!({"operation": "iam:PutRolePolicy", "code": "Throttling", "times": 1}),
+            )
+            .unwrap(),
+        );
+    });
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(outcome.status, Status::Failed);
+    assert!(outcome.is_retryable());
+    assert_eq!(
+        apply_to(&world, &check(&world).await).await.status,
+        Status::Applied
+    );
+    assert!(check(&world).await.plan.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_is_stopped_between_two_changes_ends_where_the_first_run_would_have() {
+    let whole = world(&closed_keys());
+    apply_to(&whole, &check(&whole).await).await;
+    let stopped = world(&closed_keys());
+    let checked = check(&stopped).await;
+    stopped.fail("kms:CreateGrant", REPLICA_KEY, "Timeout");
+    apply_to(&stopped, &checked).await;
+    stopped.edit(|state| state.failing.clear());
+    let next = check(&stopped).await;
+    assert_eq!(next.kinds(), ["create-grant"]);
+    apply_to(&stopped, &next).await;
+    assert_eq!(*stopped.state(), *whole.state());
+}
+
+#[tokio::test]
+async fn nothing_is_taken_away_while_something_is_not_in_place() {
+    // A grant without a binding is there; the owner no longer allows it, and a bound one would do.
+    let unbound = with(
+        closed_keys(),
+        "/buckets/source/encryption/bucketKey",
+        json!(false),
+    );
+    let world = world(&unbound);
+    let settings = GuardSettings {
+        unconstrained_grants: true,
+        ..GuardSettings::default()
+    };
+    apply_to(&world, &check_with(&world, settings).await).await;
+    world.edit(|state| {
+        state
+            .buckets
+            .get_mut(&"source".parse().unwrap())
+            .unwrap()
+            .encryption
+            .bucket_key = true
+    });
+    let checked = check(&world).await;
+    let outcome = {
+        world.fail("kms:CreateGrant", "*", "LimitExceededException");
+        apply_to(&world, &checked).await
+    };
+    assert!(
+        outcome
+            .changes
+            .iter()
+            .all(|change| change.status != ChangeStatus::Applied),
+        "{:?} {outcome:?}",
+        checked.kinds()
+    );
+}
+
+#[tokio::test]
+async fn the_outcome_is_told_in_the_words_of_the_report() {
+    let world = world(&closed_keys());
+    let checked = check(&world).await;
+    assert_eq!(
+        json!(Outcome::planned(&checked.reviewed())),
+        json!({"status": "planned", "changes": [{"status": "planned"}, {"status": "planned"}], "verifyAfter": null})
+    );
+    let refused = Outcome::refused(&checked.reviewed(), "the plan is another one now");
+    assert_eq!(
+        json!(refused)["changes"][0],
+        json!({"status": "refused", "error": "the plan is another one now"})
+    );
+    let applied: Value = json!(apply_to(&world, &checked).await);
+    assert_eq!(applied["status"], "applied");
+    assert_eq!(
+        applied["changes"][0],
+        json!({"status": "applied", "requestId": "request-1", "grantId": "grant-1"})
+    );
+}

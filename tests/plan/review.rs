@@ -1,0 +1,223 @@
+//! The review, against plans that somebody tampered with: it did not make them, and believes nothing.
+
+use s3_replication_remediator::plan::review::{Fault, review};
+use s3_replication_remediator::plan::{Change, Plan, Planned};
+use s3_replication_remediator::policy::PolicyDocument;
+use s3_replication_remediator::target::GrantRequest;
+use serde_json::{Value, json};
+
+use crate::grants::closed_keys;
+use crate::world::*;
+
+/// What the review says to the plan after it was tampered with. The digest is that of another plan in any case.
+fn faults(checked: &Checked, tamper: impl FnOnce(&mut Vec<Planned>)) -> Vec<Fault> {
+    let mut plan: Plan = checked.plan.clone();
+    tamper(&mut plan.changes);
+    let failure = review(&checked.snapshot, &checked.assessments, plan, &checked.settings).unwrap_err();
+    let mut faults: Vec<Fault> = failure
+        .objections
+        .iter()
+        .map(|objection| objection.fault)
+        .collect();
+    faults.sort_unstable();
+    faults.dedup();
+    faults
+}
+
+/// The plan for an account in which the role may do nothing, with the document changed.
+async fn rewritten(rewrite: impl FnOnce(&mut Value)) -> Vec<Fault> {
+    let checked = check_json(&bare()).await;
+    faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            let mut document = change.after.as_ref().unwrap().raw().clone();
+            rewrite(&mut document);
+            change.after = Some(PolicyDocument::from_value(document).unwrap());
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_plan_as_it_was_made_passes() {
+    check_json(&bare()).await.reviewed();
+    check_json(&closed_keys()).await.reviewed();
+}
+
+#[tokio::test]
+async fn any_tampering_breaks_the_digest() {
+    let faults = rewritten(|document| document["Statement"][0]["Sid"] = json!("Renamed")).await;
+    assert_eq!(faults, [Fault::Digest]);
+}
+
+#[tokio::test]
+async fn a_wildcard_or_one_action_more_is_too_much() {
+    type Rewrite = fn(&mut Value);
+    let rewrites: [(&str, Rewrite); 9] = [
+        ("every key", |document| {
+            document["Statement"][0]["Resource"] = json!(["*"])
+        }),
+        ("buckets with the same beginning", |document| {
+            document["Statement"][0]["Condition"]["StringLike"]["kms:EncryptionContext:aws:s3:arn"] =
+                json!(["arn:aws:s3:::source*"]);
+        }),
+        ("any object", |document| {
+            document["Statement"][0]["Condition"]["StringLike"]["kms:EncryptionContext:aws:s3:arn"] =
+                json!(["*"]);
+        }),
+        ("any service", |document| {
+            document["Statement"][0]["Condition"]["StringEquals"] = json!({});
+        }),
+        ("another service", |document| {
+            document["Statement"][0]["Condition"]["StringEquals"]["kms:ViaService"] =
+                json!("dynamodb.us-east-1.amazonaws.com");
+        }),
+        ("every action", |document| {
+            document["Statement"][1]["Action"] = json!(["kms:*"])
+        }),
+        ("reading objects", |document| {
+            document["Statement"][3]["Action"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!("s3:GetObjectRetention"));
+        }),
+        ("deleting replicas elsewhere", |document| {
+            document["Statement"][4]["Resource"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!("arn:aws:s3:::elsewhere/*"));
+        }),
+        ("a statement without a name", |document| {
+            document["Statement"].as_array_mut().unwrap().push(json!(
+                {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}));
+        }),
+    ];
+    for (what, rewrite) in rewrites {
+        let faults = rewritten(rewrite).await;
+        assert!(
+            faults.contains(&Fault::TooMuch) || faults.contains(&Fault::Form),
+            "{what}: {faults:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_action_on_objects_that_no_rule_takes_is_found_by_trying_it() {
+    let rules = json!([rule("r", "tax/", "replica", REPLICA_KEY)]);
+    let checked = check_json(&with(bare(), "/buckets/source/replication/Rules", rules)).await;
+    for (narrow, wide) in [
+        ("/tax/*", "/*"),
+        ("/tax/*", "/tax*"),
+        ("source/tax/*", "source/hr/*"),
+    ] {
+        let faults = faults(&checked, |changes| {
+            if let Change::PutRolePolicy(change) = &mut changes[0].change {
+                let text = change
+                    .after
+                    .as_ref()
+                    .unwrap()
+                    .raw()
+                    .to_string()
+                    .replace(narrow, wide);
+                change.after = Some(PolicyDocument::parse(&text).unwrap());
+            }
+        });
+        assert!(
+            faults.contains(&Fault::TooMuch) || faults.contains(&Fault::NotMet),
+            "{wide}: {faults:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_claimed_must_be_met() {
+    let faults = rewritten(|document| {
+        document["Statement"].as_array_mut().unwrap().remove(0);
+    })
+    .await;
+    assert_eq!(faults, [Fault::Digest, Fault::NotMet]);
+}
+
+#[tokio::test]
+async fn what_works_may_not_be_lost() {
+    let ours = check_json(&bare()).await.document().unwrap();
+    let mut repaired = with(bare(), &at("roles", ROLE, "inline"), json!({POLICY: ours}));
+    // The rule now needs one thing more, so that there is a plan.
+    repaired["buckets"]["source"]["replication"]["Rules"][0]["DeleteMarkerReplication"]["Status"] =
+        json!("Enabled");
+    let checked = check_json(&repaired).await;
+    checked.reviewed();
+    let faults = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            let mut document = change.after.as_ref().unwrap().raw().clone();
+            document["Statement"].as_array_mut().unwrap().remove(0);
+            change.after = Some(PolicyDocument::from_value(document).unwrap());
+        }
+    });
+    assert_eq!(faults, [Fault::Digest, Fault::Lost]);
+}
+
+#[tokio::test]
+async fn another_policy_or_another_role_is_not_ours() {
+    let checked = check_json(&bare()).await;
+    let other_name = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            change.name = "theirs".to_owned();
+        }
+    });
+    assert!(other_name.contains(&Fault::NotOurs), "{other_name:?}");
+    let other_role = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            change.role = "arn:aws:iam::111122223333:role/admin".parse().unwrap();
+        }
+    });
+    assert!(other_role.contains(&Fault::NotOurs), "{other_role:?}");
+}
+
+#[tokio::test]
+async fn a_grant_that_is_wider_or_to_somebody_else_is_refused() {
+    let checked = check_json(&closed_keys()).await;
+    type Tamper = fn(&mut GrantRequest);
+    let tampering: [Tamper; 6] = [
+        |request| request.context_equals.clear(),
+        |request| {
+            request.operations.insert("CreateGrant".to_owned());
+        },
+        |request| {
+            request.operations.insert("Encrypt".to_owned());
+        },
+        |request| {
+            request
+                .context_equals
+                .insert("aws:s3:arn".to_owned(), "arn:aws:s3:::elsewhere".to_owned());
+        },
+        |request| request.grantee = "arn:aws:iam::111122223333:role/eve".parse().unwrap(),
+        |request| request.retiring_principal = "arn:aws:iam::444455556666:root".to_owned(),
+    ];
+    for tamper in tampering {
+        let faults = faults(&checked, |changes| {
+            if let Change::CreateGrant(request) = &mut changes[0].change {
+                tamper(request);
+            }
+        });
+        assert!(
+            faults.contains(&Fault::NotOurs) || faults.contains(&Fault::TooMuch),
+            "{faults:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_guard_that_the_plan_forgot_is_asked_again() {
+    let checked = check_json(&bare()).await;
+    let mut untagged = checked.snapshot.clone();
+    let key = SOURCE_KEY.parse().unwrap();
+    untagged.keys.get_mut(&key).unwrap().tags = s3_replication_remediator::observed::Observed::Absent;
+    let failure = review(
+        &untagged,
+        &checked.assessments,
+        checked.plan.clone(),
+        &checked.settings,
+    )
+    .unwrap_err();
+    assert_eq!(failure.objections[0].fault, Fault::Guarded);
+    assert!(failure.to_string().contains("key-opt-in"), "{failure}");
+}
