@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicySet, Request, Verdict, evaluate,
-    key_trust,
+    Answer, Caller, Context, Grant, KeyTrust, Layers, Mistake, NamedPolicy, PolicySet, Request, Verdict,
+    evaluate, key_trust, mistakes,
 };
 use crate::requirement::{Area, ContextForm, Requirement, requirements};
 use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
@@ -111,6 +111,23 @@ pub fn answer_with(
         grants,
     };
     evaluate(request, &layers)
+}
+
+/// The frequent mistakes that bear on what was answered.
+pub fn mistakes_of(snapshot: &Snapshot, assessment: &Assessment) -> Vec<Mistake> {
+    let Some(role) = snapshot.role.found() else {
+        return Vec::new();
+    };
+    let Requirement { area, request, .. } = &assessment.requirement;
+    let layers = Layers {
+        identity: &role.identity_policies(),
+        boundary: &role.boundary,
+        resource: resource_policy(snapshot, area),
+        scps: &[],
+        rcps: &[],
+        grants: &grants_of(snapshot, area),
+    };
+    mistakes(request, &layers, &assessment.answer)
 }
 
 /// The policy of the bucket or key itself; none where there is no such thing.
