@@ -131,7 +131,7 @@ pub fn mistakes_of(snapshot: &Snapshot, assessment: &Assessment) -> Vec<Mistake>
 }
 
 /// The policy of the bucket or key itself; none where there is no such thing.
-fn resource_policy<'a>(snapshot: &'a Snapshot, area: &Area) -> &'a Observed<NamedPolicy> {
+pub(crate) fn resource_policy<'a>(snapshot: &'a Snapshot, area: &Area) -> &'a Observed<NamedPolicy> {
     const NONE: &Observed<NamedPolicy> = &Observed::Absent;
     match area {
         Area::Source => &snapshot.source.policy,

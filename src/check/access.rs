@@ -6,6 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+mod denying;
 mod found;
 mod statement;
 mod unknown;

@@ -4,15 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
+use super::denying::{shown, spare, text_of};
 use super::statement::{Place, statement};
 use super::why::{Why, why};
 use super::{Cause, Group, Means};
+use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Found};
 use crate::finding::{Evidence, Finding, Remedy, RemedyKind, Severity};
-use crate::policy::{Layer, StatementRef, Values};
+use crate::policy::{Layer, Values};
 use crate::requirement::{Area, ContextForm};
 use crate::snapshot::{Role, SAMPLE_NAME};
 
@@ -208,6 +208,17 @@ fn evidence(
             detail: one.sentence(),
         })
         .collect();
+    if let Cause::Denied(denying) = &group.cause
+        && let Some(detail) = text_of(facts, group.area, denying).and_then(shown)
+    {
+        evidence.push(Evidence {
+            source: source(facts, group),
+            detail,
+        });
+    }
+    if let Area::ReplicaKey(key) = group.area {
+        evidence.extend(aliases_of(facts, key));
+    }
     if let (Area::SourceKey(key) | Area::ReplicaKey(key), Cause::Role) = (group.area, &group.cause)
         && let Some(failure) = key_of(facts.snapshot, key).and_then(|key| key.grants.failure())
     {
@@ -232,6 +243,23 @@ fn evidence(
         });
     }
     evidence
+}
+
+/// The aliases by which rules name a key: who pointed one here should know that it was this.
+fn aliases_of(facts: &Facts<'_>, key: &KeyArn) -> Vec<Evidence> {
+    let keys = facts.snapshot.keys.values();
+    keys.filter(|named| matches!(named.reference, KeyReference::Alias(_)))
+        .filter(|named| {
+            named
+                .metadata
+                .found()
+                .is_some_and(|metadata| metadata.arn == *key)
+        })
+        .map(|named| Evidence {
+            source: format!("kms:DescribeKey {}", named.reference),
+            detail: format!("the alias that is named points at {key} now"),
+        })
+        .collect()
 }
 
 /// Policies are matched against one object: which one is worth saying where it could matter.
@@ -300,7 +328,7 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
             } else {
                 own
             };
-            (owner, spare(facts, denying))
+            (owner, spare(facts, group.area, denying))
         }
         Cause::Role => (
             own,
@@ -329,14 +357,4 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
         ),
     };
     Remedy { kind, owner, text }
-}
-
-/// How to except the role from a statement that denies.
-fn spare(facts: &Facts<'_>, denying: &StatementRef) -> String {
-    let arn = role(facts).map_or_else(String::new, |role| role.arn.to_string());
-    let condition = json!({"ArnNotLike": {"aws:PrincipalArn": arn}});
-    format!(
-        "remove {denying}, or except the role from it by adding this to its Condition: {condition}. No Allow outweighs a \
-         Deny"
-    )
 }

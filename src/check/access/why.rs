@@ -7,7 +7,7 @@
 use super::{Cause, Group};
 use crate::assessment::{Assessment, mistakes_of};
 use crate::check::Facts;
-use crate::policy::{Layer, Mismatch, NearMiss, StatementRef};
+use crate::policy::{Layer, Mismatch, Mistake, NearMiss, StatementRef};
 use crate::requirement::Area;
 use crate::snapshot::{Role, SAMPLE_NAME};
 
@@ -56,13 +56,12 @@ fn reason(facts: &Facts<'_>, group: &Group<'_>, one: &Assessment) -> String {
         Cause::Boundary => Layer::Boundary,
         Cause::Resource => Layer::Resource,
     };
-    let mistakes: Vec<String> = mistakes_of(facts.snapshot, one)
+    let mistakes: Vec<Mistake> = mistakes_of(facts.snapshot, one)
         .into_iter()
         .filter(|mistake| mistake.layer == layer)
-        .map(|mistake| mistake.to_string())
         .collect();
     if !mistakes.is_empty() {
-        return mistakes.join("; ");
+        return told(&mistakes);
     }
     let nearest = one
         .answer
@@ -73,6 +72,30 @@ fn reason(facts: &Facts<'_>, group: &Group<'_>, one: &Assessment) -> String {
         Some(miss) => miss.to_string(),
         None => nothing(facts, group),
     }
+}
+
+/// The mistakes of each statement together; what is wrong with the policy as a whole, where no statement is wrong.
+fn told(mistakes: &[Mistake]) -> String {
+    let mut statements: Vec<(&StatementRef, Vec<String>)> = Vec::new();
+    for mistake in mistakes {
+        let Some(statement) = &mistake.statement else {
+            continue;
+        };
+        let kind = mistake.kind.to_string();
+        match statements.iter_mut().find(|(known, _)| *known == statement) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => statements.push((statement, vec![kind])),
+        }
+    }
+    if statements.is_empty() {
+        let kinds: Vec<String> = mistakes.iter().map(|mistake| mistake.kind.to_string()).collect();
+        return kinds.join("; ");
+    }
+    let statements: Vec<String> = statements
+        .iter()
+        .map(|(statement, kinds)| format!("{statement}: {}", kinds.join("; ")))
+        .collect();
+    statements.join("; ")
 }
 
 /// A statement about another resource that also has other conditions is about something else.
