@@ -18,7 +18,9 @@ pub(super) const CHECK: Check = Check {
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
-        let Some(bucket) = bucket.found() else { continue };
+        let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
+            continue;
+        };
         match &bucket.owner {
             Observed::Absent => {}
             Observed::Found(owner) => {

@@ -16,12 +16,12 @@ pub(super) const CHECK: Check = Check {
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         match bucket {
-            Observed::Found(_) => continue,
+            Observed::Found(bucket) if !bucket.is_gone() => continue,
             Observed::Unreadable(failure) => {
                 outcome.unread(failure);
                 continue;
             }
-            Observed::Absent => {}
+            Observed::Found(_) | Observed::Absent => {}
         }
         let arn = facts.arn(name);
         // A replica key has to lie where its bucket lies, so it tells where the bucket was.

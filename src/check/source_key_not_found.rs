@@ -17,11 +17,11 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for source in source_keys(facts, outcome) {
         match &source.key.metadata {
             Observed::Found(_) => continue,
-            Observed::Unreadable(failure) => {
+            Observed::Unreadable(failure) if !source.key.is_gone() => {
                 outcome.unread(failure);
                 continue;
             }
-            Observed::Absent => {}
+            Observed::Absent | Observed::Unreadable(_) => {}
         }
         let reference = source.reference;
         let remedy = if facts.snapshot.default_source_key() == Some(reference) {

@@ -3,6 +3,8 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn>:
 //! conditions of a statement must all hold, so one more that does not hold for the role makes it spare the role.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::assessment::resource_policy;
@@ -24,12 +26,17 @@ pub(super) fn text_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef
             .chain(&role.managed.policies)
             .find(|policy| policy.name == denying.policy)?,
         Layer::Boundary => role.boundary.found()?,
-        Layer::Resource => resource_policy(facts.snapshot, area).found()?,
+        Layer::Resource => match resource_policy(facts.snapshot, area) {
+            Cow::Borrowed(policy) => policy.found()?,
+            Cow::Owned(_) => return None,
+        },
         Layer::Scp | Layer::Rcp | Layer::Grant => return None,
     };
     match policy.document.raw().get("Statement")? {
         Value::Array(statements) => statements.get(denying.index),
-        one => Some(one),
+        one @ (Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            Some(one)
+        }
     }
 }
 
