@@ -5,6 +5,7 @@
 
 mod causes;
 mod defects;
+mod document;
 mod many_rules;
 mod patch;
 mod properties;
