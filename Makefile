@@ -8,6 +8,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 TESTED := $(TARGET)/debug/$(BINARY)
 DEPLOYED := $(TARGET)/lambda/$(BINARY)/bootstrap
 
+# x86_64 or arm64.
+ARCH ?= x86_64
+
 BUILD_TOOLS := $(CURDIR)/.tools/build/bin
 PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
@@ -32,12 +35,12 @@ check: check-format ## Format, lints and tests of the core, without any AWS crat
 	cargo clippy --no-default-features --all-targets -- -D warnings
 	cargo test --no-default-features
 
-build: tools ## Build the function for Lambda
-	PATH="$(BUILD_TOOLS):$$PATH" cargo lambda build --release --bin $(BINARY)
+build: tools ## Build the function for Lambda (ARCH=arm64 for Graviton)
+	PATH="$(BUILD_TOOLS):$$PATH" cargo lambda build --release $(if $(filter arm64,$(ARCH)),--arm64) --bin $(BINARY)
 
-deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings
-	PATH="$(BUILD_TOOLS):$$PATH" sam build
-	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided
+deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings (ARCH=arm64 for Graviton)
+	PATH="$(BUILD_TOOLS):$$PATH" sam build --parameter-overrides Architecture=$(ARCH)
+	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided --parameter-overrides Architecture=$(ARCH)
 
 clean: ## Remove what was built and the installed tools
 	rm -rf .tools .aws-sam

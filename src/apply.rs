@@ -200,6 +200,14 @@ impl Outcome {
         }
     }
 
+    /// Is nothing left to do?
+    pub fn is_in_place(&self) -> bool {
+        match self.status {
+            Status::Applied | Status::AlreadyInPlace => true,
+            Status::Planned | Status::Refused | Status::Failed | Status::PartlyApplied => false,
+        }
+    }
+
     /// Was anything changed?
     pub fn has_written(&self) -> bool {
         self.changes

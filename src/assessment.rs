@@ -1,22 +1,27 @@
-//! Every requirement, answered; and for each that is not met, what kind of change would meet it.
+//! Every requirement, answered; and for each that is not met, all that stands in the way, and what kind of change would
+//! meet it.
 //!
 //! The question "would a policy on the role help?" is not answered by reasoning about layers but by asking the evaluator
 //! again with that policy added. So this file knows nothing of how policies combine.
 //!
 //! Grants: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>.
 
-use std::collections::BTreeMap;
+mod lacks;
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicyDocument, PolicySet, Request,
-    Verdict, evaluate, key_trust,
+    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicySet, Request, Verdict, evaluate,
+    key_trust,
 };
 use crate::requirement::{Area, ContextForm, Requirement, requirements};
 use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
+use crate::source::read::NOT_AVAILABLE_ACROSS_ACCOUNTS;
+
+use lacks::Allowing;
+pub use lacks::Lacks;
 
 /// A requirement and what the policies say to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +30,8 @@ pub struct Assessment {
     pub requirement: Requirement,
     /// What the policies say.
     pub answer: Answer,
+    /// Where an Allow is missing, denials aside.
+    pub lacks: Lacks,
     /// What would meet it.
     pub repair: Repair,
 }
@@ -32,10 +39,7 @@ pub struct Assessment {
 impl Assessment {
     /// Is the requirement certainly not met?
     pub fn is_denied(&self) -> bool {
-        match self.answer.verdict {
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => true,
-            Verdict::Allowed | Verdict::Undetermined => false,
-        }
+        self.answer.is_denied()
     }
 }
 
@@ -65,15 +69,20 @@ pub enum Obstacle {
     ResourcePolicy,
 }
 
-/// Answers every requirement of the enabled rules. Empty where there is no role to judge.
+/// Answers every requirement of the enabled rules, sorted by what they are about. Empty where there is no role to judge:
+/// none at all, or one under another path, which S3 cannot assume.
 pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment> {
-    let Some(role) = snapshot.role.found() else {
+    let (Some(role), Some(replication)) = (snapshot.role.found(), snapshot.replication.found()) else {
         return Vec::new();
     };
+    if role.arn != replication.role {
+        return Vec::new();
+    }
     let judge = Judge {
         snapshot,
         role,
         identity: role.identity_policies(),
+        allowing: Allowing::of(snapshot, role),
         unconstrained_grants,
     };
     requirements(snapshot, role)
@@ -93,21 +102,10 @@ pub fn answer_with(
     identity: &PolicySet,
     grants: &Observed<Vec<Grant>>,
 ) -> Answer {
-    let nothing = Observed::Absent;
-    let resource = match area {
-        Area::Source => &snapshot.source.policy,
-        Area::Destination(bucket) => match snapshot.destination(bucket) {
-            Some(Observed::Found(bucket)) => &bucket.policy,
-            Some(Observed::Absent | Observed::Unreadable(_)) | None => &nothing,
-        },
-        Area::SourceKey(arn) | Area::ReplicaKey(arn) => {
-            key_of(snapshot, arn).map_or(&nothing, |key| &key.policy)
-        }
-    };
     let layers = Layers {
         identity,
         boundary: &role.boundary,
-        resource,
+        resource: resource_policy(snapshot, area),
         scps: &[],
         rcps: &[],
         grants,
@@ -115,96 +113,103 @@ pub fn answer_with(
     evaluate(request, &layers)
 }
 
+/// The policy of the bucket or key itself; none where there is no such thing.
+fn resource_policy<'a>(snapshot: &'a Snapshot, area: &Area) -> &'a Observed<NamedPolicy> {
+    const NONE: &Observed<NamedPolicy> = &Observed::Absent;
+    match area {
+        Area::Source => &snapshot.source.policy,
+        Area::Destination(bucket) => match snapshot.destination(bucket) {
+            Some(Observed::Found(bucket)) => &bucket.policy,
+            Some(Observed::Absent | Observed::Unreadable(_)) | None => NONE,
+        },
+        Area::SourceKey(arn) | Area::ReplicaKey(arn) => key_of(snapshot, arn).map_or(NONE, |key| &key.policy),
+    }
+}
+
 /// The key with this ARN, however it is named.
 pub fn key_of<'a>(snapshot: &'a Snapshot, arn: &KeyArn) -> Option<&'a Key> {
+    if let Some(key) = snapshot.keys.get(&KeyReference::Key(arn.clone())) {
+        return Some(key);
+    }
     snapshot
         .keys
         .values()
-        .find(|key| match (&key.metadata, &key.reference) {
-            (Observed::Found(metadata), _) => metadata.arn == *arn,
-            (Observed::Absent | Observed::Unreadable(_), KeyReference::Key(reference)) => reference == arn,
-            (Observed::Absent | Observed::Unreadable(_), KeyReference::Alias(_)) => false,
-        })
+        .find(|key| key.metadata.found().is_some_and(|metadata| metadata.arn == *arn))
 }
 
 /// The grants on what an area is about: none where it is no key.
+///
+/// Nor any of another account's key whose grants that account does not show us: its own grants do not stand in for the
+/// role's policies, so what these lack is told all the same
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html>).
 pub fn grants_of(snapshot: &Snapshot, area: &Area) -> Observed<Vec<Grant>> {
-    match area {
-        Area::Source | Area::Destination(_) => Observed::Found(Vec::new()),
-        Area::SourceKey(arn) | Area::ReplicaKey(arn) => {
-            key_of(snapshot, arn).map_or(Observed::Found(Vec::new()), |key| key.grants.clone())
-        }
+    let key = match area {
+        Area::Source | Area::Destination(_) => None,
+        Area::SourceKey(arn) | Area::ReplicaKey(arn) => key_of(snapshot, arn),
+    };
+    match key {
+        Some(key) if !(key.grants.failure().is_some() && is_shut(key)) => key.grants.clone(),
+        Some(_) | None => Observed::Found(Vec::new()),
     }
+}
+
+/// Is it another account's key, of which nothing but that account can read the policy?
+fn is_shut(key: &Key) -> bool {
+    key.policy
+        .failure()
+        .is_some_and(|failure| failure.error_code == NOT_AVAILABLE_ACROSS_ACCOUNTS)
 }
 
 struct Judge<'a> {
     snapshot: &'a Snapshot,
     role: &'a Role,
     identity: PolicySet,
+    allowing: Allowing<'a>,
     unconstrained_grants: bool,
 }
 
 impl Judge<'_> {
     fn assess(&self, requirement: Requirement) -> Assessment {
-        let grants = grants_of(self.snapshot, &requirement.area);
-        let answer = self.answer(&requirement, &self.identity, &grants);
+        let Requirement { area, request, .. } = &requirement;
+        let grants = grants_of(self.snapshot, area);
+        let answer = answer_with(self.snapshot, self.role, area, request, &self.identity, &grants);
+        let lacks = match answer.verdict {
+            Verdict::Allowed | Verdict::Undetermined => Lacks::default(),
+            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {
+                self.allowing.lacks(area, request, &grants)
+            }
+        };
         let repair = match answer.verdict {
             Verdict::Allowed | Verdict::Undetermined => Repair::None,
             Verdict::ExplicitlyDenied => Repair::Person(Obstacle::ExplicitDeny),
-            Verdict::ImplicitlyDenied => self.repair(&requirement, &grants),
+            Verdict::ImplicitlyDenied => self.repair(&requirement, lacks),
         };
         Assessment {
             requirement,
             answer,
+            lacks,
             repair,
         }
     }
 
-    fn answer(
-        &self,
-        requirement: &Requirement,
-        identity: &PolicySet,
-        grants: &Observed<Vec<Grant>>,
-    ) -> Answer {
-        answer_with(
-            self.snapshot,
-            self.role,
-            &requirement.area,
-            &requirement.request,
-            identity,
-            grants,
-        )
-    }
-
-    fn repair(&self, requirement: &Requirement, grants: &Observed<Vec<Grant>>) -> Repair {
-        let mut identity = self.identity.clone();
-        identity.policies.extend(exact_allow(&requirement.request));
-        match self.answer(requirement, &identity, grants).verdict {
-            Verdict::Allowed => return Repair::RolePolicy,
+    fn repair(&self, requirement: &Requirement, lacks: Lacks) -> Repair {
+        match lacks {
+            Lacks { boundary: true, .. } => Repair::Person(Obstacle::Boundary),
             // A layer that could not be read may still stand in the way. The role's own policies lack it all the same;
             // whether the change may be made is for the guards to say.
-            Verdict::Undetermined => return Repair::RolePolicy,
-            Verdict::ExplicitlyDenied => return Repair::Person(Obstacle::ExplicitDeny),
-            Verdict::ImplicitlyDenied => {}
-        }
-        if let Some(repair) = self.grant(requirement) {
-            return repair;
-        }
-        let unbounded = Role {
-            boundary: Observed::Absent,
-            ..self.role.clone()
-        };
-        let without_boundary = answer_with(
-            self.snapshot,
-            &unbounded,
-            &requirement.area,
-            &requirement.request,
-            &identity,
-            grants,
-        );
-        match without_boundary.verdict {
-            Verdict::Allowed | Verdict::Undetermined => Repair::Person(Obstacle::Boundary),
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => Repair::Person(Obstacle::ResourcePolicy),
+            Lacks {
+                role: true,
+                resource: false,
+                ..
+            } => Repair::RolePolicy,
+            Lacks {
+                role: true,
+                resource: true,
+                ..
+            } => Repair::Person(Obstacle::ResourcePolicy),
+            Lacks { role: false, .. } => self
+                .grant(requirement)
+                .unwrap_or(Repair::Person(Obstacle::ResourcePolicy)),
         }
     }
 
@@ -252,10 +257,7 @@ impl Judge<'_> {
         let identity = &self.snapshot.identity;
         let Some(role) = &identity.role else { return false };
         let request = Request {
-            caller: Caller::Role {
-                role: role.clone(),
-                session: role.session("s3-replication-remediator"),
-            },
+            caller: Caller::session_of(role, "s3-replication-remediator"),
             action: action.to_owned(),
             resource: arn.to_string(),
             resource_account: arn.account().clone(),
@@ -275,20 +277,6 @@ impl Judge<'_> {
             KeyTrust::Nobody | KeyTrust::Denied | KeyTrust::Unknown => false,
         }
     }
-}
-
-/// A policy that allows exactly one request, for asking "and if it were allowed?".
-fn exact_allow(request: &Request) -> Option<NamedPolicy> {
-    let document = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": request.action, "Resource": request.resource}],
-    });
-    PolicyDocument::from_value(document)
-        .ok()
-        .map(|document| NamedPolicy {
-            name: "what would be needed".to_owned(),
-            document,
-        })
 }
 
 /// Groups assessments by what they are about.

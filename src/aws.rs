@@ -22,6 +22,7 @@ use crate::arn::{AccountId, BucketName, Region};
 use crate::snapshot::Identity;
 use crate::source::Reader;
 
+pub use clients::StartError;
 pub use error::CallFailure;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions

@@ -8,6 +8,7 @@ mod destination_foreign;
 mod destination_not_found;
 mod destination_not_versioned;
 mod destination_object_lock;
+mod destination_policy;
 mod destination_requester_pays;
 mod encrypted_objects_not_selected;
 mod failed_objects;
@@ -24,12 +25,20 @@ mod replica_key_not_usable;
 mod replica_key_wrong_region;
 mod replica_key_wrong_type;
 mod replication_not_configured;
+mod rule_edit;
+mod failure_reason;
 mod role_not_assumable;
 mod role_not_found;
+mod role_replica_key_access;
+mod role_source_access;
+mod role_source_key_access;
+mod role_destination_access;
 mod source_key;
+mod source_key_not_found;
+mod source_key_not_usable;
 mod source_not_versioned;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -62,11 +71,11 @@ pub struct Outcome {
     pub not_evaluated: BTreeSet<String>,
 }
 
-/// A check, with the ids that it may report.
+/// A check: one question, one id, one file.
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
-    /// What it may report.
-    pub ids: &'static [CheckId],
+    /// What it reports.
+    pub id: CheckId,
     /// The check itself.
     pub run: fn(&Facts<'_>, &mut Outcome),
 }
@@ -83,19 +92,30 @@ pub const CHECKS: &[Check] = &[
     replica_key_not_usable::CHECK,
     replica_key_aws_managed::CHECK,
     replica_key_alias::CHECK,
-    source_key::CHECK,
+    source_key_not_found::CHECK,
+    source_key_not_usable::CHECK,
     role_not_found::CHECK,
     role_not_assumable::CHECK,
-    access::CHECK,
+    role_source_access::CHECK,
+    role_destination_access::CHECK,
+    role_source_key_access::CHECK,
+    role_replica_key_access::CHECK,
     destination_not_found::CHECK,
     destination_not_versioned::CHECK,
     destination_object_lock::CHECK,
     destination_foreign::CHECK,
+    destination_policy::CHECK,
     destination_requester_pays::CHECK,
     object_ownership::CHECK,
     metrics_disabled::CHECK,
     failure_events_not_routed::CHECK,
     failed_objects::CHECK,
+];
+
+/// What no check can look at, in any account.
+pub const NOBODY_CAN_SEE: [&str; 2] = [
+    "service and resource control policies of the organisation: no API shows an account which of them apply to it",
+    "VPC endpoint policies: S3 replicates over its own network, so they apply only where a policy demands an endpoint",
 ];
 
 /// Is replication of the bucket well?
@@ -130,12 +150,7 @@ pub fn examine(facts: &Facts<'_>) -> Outcome {
     for check in CHECKS {
         (check.run)(facts, &mut outcome);
     }
-    for text in [
-        "service and resource control policies of the organisation: no API shows an account which of them apply to it",
-        "VPC endpoint policies: S3 replicates over its own network, so they apply only where a policy demands an endpoint",
-    ] {
-        outcome.not_evaluated.insert(text.to_owned());
-    }
+    outcome.not_evaluated.extend(NOBODY_CAN_SEE.map(str::to_owned));
     outcome
         .findings
         .sort_by_key(|finding| (finding.severity, finding.check));
@@ -244,20 +259,23 @@ impl<'a> Facts<'a> {
     /// Each destination of enabled rules, with the rules that name it.
     fn destinations(&self) -> Vec<(&'a BucketName, &'a Observed<Bucket>, Vec<&'a Rule>)> {
         let snapshot: &'a Snapshot = self.snapshot;
+        let mut rules: BTreeMap<&BucketName, Vec<&Rule>> = BTreeMap::new();
+        for rule in snapshot.enabled_rules() {
+            rules.entry(&rule.destination).or_default().push(rule);
+        }
         snapshot
             .destinations
             .iter()
-            .map(|(name, bucket)| {
-                (
-                    name,
-                    bucket,
-                    snapshot
-                        .enabled_rules()
-                        .filter(|rule| rule.destination == *name)
-                        .collect(),
-                )
-            })
+            .map(|(name, bucket)| (name, bucket, rules.remove(name).unwrap_or_default()))
             .collect()
+    }
+
+    /// Who can change a destination bucket.
+    fn owner_of(&self, bucket: &BucketName) -> String {
+        self.snapshot
+            .destination(bucket)
+            .and_then(|found| found.found()?.owner.found())
+            .map_or_else(|| format!("owner of `{bucket}`"), ToString::to_string)
     }
 }
 
@@ -267,7 +285,7 @@ mod tests {
 
     #[test]
     fn every_check_id_is_reported_by_exactly_one_check() {
-        let mut reported: Vec<CheckId> = CHECKS.iter().flat_map(|check| check.ids).copied().collect();
+        let mut reported: Vec<CheckId> = CHECKS.iter().map(|check| check.id).collect();
         reported.sort_unstable();
         let mut all = CheckId::ALL.to_vec();
         all.sort_unstable();

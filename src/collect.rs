@@ -30,8 +30,8 @@ use crate::source::{BucketAt, Read, Reader, Source};
 
 use bucket::Facts;
 
-/// Reads of the same kind that may be under way at once. More would meet AWS's limits: KMS permits the smallest
-/// Regions 500 requests of this kind a second and shares them among all callers.
+/// Reads of the same kind that may be under way at once. A configuration may have a thousand rules with as many keys,
+/// and AWS refuses whoever asks too much at once.
 const CONCURRENT: usize = 16;
 
 /// Pauses before asking again for a configuration that should be there: soon after a put S3 may still deny it

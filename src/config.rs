@@ -5,101 +5,27 @@
 //! problem stops the start: a guard that is misspelt must never be a guard that is not there.
 
 mod pattern;
+mod settings;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::arn::{AccountId, Arn, Region};
+use crate::arn::{AccountId, Arn};
 use crate::collect::Scope;
 use crate::guard::{self, GuardSettings};
 use crate::snapshot::Tags;
 
 pub use crate::mode::{Mode, WriteAccess};
 pub use pattern::ArnPattern;
+pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
-
-/// A setting, for the documents and the template that must name the same ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// The environment variable.
-    pub name: &'static str,
-    /// What holds where it is unset or empty.
-    pub default: &'static str,
-    /// What it says, in one sentence.
-    pub doc: &'static str,
-}
-
-/// All settings.
-pub const SETTINGS: [Setting; 12] = [
-    Setting {
-        name: "MODE",
-        default: "dry-run",
-        doc: "`dry-run` only tells, `approve` repairs what a person approved by its digest, `auto` repairs at once.",
-    },
-    Setting {
-        name: "NOTIFICATION_TOPIC_ARN",
-        default: "",
-        doc: "The SNS topic that reports are sent to; without one they stand in the answer and the log.",
-    },
-    Setting {
-        name: "TRUSTED_ACCOUNTS",
-        default: "",
-        doc: "Comma-separated ids of the accounts whose buckets and keys count as ours beside our own.",
-    },
-    Setting {
-        name: "ALLOWED_ROLE_ARNS",
-        default: "",
-        doc: "Comma-separated ARN patterns of roles that may be changed; `*` crosses `/`, `?` stands for any character.",
-    },
-    Setting {
-        name: "ALLOWED_KEY_ARNS",
-        default: "",
-        doc: "Comma-separated ARN patterns of keys whose use may be granted; never aliases.",
-    },
-    Setting {
-        name: "OPT_IN_TAG",
-        default: "s3-replication-remediator=allow",
-        doc: "The tag, as KEY=VALUE, of a role or key that may be changed.",
-    },
-    Setting {
-        name: "OPT_OUT_TAG",
-        default: "s3-replication-remediator=ignore",
-        doc: "The tag, as KEY=VALUE, of a bucket that is left alone.",
-    },
-    Setting {
-        name: "REQUIRED_PERMISSIONS_BOUNDARY_ARN",
-        default: "",
-        doc: "The permissions boundary that a role must have before it may be changed.",
-    },
-    Setting {
-        name: "MEMBER_ROLE_NAME",
-        default: "",
-        doc: "The name of the role that is assumed in trusted accounts, for reading alone.",
-    },
-    Setting {
-        name: "UNCONSTRAINED_GRANTS",
-        default: "false",
-        doc: "Whether a grant may be made that is bound to no bucket, for objects that use no S3 Bucket Key.",
-    },
-    Setting {
-        name: "INSPECT_OBJECTS",
-        default: "false",
-        doc: "Whether failed objects are looked at with HEAD, which needs `s3:GetObjectVersion`.",
-    },
-    Setting {
-        name: "SAMPLE_OBJECTS",
-        default: "0",
-        doc: "How many recent object versions are looked at for each rule, 0 to 100; needs INSPECT_OBJECTS.",
-    },
-];
-
-/// Settings whose names are taken, so that they are refused rather than ignored.
-const NOT_YET: [&str; 2] = ["EVENT_BUS_NAME", "LEDGER_TABLE"];
+use values::{Values, boundary, role_name, sample_size, topic};
 
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,153 +234,4 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
             value.to_string_lossy().into_owned(),
         )
     })
-}
-
-/// The values of known settings, and what was found wrong so far.
-struct Values {
-    values: BTreeMap<String, String>,
-    errors: Vec<ConfigError>,
-}
-
-impl Values {
-    fn new(vars: impl Iterator<Item = (String, String)>) -> Self {
-        let names = || SETTINGS.iter().map(|setting| setting.name).chain(NOT_YET);
-        let mut found = Self {
-            values: BTreeMap::new(),
-            errors: Vec::new(),
-        };
-        for (name, value) in vars {
-            let value = value.trim();
-            if NOT_YET.contains(&name.as_str()) {
-                if !value.is_empty() {
-                    found.problem(&name, "is not supported yet; leave it empty");
-                }
-            } else if names().any(|known| known == name) {
-                if !value.is_empty() {
-                    found.values.insert(name, value.to_owned());
-                }
-            } else if let Some(meant) = spelling::meant(&name, names()) {
-                found.problem(
-                    &name,
-                    format!("is no setting; if `{meant}` is meant, rename it, else remove it"),
-                );
-            }
-        }
-        found
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
-    fn problem(&mut self, setting: &str, problem: impl Into<String>) {
-        self.errors.push(ConfigError {
-            setting: setting.to_owned(),
-            problem: problem.into(),
-        });
-    }
-
-    fn wrong(&mut self, setting: &str, value: &str, problem: impl fmt::Display) {
-        const SHOWN: usize = 100;
-        let shown: String = value.chars().take(SHOWN).collect();
-        self.problem(setting, format!("`{}`: {problem}", shown.escape_debug()));
-    }
-
-    /// A setting that always has a value; the default stands in for a wrong one until all problems are told.
-    fn read<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> T {
-        self.optional(name, T::from_str).unwrap_or(default)
-    }
-
-    fn switch(&mut self, name: &str) -> bool {
-        let parse = |text: &str| match text {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err("expected `true` or `false`"),
-        };
-        self.optional(name, parse).unwrap_or(false)
-    }
-
-    fn optional<T, E: fmt::Display>(
-        &mut self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let text = self.text(name)?.to_owned();
-        parse(&text).map_err(|error| self.wrong(name, &text, error)).ok()
-    }
-
-    fn list<T, E: fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
-        let text = self.text(name).unwrap_or_default().to_owned();
-        let mut items = Vec::new();
-        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            if item.starts_with("ssm:") {
-                self.wrong(
-                    name,
-                    item,
-                    "lists in SSM parameters are not supported yet; write the list itself",
-                );
-                continue;
-            }
-            match parse(item) {
-                Ok(value) => items.push(value),
-                Err(error) => self.wrong(name, item, error),
-            }
-        }
-        items
-    }
-}
-
-fn topic(text: &str) -> Result<Arn, &'static str> {
-    const EXPECTED: &str =
-        "expected the ARN of an SNS topic, such as `arn:aws:sns:eu-west-1:111122223333:reports`";
-    let arn: Arn = text.parse().map_err(|_| EXPECTED)?;
-    let names_a_topic = arn.service == "sns"
-        && arn.region.parse::<Region>().is_ok()
-        && arn.account.parse::<AccountId>().is_ok()
-        && arn
-            .resource
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if arn.resource.ends_with(".fifo") {
-        return Err("is a FIFO topic, which would drop reports that look alike; name a standard topic");
-    }
-    if names_a_topic { Ok(arn) } else { Err(EXPECTED) }
-}
-
-fn boundary(text: &str) -> Result<String, &'static str> {
-    const EXPECTED: &str =
-        "expected the ARN of a managed policy, such as `arn:aws:iam::111122223333:policy/replication`";
-    let arn: Arn = text.parse().map_err(|_| EXPECTED)?;
-    let names_a_policy = arn.service == "iam"
-        && arn.region.is_empty()
-        && (arn.account == "aws" || arn.account.parse::<AccountId>().is_ok())
-        && arn
-            .resource
-            .strip_prefix("policy/")
-            .is_some_and(|name| !name.is_empty())
-        && !text.contains(['*', '?', ' ']);
-    if names_a_policy {
-        Ok(text.to_owned())
-    } else {
-        Err(EXPECTED)
-    }
-}
-
-fn role_name(text: &str) -> Result<String, &'static str> {
-    let is_a_name = (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
-    if is_a_name {
-        Ok(text.to_owned())
-    } else {
-        Err("expected the name of a role without account and path, such as `replication-reader`")
-    }
-}
-
-fn sample_size(text: &str) -> Result<u8, &'static str> {
-    match text.parse() {
-        Ok(count @ 0..=100) => Ok(count),
-        Ok(101..) | Err(_) => Err("expected a number from 0 to 100"),
-    }
 }

@@ -33,6 +33,7 @@ use crate::plan::role_policy::policy_name;
 use crate::plan::undo::{Searched, undo_plan};
 use crate::report::{Caller, Parts, Report, Undo};
 use crate::snapshot::{Identity, Snapshot};
+use crate::source::read::is_temporary;
 use crate::source::{Reader, Source};
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
@@ -217,7 +218,10 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             return Err(HandlerError::Invalid(invalid.item));
         }
         if let Some(command) = batch.commands.into_iter().next() {
-            return self.command(invocation, command.item).await.map(|report| Answer::Report(Box::new(report)));
+            return self
+                .command(invocation, command.item)
+                .await
+                .map(|report| Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -229,7 +233,11 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
     }
 
     /// What becomes of a bucket that an event names; nothing where the bucket's owner wants nothing of us.
-    async fn event(&self, invocation: &Invocation, subject: &Subject) -> Result<Option<Report>, HandlerError> {
+    async fn event(
+        &self,
+        invocation: &Invocation,
+        subject: &Subject,
+    ) -> Result<Option<Report>, HandlerError> {
         let work = async {
             let look = self.look(invocation, subject).await;
             if self.is_opted_out(&look) {
@@ -248,7 +256,12 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
         match command {
             Command::Check { bucket } => self.ask(invocation, bucket, Intent::Look).await,
             Command::Apply { bucket, plan } => self.ask(invocation, bucket, Intent::Apply(&plan)).await,
-            Command::Undo { bucket, role, keys, plan } => {
+            Command::Undo {
+                bucket,
+                role,
+                keys,
+                plan,
+            } => {
                 let subject = Subject::asked(bucket);
                 let work = self.undo(invocation, &subject, role, keys, plan);
                 in_time(invocation, &subject.bucket, work).await
@@ -277,7 +290,10 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
         let trigger = &subject.trigger;
         let wanted = Wanted {
             bucket: subject.bucket.clone(),
-            region: trigger.region_hint.clone().unwrap_or_else(|| invocation.caller.region.clone()),
+            region: trigger
+                .region_hint
+                .clone()
+                .unwrap_or_else(|| invocation.caller.region.clone()),
             expects_configuration: match trigger.kind {
                 TriggerKind::ReplicationConfigured => trigger.change != Some(Change::Removed),
                 TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
@@ -286,15 +302,32 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             objects: trigger
                 .objects
                 .iter()
-                .map(|object| WantedObject { key: object.key.clone(), version_id: object.version_id.clone() })
+                .map(|object| WantedObject {
+                    key: object.key.clone(),
+                    version_id: object.version_id.clone(),
+                })
                 .collect(),
             now: invocation.now,
         };
-        let snapshot = collect(self.aws, &invocation.identity, &self.settings.scope, &wanted).await;
+        let snapshot = Box::pin(collect(
+            self.aws,
+            &invocation.identity,
+            &self.settings.scope,
+            &wanted,
+        ))
+        .await;
         let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
-        let facts = Facts { snapshot: &snapshot, subject, assessments: &assessments };
+        let facts = Facts {
+            snapshot: &snapshot,
+            subject,
+            assessments: &assessments,
+        };
         let examination = examine(&facts);
-        Look { snapshot, assessments, examination }
+        Look {
+            snapshot,
+            assessments,
+            examination,
+        }
     }
 
     fn is_opted_out(&self, look: &Look) -> bool {
@@ -335,7 +368,8 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             look.examination = after.examination;
             let is_open = |finding: &Finding| {
                 look.examination.findings.iter().any(|left| {
-                    (left.check, &left.subject, left.severity) == (finding.check, &finding.subject, finding.severity)
+                    (left.check, &left.subject, left.severity)
+                        == (finding.check, &finding.subject, finding.severity)
                 })
             };
             repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
@@ -365,12 +399,20 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
     ) -> Result<Applied, HandlerError> {
         let permission = match (intent, self.settings.mode.write_access()) {
             (Intent::Look, _) | (Intent::Event, None) => return Ok(Applied::planned(plan)),
-            (Intent::Event, Some(_)) if self.settings.mode != Mode::Auto => return Ok(Applied::planned(plan)),
+            (Intent::Event, Some(_)) if self.settings.mode != Mode::Auto => {
+                return Ok(Applied::planned(plan));
+            }
             (Intent::Apply(_), None) => {
-                return Ok(Applied::refused(plan, "the mode is dry-run, in which nothing is ever written"));
+                return Ok(Applied::refused(
+                    plan,
+                    "the mode is dry-run, in which nothing is ever written",
+                ));
             }
             (Intent::Apply(digest), Some(_)) if digest.as_str() != plan.digest() => {
-                return Ok(Applied::refused(plan, "this is not the plan that was approved: it is what would be done now"));
+                return Ok(Applied::refused(
+                    plan,
+                    "this is not the plan that was approved: it is what would be done now",
+                ));
             }
             (Intent::Event | Intent::Apply(_), Some(permission)) => permission,
         };
@@ -420,7 +462,10 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             }))
         });
         report.commands.undo = None;
-        report.undo = Some(Undo { consequences: undo.consequences, not_searched: undo.not_searched });
+        report.undo = Some(Undo {
+            consequences: undo.consequences,
+            not_searched: undo.not_searched,
+        });
         log(&report);
         Ok(report)
     }
@@ -432,16 +477,34 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
         let own = &snapshot.identity.account;
         if let Some(role) = role.filter(|role| current != Some(*role)) {
             let policy = match role.account() == own {
-                true => self.aws.inline_policy(role, &policy_name(&snapshot.source.name)).await,
+                true => {
+                    self.aws
+                        .inline_policy(role, &policy_name(&snapshot.source.name))
+                        .await
+                }
                 false => Observed::Absent,
             };
             searched.roles.push((role.clone(), policy));
         }
-        for grantee in current.into_iter().chain(role.filter(|role| current != Some(*role))) {
-            let known = |key: &KeyArn| searched.keys.iter().any(|(named, of, _)| named == key && of == grantee);
-            let named = snapshot.keys.values().filter_map(|key| Some(&key.metadata.found()?.arn)).chain(keys);
-            let open: BTreeSet<KeyArn> =
-                named.filter(|key| key.account() == own && !known(key)).cloned().collect();
+        for grantee in current
+            .into_iter()
+            .chain(role.filter(|role| current != Some(*role)))
+        {
+            let known = |key: &KeyArn| {
+                searched
+                    .keys
+                    .iter()
+                    .any(|(named, of, _)| named == key && of == grantee)
+            };
+            let named = snapshot
+                .keys
+                .values()
+                .filter_map(|key| Some(&key.metadata.found()?.arn))
+                .chain(keys);
+            let open: BTreeSet<KeyArn> = named
+                .filter(|key| key.account() == own && !known(key))
+                .cloned()
+                .collect();
             for key in open {
                 let grants = self.aws.grants(&key, grantee, &Reader::Own).await;
                 searched.keys.push((key, grantee.clone(), grants));
@@ -457,13 +520,20 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
         self.publisher
             .publish(&text::render(report))
             .await
-            .map_err(|source| HandlerError::NotTold { bucket: subject.bucket.clone(), source })
+            .map_err(|source| HandlerError::NotTold {
+                bucket: subject.bucket.clone(),
+                source,
+            })
     }
 }
 
 /// A look that failed for want of capacity only is worth another try before it is told as undetermined.
 fn patience(subject: &Subject, look: &Look) -> Result<(), HandlerError> {
-    let passing = look.examination.unread.iter().find(|failure| failure.is_retryable());
+    let passing = look
+        .examination
+        .unread
+        .iter()
+        .find(|failure| is_temporary(&failure.error_code));
     match passing {
         Some(failure) if !subject.message_ids.is_empty() && subject.receive_count < PATIENCE => {
             Err(HandlerError::Unavailable {
@@ -482,13 +552,22 @@ async fn in_time<T>(
     bucket: &BucketName,
     work: impl Future<Output = Result<T, HandlerError>>,
 ) -> Result<T, HandlerError> {
-    let until = invocation.deadline.checked_sub(RESERVE).unwrap_or(invocation.deadline);
-    tokio::time::timeout_at(until, work).await.map_err(|_| HandlerError::OutOfTime(bucket.clone()))?
+    let until = invocation
+        .deadline
+        .checked_sub(RESERVE)
+        .unwrap_or(invocation.deadline);
+    tokio::time::timeout_at(until, work)
+        .await
+        .map_err(|_| HandlerError::OutOfTime(bucket.clone()))?
 }
 
 /// One line for each report. Documents, tags and object keys stay out of the log.
 fn log(report: &Report) {
-    let findings: Vec<&str> = report.findings.iter().map(|finding| finding.check.as_str()).collect();
+    let findings: Vec<&str> = report
+        .findings
+        .iter()
+        .map(|finding| finding.check.as_str())
+        .collect();
     info!(
         report_id = report.id,
         bucket = %report.bucket.name,

@@ -32,16 +32,27 @@ async fn main() -> ExitCode {
 
 async fn start() -> Result<(), String> {
     let config = Config::from_env(environment()).map_err(|error| chain(&error))?;
-    let aws = &Aws::connect(config.member_role_name.clone()).await.map_err(|error| chain(&error))?;
+    let aws = &Aws::connect(config.member_role_name.clone())
+        .await
+        .map_err(|error| chain(&error))?;
     let handler = &Handler {
         aws,
-        settings: Settings { mode: config.mode, scope: config.scope(), guards: config.guards() },
-        publisher: Topic { aws, arn: config.notification_topic },
+        settings: Settings {
+            mode: config.mode,
+            scope: config.scope(),
+            guards: config.guards(),
+        },
+        publisher: Topic {
+            aws,
+            arn: config.notification_topic,
+        },
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {
-        let invocation = invocation(aws, &event.context).await.map_err(|error| failed("Unavailable", error))?;
+        let invocation = invocation(aws, &event.context)
+            .await
+            .map_err(|error| failed("Unavailable", error))?;
         match handler.handle(&invocation, &event.payload).await {
-            Ok(answer) => Ok(to_json(answer)),
+            Ok(answer) => to_json(answer).map_err(|error| failed("Unwritable", chain(&error))),
             Err(error) => Err(failed(error.kind(), chain(&error))),
         }
     });
@@ -50,15 +61,24 @@ async fn start() -> Result<(), String> {
 
 async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> {
     let identity = aws.identity().await.map_err(|error| chain(&error))?.clone();
-    #[expect(clippy::disallowed_methods, reason = "this is where the time that the core is handed comes from")]
-    let now = jiff::Timestamp::now();
-    let left = i64::try_from(context.deadline).unwrap_or(i64::MAX).saturating_sub(now.as_millisecond());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the time that the core is handed comes from"
+    )]
+    let exactly_now = jiff::Timestamp::now();
+    let now = jiff::Timestamp::from_second(exactly_now.as_second()).unwrap_or(exactly_now);
+    let left = i64::try_from(context.deadline)
+        .unwrap_or(i64::MAX)
+        .saturating_sub(exactly_now.as_millisecond());
     let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
     Ok(Invocation {
         identity,
         now,
         deadline: Instant::now() + left,
-        caller: Caller { function: context.env_config.function_name.clone(), region: aws.region().clone() },
+        caller: Caller {
+            function: context.env_config.function_name.clone(),
+            region: aws.region().clone(),
+        },
     })
 }
 
@@ -79,7 +99,10 @@ fn to_json(answer: Answer) -> Result<Value, serde_json::Error> {
 /// The error as Lambda shows and counts it.
 fn failed(kind: &'static str, message: String) -> Diagnostic {
     error!(error = message, "the invocation failed");
-    Diagnostic { error_type: kind.to_owned(), error_message: message }
+    Diagnostic {
+        error_type: kind.to_owned(),
+        error_message: message,
+    }
 }
 
 /// The topic for people; without one, the report stands in the answer and in the log.
@@ -93,9 +116,16 @@ impl Publisher for Topic<'_> {
     async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
         let Some(arn) = &self.arn else { return Ok(()) };
         self.aws
-            .publish(arn, &notification.subject, &notification.text, &notification.attributes)
+            .publish(
+                arn,
+                &notification.subject,
+                &notification.text,
+                &notification.attributes,
+            )
             .await
             .map(drop)
-            .map_err(|error| PublishFailure { reason: chain(&error) })
+            .map_err(|error| PublishFailure {
+                reason: chain(&error),
+            })
     }
 }

@@ -32,37 +32,6 @@ pub struct ReadFailure {
     pub permit: String,
 }
 
-impl ReadFailure {
-    /// Would the same read, somewhat later, perhaps succeed? Permission does not come back by itself; capacity does.
-    pub fn is_retryable(&self) -> bool {
-        const CODES: &[&str] = &[
-            "Throttling",
-            "ThrottlingException",
-            "ThrottledException",
-            "TooManyRequestsException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "SlowDown",
-            "BandwidthLimitExceeded",
-            "LimitExceededException",
-            "ServiceUnavailable",
-            "ServiceUnavailableException",
-            "InternalError",
-            "InternalFailure",
-            "InternalServerError",
-            "KMSInternalException",
-            "DependencyTimeoutException",
-            "ServiceFailure",
-            "RequestTimeout",
-            "RequestTimeoutException",
-            "Timeout",
-            "DispatchFailure",
-            "ConnectorError",
-        ];
-        CODES.contains(&self.error_code.as_str())
-    }
-}
-
 impl<T> Observed<T> {
     /// The fact, if it was read.
     pub fn found(&self) -> Option<&T> {

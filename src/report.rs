@@ -13,11 +13,11 @@ use crate::arn::{AccountId, BucketName, Region};
 use crate::check::{Outcome, Verdict};
 use crate::event::{FailedObject, TriggerKind};
 use crate::finding::{Finding, Severity, Unread};
+use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
 use crate::plan::shell_quote;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
-use crate::mode::Mode;
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "s3-replication-remediator/report/v1";
@@ -200,7 +200,7 @@ impl Report {
             },
             verdict: outcome.verdict(),
             backlog: backlog(subject, snapshot, &outcome.findings),
-            commands: commands(subject, snapshot, plan.as_ref(), caller),
+            commands: commands(subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
             findings: outcome.findings,
             repaired: Vec::new(),
             unread: outcome.unread,
@@ -226,7 +226,11 @@ fn id(subject: &Subject, time: Timestamp) -> String {
     let mut hash = Sha256::new();
     let event = subject.trigger.event_id.as_deref().unwrap_or_default();
     hash.update(format!("{}\n{event}\n{time}", subject.bucket));
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Objects that failed before a repair are FAILED for good; objects passed over were never up for replication. Both
@@ -258,19 +262,36 @@ fn backlog(subject: &Subject, snapshot: &Snapshot, findings: &[Finding]) -> Opti
     })
 }
 
-fn commands(subject: &Subject, snapshot: &Snapshot, plan: Option<&ReviewedPlan>, caller: &Caller) -> Commands {
+fn commands(
+    subject: &Subject,
+    snapshot: &Snapshot,
+    plan: Option<&ReviewedPlan>,
+    applied: Option<&Applied>,
+    caller: &Caller,
+) -> Commands {
     let bucket = &subject.bucket;
     let check = caller.invoke(&serde_json::json!({"command": "check", "bucket": bucket}));
     let Some(plan) = plan.filter(|plan| plan.has_changes()) else {
-        return Commands { apply: None, undo: None, check };
+        return Commands {
+            apply: None,
+            undo: None,
+            check,
+        };
     };
     let role = snapshot.role.found().map(|role| &role.arn);
-    let keys: BTreeSet<String> =
-        snapshot.keys.values().filter_map(|key| key.metadata.found()).map(|key| key.arn.to_string()).collect();
+    let keys: BTreeSet<String> = snapshot
+        .keys
+        .values()
+        .filter_map(|key| key.metadata.found())
+        .map(|key| key.arn.to_string())
+        .collect();
+    let is_done = applied.is_some_and(Applied::is_in_place);
     Commands {
-        apply: Some(caller.invoke(&serde_json::json!({
-            "command": "apply", "bucket": bucket, "plan": plan.digest(),
-        }))),
+        apply: (!is_done).then(|| {
+            caller.invoke(&serde_json::json!({
+                "command": "apply", "bucket": bucket, "plan": plan.digest(),
+            }))
+        }),
         undo: Some(caller.invoke(&serde_json::json!({
             "command": "undo", "bucket": bucket, "role": role, "keys": keys,
         }))),

@@ -18,7 +18,7 @@ pub use bucket::{
     Bucket, DefaultEncryption, EncryptionType, NotificationTarget, ObjectOwnership, Payer, Versioning,
 };
 pub use key::{Key, KeyManager, KeyMetadata, KeyState};
-pub use replication::{Replication, Rule, RuleFilter, Schema};
+pub use replication::{Replication, Rule, RuleFilter, SAMPLE_NAME, Schema};
 pub use role::Role;
 
 /// Tags of a resource, by key.

@@ -117,7 +117,8 @@ pub trait Source {
         key: &str,
         version_id: &str,
     ) -> impl Future<Output = Observed<ObjectHead>>;
-    /// s3:ListObjectVersions: the newest versions under a prefix that are no delete markers, at most `limit`.
+    /// s3:ListObjectVersions: versions under a prefix that are no delete markers, the newest first, at most `limit`.
+    /// Newest among those that one answer holds: S3 lists by name, so that the newest of all would take the whole list.
     fn recent_versions(
         &self,
         at: &BucketAt,

@@ -7,6 +7,14 @@ use crate::arn::{KeyArn, RoleArn};
 use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 
+/// The IAM actions that writing needs, all of them; they are named as the operations are.
+pub const ACTIONS: [&str; 4] = [
+    "iam:DeleteRolePolicy",
+    "iam:PutRolePolicy",
+    "kms:CreateGrant",
+    "kms:RevokeGrant",
+];
+
 /// A grant that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantRequest {

@@ -11,6 +11,7 @@ use aws_config::environment::{EnvironmentVariableCredentialsProvider, Environmen
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -51,10 +52,19 @@ impl Aws {
             .build_https();
         // The instance metadata service is left out of both chains: there is none in Lambda, and elsewhere a machine's
         // own rights are not meant for this.
+        let with_http = ProviderConfig::default().with_http_client(http.clone());
         let credentials =
             CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-                .or_else("profile", ProfileFileCredentialsProvider::builder().build())
-                .or_else("container", EcsCredentialsProvider::builder().build());
+                .or_else(
+                    "profile",
+                    ProfileFileCredentialsProvider::builder()
+                        .configure(&with_http)
+                        .build(),
+                )
+                .or_else(
+                    "container",
+                    EcsCredentialsProvider::builder().configure(&with_http).build(),
+                );
         let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
             .or_else(ProfileFileRegionProvider::new());
         let config = aws_config::defaults(BehaviorVersion::latest())

@@ -16,7 +16,7 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use crate::arn::Region;
 use crate::observed::{Observed, ReadFailure};
 use crate::source::Read;
-use crate::source::read::is_refusal;
+use crate::source::read::{is_refusal, is_temporary};
 use crate::target::WriteFailure;
 
 /// The codes that say of what a read asks for that it does not exist. No other answer means so: not a 404 of something
@@ -47,25 +47,6 @@ fn absent_codes(read: Read) -> &'static [&'static str] {
     }
 }
 
-/// Codes after which the same call may succeed.
-const RETRYABLE: [&str; 15] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "SlowDown",
-    "ServiceUnavailable",
-    "ServiceFailure",
-    "InternalError",
-    "InternalFailure",
-    "KMSInternalException",
-    "DependencyTimeoutException",
-    "ConcurrentModification",
-    "OperationAborted",
-];
-
 /// A call that brought no answer, or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -75,6 +56,9 @@ pub(super) struct Failure {
     message: String,
     /// Where S3 says that the bucket lies.
     pub(super) region: Option<Region>,
+    /// Did the service answer something else, a listing of the bucket? That is how S3-compatible stores answer about a
+    /// feature that they do not have; S3 itself never does.
+    pub(super) is_listing: bool,
     /// Were there no credentials to ask with?
     has_no_session: bool,
     retryable: bool,
@@ -113,6 +97,12 @@ pub(super) struct Question {
     pub(super) member_role: Option<String>,
 }
 
+fn is_listing(response: &HttpResponse) -> bool {
+    const LISTING: &[u8] = b"<ListBucketResult";
+    let body = response.body().bytes().unwrap_or_default();
+    response.status().is_success() && body.windows(LISTING.len()).take(200).any(|part| part == LISTING)
+}
+
 impl Failure {
     /// A failure that AWS knows nothing of.
     pub(super) fn ours(code: &str, message: &str) -> Self {
@@ -121,6 +111,7 @@ impl Failure {
             message: message.to_owned(),
             region: None,
             has_no_session: code == "NoMemberRole",
+            is_listing: false,
             retryable: false,
         }
     }
@@ -132,12 +123,11 @@ impl Failure {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let (code, message) = code_and_message(error, status);
-        let retryable = RETRYABLE.contains(&code.as_str())
-            || matches!(code.as_str(), "Timeout" | "NoConnection")
-            || status.is_some_and(|status| status >= 500);
+        let retryable = is_temporary(&code) || status.is_some_and(|status| status >= 500);
         Self {
             region: error.raw_response().and_then(bucket_region),
             has_no_session: causes(error).any(|cause| cause.is::<CredentialsError>()),
+            is_listing: error.raw_response().is_some_and(is_listing),
             retryable,
             code,
             message: message.chars().filter(|c| !c.is_control()).collect(),
@@ -225,6 +215,8 @@ where
                 // HEAD is answered without a body, so that there is nothing but the status.
                 (_, Some(403)) => "Forbidden".to_owned(),
                 (_, Some(404)) => "NotFound".to_owned(),
+                // A success whose body is not what it should be.
+                (_, Some(200..=299)) => "BadAnswer".to_owned(),
                 (_, Some(status)) => status.to_string(),
                 (_, None) => "Unknown".to_owned(),
             };

@@ -25,6 +25,17 @@ use crate::source::{BucketAt, BucketHead, ObjectVersion, Read, Reader};
 use super::error::{Failure, Question};
 use super::{Aws, lock};
 
+/// Asks S3 about a bucket, always in the name of its expected owner.
+macro_rules! ask {
+    ($aws:expr, $read:expr, $at:expr, $operation:ident $(.$field:ident($value:expr))*) => {
+        $aws.ask_bucket($read, $at, |client| {
+            let call = client.$operation().bucket($at.name.as_str()).expected_bucket_owner($at.owner.as_str());
+            call$(.$field($value))*.send()
+        })
+        .await
+    };
+}
+
 /// A call's answer, and the Region that gave it.
 struct Answer<T> {
     output: T,
@@ -105,16 +116,7 @@ pub(super) async fn head_bucket(aws: &Aws, at: &BucketAt) -> BucketHead {
     let mut question = aws.bucket_question(Read::HeadBucket, at, "existence");
     // Names are global: whoever is told that there is no such bucket may believe it.
     question.as_owner = true;
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::HeadBucket, at, |client| {
-            client
-                .head_bucket()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::HeadBucket, at, head_bucket);
     match answer {
         Ok(Answer { output, region }) => BucketHead {
             exists: Observed::Found(()),
@@ -132,22 +134,14 @@ pub(super) async fn head_bucket(aws: &Aws, at: &BucketAt) -> BucketHead {
 
 pub(super) async fn replication(aws: &Aws, at: &BucketAt) -> Observed<Replication> {
     let question = aws.bucket_question(Read::Replication, at, "replication configuration");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::Replication, at, |client| {
-            client
-                .get_bucket_replication()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::Replication, at, get_bucket_replication);
     match answer {
         Ok(answer) => match answer.output.replication_configuration {
             Some(configuration) => {
                 parse::replication(&configuration).unwrap_or_else(|code| unknown(&question, code))
             }
-            None => Observed::Absent,
+            // Where there is none, S3 says so with an error.
+            None => unknown(&question, "BadAnswer"),
         },
         Err(failure) => failure.observe(&question),
     }
@@ -155,16 +149,7 @@ pub(super) async fn replication(aws: &Aws, at: &BucketAt) -> Observed<Replicatio
 
 pub(super) async fn versioning(aws: &Aws, at: &BucketAt) -> Observed<Versioning> {
     let question = aws.bucket_question(Read::Versioning, at, "versioning");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::Versioning, at, |client| {
-            client
-                .get_bucket_versioning()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::Versioning, at, get_bucket_versioning);
     match answer {
         Ok(answer) => match answer.output.status().map(|status| status.as_str()) {
             None => Observed::Found(Versioning::Never),
@@ -178,16 +163,7 @@ pub(super) async fn versioning(aws: &Aws, at: &BucketAt) -> Observed<Versioning>
 
 pub(super) async fn encryption(aws: &Aws, at: &BucketAt) -> Observed<DefaultEncryption> {
     let question = aws.bucket_question(Read::Encryption, at, "default encryption");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::Encryption, at, |client| {
-            client
-                .get_bucket_encryption()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::Encryption, at, get_bucket_encryption);
     match answer {
         Ok(Answer { output, region }) => {
             let rules = output
@@ -211,20 +187,11 @@ pub(super) async fn encryption(aws: &Aws, at: &BucketAt) -> Observed<DefaultEncr
 
 pub(super) async fn bucket_policy(aws: &Aws, at: &BucketAt) -> Observed<NamedPolicy> {
     let question = aws.bucket_question(Read::BucketPolicy, at, "policy");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::BucketPolicy, at, |client| {
-            client
-                .get_bucket_policy()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::BucketPolicy, at, get_bucket_policy);
     match answer {
         Ok(answer) => {
             let text = answer.output.policy().unwrap_or_default();
-            question.document(format!("bucket policy of {name}"), text)
+            question.document(format!("bucket policy of {}", at.name), text)
         }
         Err(failure) => failure.observe(&question),
     }
@@ -232,16 +199,7 @@ pub(super) async fn bucket_policy(aws: &Aws, at: &BucketAt) -> Observed<NamedPol
 
 pub(super) async fn ownership(aws: &Aws, at: &BucketAt) -> Observed<ObjectOwnership> {
     let question = aws.bucket_question(Read::Ownership, at, "object ownership");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::Ownership, at, |client| {
-            client
-                .get_bucket_ownership_controls()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::Ownership, at, get_bucket_ownership_controls);
     match answer {
         Ok(answer) => {
             let rules = answer
@@ -252,8 +210,8 @@ pub(super) async fn ownership(aws: &Aws, at: &BucketAt) -> Observed<ObjectOwners
             match rules.first().map(|rule| rule.object_ownership().as_str()) {
                 Some("BucketOwnerEnforced") => Observed::Found(ObjectOwnership::BucketOwnerEnforced),
                 Some("BucketOwnerPreferred") => Observed::Found(ObjectOwnership::BucketOwnerPreferred),
-                Some("ObjectWriter") | None => Observed::Found(ObjectOwnership::ObjectWriter),
-                Some(_) => unknown(&question, "UnknownOwnership"),
+                Some("ObjectWriter") => Observed::Found(ObjectOwnership::ObjectWriter),
+                Some(_) | None => unknown(&question, "UnknownOwnership"),
             }
         }
         Err(failure) if failure.code == "OwnershipControlsNotFoundError" => {
@@ -265,23 +223,13 @@ pub(super) async fn ownership(aws: &Aws, at: &BucketAt) -> Observed<ObjectOwners
 
 pub(super) async fn object_lock(aws: &Aws, at: &BucketAt) -> Observed<()> {
     let question = aws.bucket_question(Read::ObjectLock, at, "Object Lock");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::ObjectLock, at, |client| {
-            client
-                .get_object_lock_configuration()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::ObjectLock, at, get_object_lock_configuration);
     match answer {
         Ok(answer) => {
             let lock = answer.output.object_lock_configuration;
             match lock.and_then(|lock| lock.object_lock_enabled) {
                 Some(ObjectLockEnabled::Enabled) => Observed::Found(()),
-                Some(_) => unknown(&question, "UnknownObjectLock"),
-                None => Observed::Absent,
+                Some(_) | None => unknown(&question, "UnknownObjectLock"),
             }
         }
         Err(failure) => failure.observe(&question),
@@ -290,16 +238,7 @@ pub(super) async fn object_lock(aws: &Aws, at: &BucketAt) -> Observed<()> {
 
 pub(super) async fn bucket_tags(aws: &Aws, at: &BucketAt) -> Observed<Tags> {
     let question = aws.bucket_question(Read::BucketTags, at, "tags");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::BucketTags, at, |client| {
-            client
-                .get_bucket_tagging()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::BucketTags, at, get_bucket_tagging);
     match answer {
         Ok(answer) => Observed::Found(
             answer
@@ -315,38 +254,27 @@ pub(super) async fn bucket_tags(aws: &Aws, at: &BucketAt) -> Observed<Tags> {
 
 pub(super) async fn payer(aws: &Aws, at: &BucketAt) -> Observed<Payer> {
     let question = aws.bucket_question(Read::Payer, at, "request payment");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::Payer, at, |client| {
-            client
-                .get_bucket_request_payment()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(aws, Read::Payer, at, get_bucket_request_payment);
     match answer {
         Ok(answer) => match answer.output.payer().map(|payer| payer.as_str()) {
             Some("BucketOwner") => Observed::Found(Payer::BucketOwner),
             Some("Requester") => Observed::Found(Payer::Requester),
             Some(_) | None => unknown(&question, "UnknownPayer"),
         },
+        // Where nobody can make requesters pay, the owner pays.
+        Err(failure) if failure.is_listing => Observed::Found(Payer::BucketOwner),
         Err(failure) => failure.observe(&question),
     }
 }
 
 pub(super) async fn failure_notifications(aws: &Aws, at: &BucketAt) -> Observed<Vec<NotificationTarget>> {
     let question = aws.bucket_question(Read::Notifications, at, "notifications");
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::Notifications, at, |client| {
-            client
-                .get_bucket_notification_configuration()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .send()
-        })
-        .await;
+    let answer = ask!(
+        aws,
+        Read::Notifications,
+        at,
+        get_bucket_notification_configuration
+    );
     match answer {
         Ok(answer) => Observed::Found(parse::notifications(&answer.output)),
         Err(failure) => failure.observe(&question),
@@ -365,18 +293,12 @@ pub(super) async fn head_object(
         version_id.escape_debug()
     );
     let question = aws.bucket_question(Read::HeadObject, at, &what);
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::HeadObject, at, |client| {
-            client
-                .head_object()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .key(key)
-                .version_id(version_id)
-                .send()
-        })
-        .await;
+    let answer = ask!(
+        aws,
+        Read::HeadObject,
+        at,
+        head_object.key(key).version_id(version_id)
+    );
     match answer {
         Ok(Answer { output, region }) => parse::object_head(&output, &aws.partition(), &region, &at.owner)
             .map_or_else(|code| unknown(&question, code), Observed::Found),
@@ -394,24 +316,17 @@ pub(super) async fn recent_versions(
 ) -> Observed<Vec<ObjectVersion>> {
     let what = format!("object versions under `{}`", prefix.escape_debug());
     let question = aws.bucket_question(Read::ObjectVersions, at, &what);
-    let (name, owner) = (at.name.as_str(), at.owner.as_str());
-    let answer = aws
-        .ask_bucket(Read::ObjectVersions, at, |client| {
-            client
-                .list_object_versions()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .prefix(prefix)
-                // XML cannot hold every key.
-                .encoding_type(EncodingType::Url)
-                .send()
-        })
-        .await;
+    // URL encoding, because XML cannot hold every key.
+    let answer = ask!(
+        aws,
+        Read::ObjectVersions,
+        at,
+        list_object_versions
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url)
+    );
     match answer {
-        Ok(answer) => Observed::Found(parse::newest_versions(
-            answer.output.versions.unwrap_or_default(),
-            limit,
-        )),
+        Ok(answer) => Observed::Found(parse::newest_versions(answer.output, limit)),
         Err(failure) => failure.observe(&question),
     }
 }

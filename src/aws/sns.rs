@@ -27,7 +27,7 @@ impl Aws {
         topic: &Arn,
         subject: &str,
         message: &str,
-        attributes: &BTreeMap<String, String>,
+        attributes: &BTreeMap<&str, String>,
     ) -> Result<String, CallFailure> {
         self.count(OPERATION, &topic.to_string());
         let call = async {
@@ -49,7 +49,7 @@ impl Aws {
                     .build();
                 let value =
                     value.map_err(|_| Failure::ours("NotSent", "a message attribute is not valid"))?;
-                call = call.message_attributes(name, value);
+                call = call.message_attributes(*name, value);
             }
             let answer = call.send().await.map_err(|error| Failure::of(&error))?;
             Ok(answer.message_id.unwrap_or_default())

@@ -1,4 +1,6 @@
 //! The port for reading, call by call.
+//!
+//! The SDK's futures are large, and collecting joins dozens of them: each is boxed, or they would overflow the stack.
 
 use crate::arn::{KeyArn, KeyReference, RoleArn};
 use crate::observed::Observed;
@@ -13,47 +15,47 @@ use super::{Aws, iam, kms, s3};
 
 impl Source for Aws {
     async fn head_bucket(&self, at: &BucketAt) -> BucketHead {
-        s3::head_bucket(self, at).await
+        Box::pin(s3::head_bucket(self, at)).await
     }
 
     async fn replication(&self, at: &BucketAt) -> Observed<Replication> {
-        s3::replication(self, at).await
+        Box::pin(s3::replication(self, at)).await
     }
 
     async fn versioning(&self, at: &BucketAt) -> Observed<Versioning> {
-        s3::versioning(self, at).await
+        Box::pin(s3::versioning(self, at)).await
     }
 
     async fn encryption(&self, at: &BucketAt) -> Observed<DefaultEncryption> {
-        s3::encryption(self, at).await
+        Box::pin(s3::encryption(self, at)).await
     }
 
     async fn bucket_policy(&self, at: &BucketAt) -> Observed<NamedPolicy> {
-        s3::bucket_policy(self, at).await
+        Box::pin(s3::bucket_policy(self, at)).await
     }
 
     async fn ownership(&self, at: &BucketAt) -> Observed<ObjectOwnership> {
-        s3::ownership(self, at).await
+        Box::pin(s3::ownership(self, at)).await
     }
 
     async fn object_lock(&self, at: &BucketAt) -> Observed<()> {
-        s3::object_lock(self, at).await
+        Box::pin(s3::object_lock(self, at)).await
     }
 
     async fn bucket_tags(&self, at: &BucketAt) -> Observed<Tags> {
-        s3::bucket_tags(self, at).await
+        Box::pin(s3::bucket_tags(self, at)).await
     }
 
     async fn payer(&self, at: &BucketAt) -> Observed<Payer> {
-        s3::payer(self, at).await
+        Box::pin(s3::payer(self, at)).await
     }
 
     async fn failure_notifications(&self, at: &BucketAt) -> Observed<Vec<NotificationTarget>> {
-        s3::failure_notifications(self, at).await
+        Box::pin(s3::failure_notifications(self, at)).await
     }
 
     async fn head_object(&self, at: &BucketAt, key: &str, version_id: &str) -> Observed<ObjectHead> {
-        s3::head_object(self, at, key, version_id).await
+        Box::pin(s3::head_object(self, at, key, version_id)).await
     }
 
     async fn recent_versions(
@@ -62,42 +64,42 @@ impl Source for Aws {
         prefix: &str,
         limit: usize,
     ) -> Observed<Vec<ObjectVersion>> {
-        s3::recent_versions(self, at, prefix, limit).await
+        Box::pin(s3::recent_versions(self, at, prefix, limit)).await
     }
 
     async fn describe_key(&self, key: &KeyReference, reader: &Reader) -> Observed<KeyMetadata> {
-        kms::describe(self, key, reader).await
+        Box::pin(kms::describe(self, key, reader)).await
     }
 
     async fn key_policy(&self, key: &KeyArn, reader: &Reader) -> Observed<NamedPolicy> {
-        kms::policy(self, key, reader).await
+        Box::pin(kms::policy(self, key, reader)).await
     }
 
     async fn grants(&self, key: &KeyArn, grantee: &RoleArn, reader: &Reader) -> Observed<Vec<Grant>> {
-        kms::grants(self, key, grantee, reader).await
+        Box::pin(kms::grants(self, key, grantee, reader)).await
     }
 
     async fn key_tags(&self, key: &KeyArn, reader: &Reader) -> Observed<Tags> {
-        kms::tags(self, key, reader).await
+        Box::pin(kms::tags(self, key, reader)).await
     }
 
     async fn role(&self, role: &RoleArn) -> Observed<RoleRecord> {
-        iam::role(self, role).await
+        Box::pin(iam::role(self, role)).await
     }
 
     async fn inline_policy_names(&self, role: &RoleArn) -> Observed<Vec<String>> {
-        iam::inline_policy_names(self, role).await
+        Box::pin(iam::inline_policy_names(self, role)).await
     }
 
     async fn inline_policy(&self, role: &RoleArn, name: &str) -> Observed<NamedPolicy> {
-        iam::inline_policy(self, role, name).await
+        Box::pin(iam::inline_policy(self, role, name)).await
     }
 
     async fn attached_policies(&self, role: &RoleArn) -> Observed<Vec<AttachedPolicy>> {
-        iam::attached_policies(self, role).await
+        Box::pin(iam::attached_policies(self, role)).await
     }
 
     async fn managed_policy(&self, arn: &str) -> Observed<NamedPolicy> {
-        iam::managed_policy(self, arn).await
+        Box::pin(iam::managed_policy(self, arn)).await
     }
 }

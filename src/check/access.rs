@@ -1,345 +1,174 @@
-//! `role-source-access`, `role-destination-access`, `destination-policy`, `role-source-key-access` and
-//! `role-replica-key-access`: what the role needs and may not do, told once per bucket and key with everything that is
-//! missing there.
+//! What the role needs and may not do: what the five checks of access share.
 //!
-//! What is needed stands in [`crate::requirement`], what the policies say to it in [`crate::assessment`].
+//! What is needed stands in [`crate::requirement`], what the policies say to it in [`crate::assessment`]. Denials that one
+//! change in one place would lift are one finding, with everything that is missing there: a person can repair it without
+//! reading the others.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+mod found;
+mod statement;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
-use super::{Check, Facts, Found, Outcome};
-use crate::arn::KeyArn;
-use crate::assessment::{Assessment, Obstacle, Repair};
-use crate::finding::{CheckId, Evidence, Finding, Remedy, RemedyKind, Severity};
-use crate::observed::ReadFailure;
-use crate::policy::{Answer, DoubtReason, Guardrail, Layer, Request, Verdict, explain};
+use super::{Facts, Outcome};
+use crate::assessment::{Assessment, Repair, by_area};
+use crate::finding::{CheckId, RootCause, Severity};
+use crate::policy::{Answer, Layer, StatementRef, Verdict};
 use crate::requirement::{Area, Necessity};
 
-pub(super) const CHECK: Check = Check {
-    ids: &[
-        CheckId::RoleSourceAccess,
-        CheckId::RoleDestinationAccess,
-        CheckId::DestinationPolicy,
-        CheckId::RoleSourceKeyAccess,
-        CheckId::RoleReplicaKeyAccess,
-    ],
-    run,
-};
+pub(super) use unknown::doubts;
 
-/// How many explanations stand in the evidence of one finding: the rest differ in the action only.
-const EXPLAINED: usize = 6;
+/// What stands in the way, and therefore where a change would help.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause {
+    /// This statement denies.
+    Denied(StatementRef),
+    /// No policy of the role allows.
+    Role,
+    /// The role's permissions boundary does not allow.
+    Boundary,
+    /// The policy of the bucket or key does not allow.
+    Resource,
+}
 
-/// Denials that have one cause and one remedy are one finding.
-type Group<'a> = (&'a Area, CheckId, Severity, Repair);
+/// Denials that are told together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Group<'a> {
+    area: &'a Area,
+    check: CheckId,
+    severity: Severity,
+    cause: Cause,
+    means: Means,
+}
 
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+/// What this program could do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Means {
+    Policy,
+    Grant,
+    Nothing,
+}
+
+/// Tells what one check has to say.
+pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
+    let areas = by_area(facts.assessments);
     let mut groups: BTreeMap<Group<'_>, Vec<&Assessment>> = BTreeMap::new();
-    for assessment in facts.assessments {
-        let requirement = &assessment.requirement;
-        let severity = match (assessment.answer.verdict, &requirement.necessity) {
-            (Verdict::Allowed, _) | (Verdict::Undetermined, Necessity::Advised) => continue,
-            (Verdict::Undetermined, Necessity::Required | Necessity::RequiredUnless(_)) => {
-                doubts(&requirement.request, &assessment.answer, outcome);
-                continue;
-            }
-            (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::RequiredUnless(failure)) => {
-                outcome.unread(failure);
-                continue;
-            }
-            (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Required) => Severity::Error,
-            (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Advised) => Severity::Advice,
-        };
-        let key = (
-            &requirement.area,
-            check_of(assessment),
-            severity,
-            cause_of(assessment.repair),
-        );
-        groups.entry(key).or_default().push(assessment);
-    }
-    let broken: BTreeSet<&Area> = groups
-        .keys()
-        .filter(|(_, _, severity, _)| *severity == Severity::Error)
-        .map(|(area, ..)| *area)
-        .collect();
-    for ((area, check, severity, repair), denied) in &groups {
-        // What is advised for a key or bucket that is repaired anyhow would only lengthen the list.
-        if *severity == Severity::Advice && broken.contains(area) {
-            continue;
+    // The first check that a denying statement is told by; the others follow from it.
+    let mut first_told: BTreeMap<StatementRef, (CheckId, &Area)> = BTreeMap::new();
+    for (area, assessments) in &areas {
+        if main_check(area) == check {
+            unknown::tell(facts, area, assessments, outcome);
         }
-        let finding = finding(facts, area, *check, *severity, *repair, denied);
+        let is_broken = assessments
+            .iter()
+            .any(|one| severity(one) == Some(Severity::Error));
+        for assessment in assessments {
+            let Some(severity) = severity(assessment) else {
+                continue;
+            };
+            // What is advised for a key or bucket that is repaired anyhow would only lengthen the list.
+            if severity != Severity::Error && is_broken {
+                continue;
+            }
+            for cause in causes(assessment) {
+                let teller = teller(area, &cause);
+                if let (Cause::Denied(statement), Severity::Error) = (&cause, severity) {
+                    let first = first_told.entry(statement.clone()).or_insert((teller, area));
+                    if teller < first.0 {
+                        *first = (teller, area);
+                    }
+                }
+                if teller == check {
+                    let means = means(assessment, &cause);
+                    let group = Group {
+                        area,
+                        check,
+                        severity,
+                        cause,
+                        means,
+                    };
+                    groups.entry(group).or_default().push(assessment);
+                }
+            }
+        }
+    }
+    for (group, denied) in &groups {
+        let of_area = areas.get(group.area).map_or(&[][..], Vec::as_slice);
+        let mut finding = found::finding(facts, group, denied, of_area);
+        if let Cause::Denied(statement) = &group.cause
+            && let Some((first, area)) = first_told.get(statement)
+            && (*first, *area) != (check, group.area)
+        {
+            finding.root_cause = RootCause::ConsequenceOf(*first);
+        }
         outcome.finding(finding);
     }
 }
 
-/// Which check a denial belongs to.
-fn check_of(assessment: &Assessment) -> CheckId {
-    match &assessment.requirement.area {
+/// How bad it is that a requirement is not met; `None` where it is met or that is not known.
+fn severity(assessment: &Assessment) -> Option<Severity> {
+    match (assessment.answer.verdict, &assessment.requirement.necessity) {
+        (Verdict::Allowed | Verdict::Undetermined, _) => None,
+        // Told as unread: whether it is needed turns on that.
+        (_, Necessity::RequiredUnless(_)) => None,
+        (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Required) => Some(Severity::Error),
+        (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Advised) => Some(Severity::Advice),
+    }
+}
+
+fn causes(assessment: &Assessment) -> BTreeSet<Cause> {
+    let Assessment { answer, lacks, .. } = assessment;
+    let mut causes: BTreeSet<Cause> = denying(answer).cloned().map(Cause::Denied).collect();
+    let lacking = [
+        (lacks.role, Cause::Role),
+        (lacks.boundary, Cause::Boundary),
+        (lacks.resource, Cause::Resource),
+    ];
+    causes.extend(
+        lacking
+            .into_iter()
+            .filter_map(|(is_lacking, cause)| is_lacking.then_some(cause)),
+    );
+    causes
+}
+
+/// The statements that deny a request.
+fn denying(answer: &Answer) -> impl Iterator<Item = &StatementRef> {
+    let denied = answer.verdict == Verdict::ExplicitlyDenied;
+    answer.deciding.iter().filter(move |_| denied)
+}
+
+/// The check that is about the role's own side of something.
+fn main_check(area: &Area) -> CheckId {
+    match area {
         Area::Source => CheckId::RoleSourceAccess,
-        Area::Destination(_) if denied_by_resource(&assessment.answer) => CheckId::DestinationPolicy,
         Area::Destination(_) => CheckId::RoleDestinationAccess,
         Area::SourceKey(_) => CheckId::RoleSourceKeyAccess,
         Area::ReplicaKey(_) => CheckId::RoleReplicaKeyAccess,
     }
 }
 
-/// The two kinds of grant close the same hole.
-fn cause_of(repair: Repair) -> Repair {
-    match repair {
-        Repair::UnconstrainedGrant => Repair::ConstrainedGrant,
-        other @ (Repair::None | Repair::RolePolicy | Repair::ConstrainedGrant | Repair::Person(_)) => other,
-    }
-}
-
-fn denied_by_resource(answer: &Answer) -> bool {
-    answer.verdict == Verdict::ExplicitlyDenied
-        && answer.blocked_by.iter().any(|guardrail| {
-            matches!(guardrail, Guardrail::ExplicitDeny(statement) if statement.layer == Layer::Resource)
-        })
-}
-
-/// Notes what an undetermined answer would have needed.
-pub(super) fn doubts(request: &Request, answer: &Answer, outcome: &mut Outcome) {
-    for doubt in &answer.doubts {
-        match &doubt.reason {
-            DoubtReason::Unread(failure) => outcome.unread(failure),
-            _ => outcome.unread(&ReadFailure {
-                what: format!("whether {} is allowed: {doubt}", request.action),
-                operation: request.action.clone(),
-                error_code: "NotUnderstood".to_owned(),
-                permit: String::new(),
-            }),
-        }
-    }
-    if answer.doubts.is_empty() {
-        outcome.unread(&ReadFailure {
-            what: format!("whether {} on {} is allowed", request.action, request.resource),
-            operation: request.action.clone(),
-            error_code: "NotUnderstood".to_owned(),
-            permit: String::new(),
-        });
-    }
-}
-
-fn finding(
-    facts: &Facts<'_>,
-    area: &Area,
-    check: CheckId,
-    severity: Severity,
-    repair: Repair,
-    denied: &[&Assessment],
-) -> Finding {
-    let actions: BTreeSet<&str> = denied
-        .iter()
-        .map(|assessment| assessment.requirement.request.action.as_str())
-        .collect();
-    let actions = actions.into_iter().collect::<Vec<_>>().join(", ");
-    let role = facts
-        .snapshot
-        .role
-        .found()
-        .map_or_else(String::new, |role| role.arn.name().to_owned());
-    let (subject, object) = match area {
-        Area::Source => (
-            facts.source_arn(),
-            format!("source bucket `{}`", facts.snapshot.source.name),
-        ),
-        Area::Destination(bucket) => (facts.arn(bucket), format!("destination bucket `{bucket}`")),
-        Area::SourceKey(key) => (key.to_string(), format!("source key `{}`", key.id())),
-        Area::ReplicaKey(key) => (key.to_string(), format!("replica key `{}`", key.id())),
+/// The check that tells a cause: what stands in a destination's bucket policy has a check of its own, because it has an
+/// owner of its own.
+fn teller(area: &Area, cause: &Cause) -> CheckId {
+    let in_resource_policy = match cause {
+        Cause::Denied(statement) => statement.layer == Layer::Resource,
+        Cause::Resource => true,
+        Cause::Role | Cause::Boundary => false,
     };
-    let summary = match severity {
-        Severity::Error => format!("role `{role}` may not {actions} on {object}"),
-        Severity::Warning | Severity::Advice => {
-            format!("role `{role}` may not {actions} on {object}, which today's objects do not need")
-        }
-    };
-    let mut purposes: Vec<&str> = denied
-        .iter()
-        .map(|assessment| assessment.requirement.purpose)
-        .collect();
-    purposes.dedup();
-    let mut explanations: Vec<String> = denied
-        .iter()
-        .map(|one| explain(&one.requirement.request, &one.answer))
-        .collect();
-    explanations.dedup();
-    let found = explanations.first().cloned().unwrap_or_default();
-    let mut evidence: Vec<Evidence> = Vec::new();
-    for assessment in denied {
-        let request = &assessment.requirement.request;
-        let detail = explain(request, &assessment.answer);
-        if evidence.len() < EXPLAINED && !evidence.iter().any(|one| one.detail == detail) {
-            evidence.push(Evidence {
-                source: sources(facts, area, &assessment.answer),
-                detail,
-            });
-        }
-    }
-    if let Some(page) = denied.first().map(|assessment| assessment.requirement.page) {
-        evidence.push(Evidence {
-            source: page.to_owned(),
-            detail: format!("S3 needs it {}", purposes.join(", ")),
-        });
-    }
-    Found {
-        check,
-        severity,
-        rule_ids: denied
-            .iter()
-            .flat_map(|assessment| assessment.requirement.rule_ids.clone())
-            .collect(),
-        subject,
-        summary,
-        expected: format!("{actions} allowed for the role"),
-        found,
-        evidence,
-    }
-    .remedy(remedy(facts, area, severity, repair, denied))
-}
-
-/// The calls whose answers decided.
-fn sources(facts: &Facts<'_>, area: &Area, answer: &Answer) -> String {
-    let role = facts
-        .snapshot
-        .role
-        .found()
-        .map_or_else(String::new, |role| role.arn.to_string());
-    let resource = match area {
-        Area::Source => format!("s3:GetBucketPolicy {}", facts.source_arn()),
-        Area::Destination(bucket) => format!("s3:GetBucketPolicy {}", facts.arn(bucket)),
-        Area::SourceKey(key) | Area::ReplicaKey(key) => format!("kms:GetKeyPolicy and kms:ListGrants {key}"),
-    };
-    if denied_by_resource(answer) {
-        return resource;
-    }
-    format!("iam:GetRolePolicy and iam:GetPolicyVersion {role}; {resource}")
-}
-
-fn remedy(
-    facts: &Facts<'_>,
-    area: &Area,
-    severity: Severity,
-    repair: Repair,
-    denied: &[&Assessment],
-) -> Remedy {
-    let own = facts.own_account();
-    if severity == Severity::Advice {
-        return Remedy {
-            kind: RemedyKind::Propose,
-            owner: own,
-            text: format!("add to a policy of the role: {}", role_statement(area, denied)),
-        };
-    }
-    let owner = match area {
-        Area::Source => own.clone(),
-        Area::Destination(bucket) => facts
-            .snapshot
-            .destination(bucket)
-            .and_then(|bucket| bucket.found()?.owner.found())
-            .map_or_else(|| format!("owner of `{bucket}`"), ToString::to_string),
-        Area::SourceKey(key) | Area::ReplicaKey(key) => key.account().to_string(),
-    };
-    match repair {
-        Repair::RolePolicy => Remedy {
-            kind: RemedyKind::Automatic,
-            owner: own,
-            text: "a statement in a policy of ours on the role; the plan has it".to_owned(),
-        },
-        Repair::ConstrainedGrant | Repair::UnconstrainedGrant => Remedy {
-            kind: RemedyKind::Automatic,
-            owner: own,
-            text: "a KMS grant for the role, because the key policy does not leave the decision to the account; the plan \
-                   has it"
-                .to_owned(),
-        },
-        Repair::Person(Obstacle::ExplicitDeny) => {
-            let by_resource = denied.iter().any(|assessment| denied_by_resource(&assessment.answer));
-            Remedy {
-                kind: RemedyKind::Propose,
-                owner: if by_resource { owner } else { own },
-                text: "change the denying statement so that it spares the replication role (for example with the \
-                       condition {\"ArnNotLike\": {\"aws:PrincipalArn\": \"ARN of the role\"}}); no Allow outweighs a Deny"
-                    .to_owned(),
-            }
-        }
-        Repair::Person(Obstacle::Boundary) => Remedy {
-            kind: RemedyKind::Propose,
-            owner: own,
-            text: format!("add to the role's permissions boundary: {}", role_statement(area, denied)),
-        },
-        Repair::Person(Obstacle::ResourcePolicy) | Repair::None => Remedy {
-            kind: RemedyKind::Propose,
-            owner,
-            text: match area {
-                Area::SourceKey(_) | Area::ReplicaKey(_) => {
-                    format!("add to the key policy: {}", resource_statement(facts, area, denied))
-                }
-                Area::Source | Area::Destination(_) => {
-                    format!("add to the bucket policy: {}", resource_statement(facts, area, denied))
-                }
-            },
-        },
+    match area {
+        Area::Destination(_) if in_resource_policy => CheckId::DestinationPolicy,
+        Area::Source | Area::Destination(_) | Area::SourceKey(_) | Area::ReplicaKey(_) => main_check(area),
     }
 }
 
-/// The actions and resources that are denied, as a statement for a policy of the role.
-fn role_statement(area: &Area, denied: &[&Assessment]) -> Value {
-    json!({
-        "Effect": "Allow",
-        "Action": actions(denied),
-        "Resource": match area {
-            Area::SourceKey(key) | Area::ReplicaKey(key) => json!(key.to_string()),
-            Area::Source | Area::Destination(_) => json!(resources(denied)),
-        },
-    })
-}
-
-/// The same for the policy of the bucket or key itself.
-fn resource_statement(facts: &Facts<'_>, area: &Area, denied: &[&Assessment]) -> Value {
-    let role = facts
-        .snapshot
-        .role
-        .found()
-        .map_or_else(String::new, |role| role.arn.to_string());
-    let mut statement = json!({
-        "Effect": "Allow",
-        "Principal": {"AWS": role},
-        "Action": actions(denied),
-        "Resource": match area {
-            // In a key policy, this means the key that it belongs to.
-            Area::SourceKey(_) | Area::ReplicaKey(_) => json!("*"),
-            Area::Source | Area::Destination(_) => json!(resources(denied)),
-        },
-    });
-    if let (Area::SourceKey(key) | Area::ReplicaKey(key), Some(object)) = (area, statement.as_object_mut()) {
-        object.insert("Condition".to_owned(), via_s3(key));
+fn means(assessment: &Assessment, cause: &Cause) -> Means {
+    match (assessment.repair, cause) {
+        (Repair::RolePolicy, Cause::Role) => Means::Policy,
+        // The two kinds of grant close the same hole.
+        (Repair::ConstrainedGrant | Repair::UnconstrainedGrant, Cause::Resource) => Means::Grant,
+        (_, Cause::Denied(_) | Cause::Role | Cause::Boundary | Cause::Resource) => Means::Nothing,
     }
-    statement
-}
-
-fn via_s3(key: &KeyArn) -> Value {
-    json!({"StringEquals": {"kms:ViaService": format!("s3.{}.amazonaws.com", key.region())}})
-}
-
-fn actions(denied: &[&Assessment]) -> BTreeSet<String> {
-    denied
-        .iter()
-        .map(|assessment| assessment.requirement.request.action.clone())
-        .collect()
-}
-
-/// The bucket itself for actions on it, all its objects for actions on objects.
-fn resources(denied: &[&Assessment]) -> BTreeSet<String> {
-    denied
-        .iter()
-        .map(|assessment| {
-            let resource = &assessment.requirement.request.resource;
-            match resource.split_once('/') {
-                Some((bucket, _)) => format!("{bucket}/*"),
-                None => resource.clone(),
-            }
-        })
-        .collect()
 }

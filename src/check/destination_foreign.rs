@@ -4,56 +4,110 @@
 //! rule proves nothing: S3 does not check it. Only a read that S3 answers for no other owner does
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>).
 
+use super::rule_edit::rule_edit;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::arn::{AccountId, BucketName};
 use crate::finding::{CheckId, Severity};
-use crate::observed::Observed;
+use crate::observed::{Observed, ReadFailure};
+use crate::snapshot::Rule;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::DestinationForeign],
+    id: CheckId::DestinationForeign,
     run,
 };
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found() else { continue };
-        let claimed = rules.iter().find_map(|rule| rule.claimed_account.as_ref());
-        let found = match (&bucket.owner, claimed) {
-            (Observed::Found(owner), Some(claimed)) if owner != claimed => {
-                format!("the rule says that account `{claimed}` owns it, and account `{owner}` does")
-            }
-            (Observed::Found(_), _) => continue,
-            (Observed::Unreadable(failure), claimed) => {
-                outcome.unread(failure);
-                match claimed {
-                    Some(claimed) => {
-                        format!("the rule says that account `{claimed}` owns it; nothing proves it")
-                    }
-                    None => "not readable as a bucket of this account or of a trusted one".to_owned(),
+        match &bucket.owner {
+            Observed::Absent => {}
+            Observed::Found(owner) => {
+                let wrong: Vec<&Rule> = rules
+                    .into_iter()
+                    .filter(|rule| {
+                        rule.claimed_account
+                            .as_ref()
+                            .is_some_and(|claimed| claimed != owner)
+                    })
+                    .collect();
+                if !wrong.is_empty() {
+                    wrong_account(facts, name, owner, wrong, outcome);
                 }
             }
-            (Observed::Absent, _) => continue,
-        };
-        let arn = facts.arn(name);
-        outcome.finding(
-            Found {
-                check: CheckId::DestinationForeign,
-                severity: Severity::Warning,
-                rule_ids: ids(rules),
-                subject: arn.clone(),
-                summary: format!("destination bucket `{name}` is not proven to be yours"),
-                expected: format!(
-                    "a bucket of account `{}` or of a trusted account",
-                    facts.snapshot.identity.account
-                ),
-                found: found.clone(),
-                evidence: evidence("s3:HeadBucket", arn, found),
+            Observed::Unreadable(failure) => {
+                outcome.unread(failure);
+                unproven(facts, name, failure, rules, outcome);
             }
-            .propose(
-                facts.own_account(),
-                "find out who owns the bucket. If it is yours, add its account to TRUSTED_ACCOUNTS and let this \
-                 program read there (MEMBER_ROLE_NAME). If it is not, remove the rule: objects may be on their way \
-                 to a stranger",
-            ),
-        );
+        }
     }
+}
+
+fn unproven(
+    facts: &Facts<'_>,
+    name: &BucketName,
+    failure: &ReadFailure,
+    rules: Vec<&Rule>,
+    outcome: &mut Outcome,
+) {
+    let own = facts.own_account();
+    let found = match rules.iter().find_map(|rule| rule.claimed_account.as_ref()) {
+        Some(claimed) => format!("the rule says that account {claimed} owns it, and nothing proves it"),
+        None => "not readable as a bucket of this account or of a trusted one".to_owned(),
+    };
+    outcome.finding(
+        Found {
+            check: CheckId::DestinationForeign,
+            severity: Severity::Warning,
+            rule_ids: ids(rules),
+            subject: facts.arn(name),
+            summary: format!("nothing proves that destination bucket `{name}` is yours: replicas may go to a stranger"),
+            expected: format!("a bucket of account {own} or of a trusted account"),
+            found,
+            evidence: evidence(
+                &failure.operation,
+                facts.arn(name),
+                format!("{} when asked as a bucket of account {own} and of each trusted account", failure.error_code),
+            ),
+        }
+        .propose(
+            own,
+            "find out who owns the bucket. If you know the owner, add the account to TRUSTED_ACCOUNTS and let this \
+             program read there through MEMBER_ROLE_NAME. If you do not, disable the rule now",
+        ),
+    );
+}
+
+fn wrong_account(
+    facts: &Facts<'_>,
+    name: &BucketName,
+    owner: &AccountId,
+    rules: Vec<&Rule>,
+    outcome: &mut Outcome,
+) {
+    let claimed: Vec<&str> = rules
+        .iter()
+        .filter_map(|rule| rule.claimed_account.as_ref().map(AccountId::as_str))
+        .collect();
+    let claimed = claimed.first().copied().unwrap_or_default().to_owned();
+    let remedy = rule_edit(
+        &facts.snapshot.source.name,
+        rules.iter().copied(),
+        &format!(".Destination.Account = \"{owner}\""),
+    );
+    outcome.finding(
+        Found {
+            check: CheckId::DestinationForeign,
+            severity: Severity::Warning,
+            rule_ids: ids(rules),
+            subject: facts.arn(name),
+            summary: format!("the rule takes account {claimed} for the owner of destination bucket `{name}`, and it is {owner}"),
+            expected: format!("Destination.Account {owner}"),
+            found: format!("Destination.Account {claimed}"),
+            evidence: evidence("s3:HeadBucket", facts.arn(name), format!("answered for ExpectedBucketOwner {owner}")),
+        }
+        .propose(
+            facts.own_account(),
+            format!("if the bucket is the one that is meant: {remedy}. If not, somebody else's bucket receives the replicas"),
+        ),
+    );
 }

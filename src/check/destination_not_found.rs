@@ -7,7 +7,7 @@ use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::DestinationNotFound],
+    id: CheckId::DestinationNotFound,
     run,
 };
 

@@ -7,7 +7,7 @@ use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::DestinationObjectLock],
+    id: CheckId::DestinationObjectLock,
     run,
 };
 
@@ -37,10 +37,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             Observed::Absent => {}
         }
         let arn = facts.arn(name);
-        let owner = bucket
-            .owner
-            .found()
-            .map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        let owner = facts.owner_of(name);
         outcome.finding(
             Found {
                 check: CheckId::DestinationObjectLock,

@@ -7,7 +7,7 @@ use crate::finding::{CheckId, Severity};
 use crate::snapshot::Payer;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::DestinationRequesterPays],
+    id: CheckId::DestinationRequesterPays,
     run,
 };
 
@@ -18,10 +18,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             continue;
         }
         let arn = facts.arn(name);
-        let owner = bucket
-            .owner
-            .found()
-            .map_or_else(|| format!("owner of `{name}`"), ToString::to_string);
+        let owner = facts.owner_of(name);
         outcome.finding(
             Found {
                 check: CheckId::DestinationRequesterPays,

@@ -3,14 +3,13 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
-use std::collections::BTreeSet;
-
-use super::{Check, Facts, Found, Outcome, evidence};
+use super::rule_edit::rule_edit;
+use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Evidence, Severity};
-use crate::snapshot::Rule;
+use crate::snapshot::{EncryptionType, Rule};
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::EncryptedObjectsNotSelected],
+    id: CheckId::EncryptedObjectsNotSelected,
     run,
 };
 
@@ -20,72 +19,89 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     let source = &snapshot.source;
-    // Which objects there are decides, for every rule, what must be selected and which source key must be usable.
-    let by_default = outcome
+    let bucket = facts.source_arn();
+    // For every rule, this decides which objects must be selected and which source key must be usable.
+    let default = outcome
         .needs(&source.encryption)
-        .is_some_and(|encryption| encryption.kind.uses_kms());
-    let mut seen: Vec<Evidence> = Vec::new();
-    if by_default {
-        seen.extend(evidence(
-            "s3:GetBucketEncryption",
-            facts.source_arn(),
-            "objects are encrypted with KMS by default",
-        ));
+        .map(|encryption| encryption.kind);
+    let mut proof: Vec<Evidence> = Vec::new();
+    match default {
+        Some(EncryptionType::Kms) => {
+            proof.extend(evidence(
+                "s3:GetBucketEncryption",
+                &bucket,
+                "SSEAlgorithm aws:kms",
+            ));
+        }
+        Some(EncryptionType::KmsDualLayer) => {
+            proof.extend(evidence(
+                "s3:GetBucketEncryption",
+                &bucket,
+                "SSEAlgorithm aws:kms:dsse",
+            ));
+        }
+        Some(EncryptionType::S3 | EncryptionType::Customer) | None => {}
     }
-    let passed_over: Vec<&Rule> = snapshot
-        .enabled_rules()
-        .filter(|rule| !rule.sse_kms_objects)
-        .collect();
-    let looked_at = |rule: &Rule| {
-        snapshot.objects.iter().find(|object| {
+    let by_default = !proof.is_empty();
+    let mut passing_over: Vec<&Rule> = Vec::new();
+    for rule in snapshot.enabled_rules().filter(|rule| !rule.sse_kms_objects) {
+        let passed_over = snapshot.objects.iter().find(|object| {
             object.key.starts_with(&rule.filter.prefix)
                 && object.head.found().is_some_and(|head| head.encryption.uses_kms())
-        })
-    };
-    let mut rule_ids = BTreeSet::new();
-    for rule in passed_over {
-        match looked_at(rule) {
-            Some(object) => {
-                let resource = format!("{}/{}", facts.source_arn(), object.key);
-                seen.extend(evidence(
-                    "s3:HeadObject",
-                    resource,
-                    "the object is encrypted with KMS",
-                ));
-            }
-            None if by_default => {}
-            None => continue,
+        });
+        if let Some(object) = passed_over {
+            let resource = format!("{bucket}/{}", object.key.escape_debug());
+            let seen = evidence(
+                "s3:HeadObject",
+                resource,
+                "the object is encrypted with a KMS key",
+            );
+            proof.extend(
+                seen.into_iter()
+                    .filter(|new| !proof.contains(new))
+                    .collect::<Vec<_>>(),
+            );
         }
-        rule_ids.insert(rule.id.clone());
+        if passed_over.is_some() || by_default {
+            passing_over.push(rule);
+        }
     }
-    if rule_ids.is_empty() {
+    if passing_over.is_empty() {
         return;
     }
-    seen.extend(evidence(
+    proof.extend(evidence(
         "s3:GetBucketReplication",
-        facts.source_arn(),
-        "the rule has no SourceSelectionCriteria.SseKmsEncryptedObjects with Status Enabled",
+        &bucket,
+        "SourceSelectionCriteria.SseKmsEncryptedObjects is absent or not Enabled",
     ));
+    let remedy = rule_edit(
+        &source.name,
+        passing_over.iter().copied(),
+        " |= (.SourceSelectionCriteria.SseKmsEncryptedObjects.Status = \"Enabled\" | \
+         .Destination.EncryptionConfiguration.ReplicaKmsKeyID = \"KEY_ARN\")",
+    );
     outcome.finding(
         Found {
             check: CheckId::EncryptedObjectsNotSelected,
             severity: Severity::Error,
-            rule_ids,
-            subject: facts.source_arn(),
+            rule_ids: ids(passing_over),
+            subject: bucket,
             summary: format!(
                 "objects in `{}` are encrypted with KMS, and the rule does not select such objects: S3 passes them \
                  over in silence",
                 source.name
             ),
-            expected: "SseKmsEncryptedObjects `Enabled` and a ReplicaKmsKeyID".to_owned(),
+            expected: "SseKmsEncryptedObjects `Enabled`, and a ReplicaKmsKeyID".to_owned(),
             found: "SseKmsEncryptedObjects not enabled".to_owned(),
-            evidence: seen,
+            evidence: proof,
         }
         .propose(
             facts.own_account(),
-            "in the rule, set \"SourceSelectionCriteria\": {\"SseKmsEncryptedObjects\": {\"Status\": \"Enabled\"}} and \
-             \"Destination\": {\"EncryptionConfiguration\": {\"ReplicaKmsKeyID\": \"ARN of a symmetric key in the \
-             destination bucket's Region\"}}",
+            format!(
+                "choose a symmetric customer managed key in the Region of the destination bucket, let the role use it \
+                 (kms:Encrypt, kms:GenerateDataKey, kms:Decrypt) and decrypt with the source key, and with the ARN of \
+                 the key in place of KEY_ARN: {remedy}"
+            ),
         ),
     );
 }

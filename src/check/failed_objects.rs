@@ -2,21 +2,24 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
 //!
-//! What S3 gives as the reason is quoted and never believed: many causes share one word, and whoever can send us a
-//! message can invent it.
+//! What S3 gives as the reason is quoted and never believed: it only says which of the causes that were found explain
+//! the failure. This check runs last, because it looks at what the others found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::failure_reason::{Meaning, meaning};
 use super::{Check, Facts, Found, Outcome};
-use crate::finding::{CheckId, Evidence, RootCause, Severity};
+use crate::finding::{CheckId, Evidence, Finding, RootCause, Severity};
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::FailedObjects],
+    id: CheckId::FailedObjects,
     run,
 };
 
-/// How many object keys stand in the evidence.
+/// How many objects stand in the evidence.
 const SHOWN: usize = 5;
+
+const NOT_SAID: &str = "no reason given";
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let trigger = &facts.subject.trigger;
@@ -24,70 +27,137 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     if facts.snapshot.objects.is_empty() {
-        outcome.not_evaluated("the failed objects themselves: INSPECT_OBJECTS is not set");
+        outcome.not_evaluated(
+            "the failed objects themselves, such as the keys that encrypt them: INSPECT_OBJECTS is not set",
+        );
     }
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for object in &trigger.objects {
         *reasons
-            .entry(object.failure_reason.as_deref().unwrap_or("no reason given"))
+            .entry(object.failure_reason.as_deref().unwrap_or(NOT_SAID))
             .or_default() += 1;
     }
-    let reasons: Vec<String> = reasons
-        .into_iter()
-        .map(|(reason, count)| format!("{reason} ({count})"))
+    let mut causes: BTreeSet<(Severity, CheckId)> = BTreeSet::new();
+    let mut explained: Vec<String> = Vec::new();
+    for reason in reasons.keys() {
+        let (fitting, text) = explanation(reason, outcome);
+        causes.extend(fitting);
+        explained.push(format!("{}: {text}", reason.escape_debug()));
+    }
+    let counted: Vec<String> = reasons
+        .iter()
+        .map(|(reason, count)| format!("{} ({count})", reason.escape_debug()))
         .collect();
-    let evidence = trigger
-        .objects
+    let cause = causes.first().map(|(_, check)| *check);
+    let bucket = &facts.subject.bucket;
+    let mut finding = Found {
+        check: CheckId::FailedObjects,
+        severity: Severity::Warning,
+        rule_ids: trigger.objects.iter().filter_map(|object| object.rule_id.clone()).collect(),
+        subject: facts.source_arn(),
+        summary: format!("S3 gave up on {} of `{bucket}`", objects(facts.subject.failed_objects)),
+        expected: "every object version replicated".to_owned(),
+        found: format!("in S3's words: {}", counted.join(", ")),
+        evidence: shown(facts),
+    }
+    .propose(
+        facts.own_account(),
+        format!(
+            "{}. When that is mended, replicate what failed with S3 Batch Replication: S3 does not try failed versions \
+             again by itself",
+            explained.join("; ")
+        ),
+    );
+    if let Some(cause) = cause {
+        finding.root_cause = RootCause::ConsequenceOf(cause);
+    }
+    outcome.finding(finding);
+}
+
+/// The findings that explain a reason, and a text about it.
+fn explanation(reason: &str, outcome: &mut Outcome) -> (Vec<(Severity, CheckId)>, String) {
+    let may_cause: &dyn Fn(&Finding) -> bool = match meaning(reason) {
+        Meaning::Passing(why) => {
+            return (
+                Vec::new(),
+                format!("{why}; no setting of the account is the cause"),
+            );
+        }
+        Meaning::Caused(checks) => &|finding| checks.contains(&finding.check),
+        // Any error may be behind a word that is not known.
+        Meaning::Unknown => &|finding| finding.severity == Severity::Error,
+    };
+    let fitting: Vec<&Finding> = outcome
+        .findings
+        .iter()
+        .filter(|finding| finding.severity != Severity::Advice && may_cause(finding))
+        .collect();
+    if !fitting.is_empty() {
+        let summaries: Vec<&str> = fitting.iter().map(|finding| finding.summary.as_str()).collect();
+        let causes = fitting
+            .iter()
+            .map(|finding| (finding.severity, finding.check))
+            .collect();
+        return (causes, summaries.join(", and "));
+    }
+    let elsewhere = if outcome.unread.is_empty() {
+        "nothing that is visible now explains it: it was mended since, or lies in a control policy of the organisation, in \
+         the single object (its key, owner or tags), or in a service that was not available"
+    } else {
+        "nothing that could be read explains it; what could not be read may"
+    };
+    outcome.not_evaluated(format!("the cause of {}: {elsewhere}", reason.escape_debug()));
+    (Vec::new(), elsewhere.to_owned())
+}
+
+fn shown(facts: &Facts<'_>) -> Vec<Evidence> {
+    let objects = &facts.subject.trigger.objects;
+    let mut evidence: Vec<Evidence> = objects
         .iter()
         .take(SHOWN)
         .map(|object| Evidence {
             source: format!(
                 "s3:Replication:OperationFailedReplication {}/{}",
                 facts.source_arn(),
-                object.key
+                object.key.escape_debug()
             ),
             detail: format!(
                 "version {}, rule {}, failure reason {}",
-                object.version_id.as_deref().unwrap_or("not given"),
-                object.rule_id.as_deref().unwrap_or("not given"),
-                object.failure_reason.as_deref().unwrap_or("not given")
+                said(object.version_id.as_deref()),
+                said(object.rule_id.as_deref()),
+                said(object.failure_reason.as_deref())
             ),
         })
         .collect();
-    let cause = outcome
-        .findings
-        .iter()
-        .find(|finding| finding.severity == Severity::Error && finding.root_cause == RootCause::Itself)
-        .map(|finding| finding.check);
-    let what_now = match cause {
-        Some(_) => "repair what is reported here first",
-        None => {
-            outcome.not_evaluated(
-                "the cause of the failed objects: nothing that could be read explains it. It may have been mended \
-                 since, or lie in a control policy of the organisation, in single objects, or in a service that was \
-                 not available",
-            );
-            "no cause is visible now; if new objects replicate, the cause has been mended since"
+    for object in facts.snapshot.objects.iter().take(SHOWN) {
+        if let Some(head) = object.head.found() {
+            let key = head
+                .kms_key
+                .as_ref()
+                .map_or_else(|| "no KMS key".to_owned(), |key| format!("KMS key {key}"));
+            evidence.push(Evidence {
+                source: format!(
+                    "s3:HeadObject {}/{}",
+                    facts.source_arn(),
+                    object.key.escape_debug()
+                ),
+                detail: format!(
+                    "{key}, {}, replication status {}",
+                    if head.bucket_key {
+                        "with a Bucket Key"
+                    } else {
+                        "without a Bucket Key"
+                    },
+                    said(head.replication_status.as_deref())
+                ),
+            });
         }
-    };
-    let mut finding = Found {
-        check: CheckId::FailedObjects,
-        severity: Severity::Warning,
-        rule_ids: trigger.objects.iter().filter_map(|object| object.rule_id.clone()).collect(),
-        subject: facts.source_arn(),
-        summary: format!("S3 gave up on {} in `{}`", objects(facts.subject.failed_objects), facts.subject.bucket),
-        expected: "every object version replicated".to_owned(),
-        found: format!("S3's reasons, in its own words: {}", reasons.join(", ")),
-        evidence,
     }
-    .propose(
-        facts.own_account(),
-        format!("{what_now}. Then replicate the failed versions with S3 Batch Replication: S3 does not retry them by itself"),
-    );
-    if let Some(cause) = cause {
-        finding.root_cause = RootCause::ConsequenceOf(cause);
-    }
-    outcome.finding(finding);
+    evidence
+}
+
+fn said(text: Option<&str>) -> String {
+    text.map_or_else(|| "not given".to_owned(), |text| text.escape_debug().to_string())
 }
 
 fn objects(count: usize) -> String {

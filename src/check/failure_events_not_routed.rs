@@ -6,7 +6,7 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::FailureEventsNotRouted],
+    id: CheckId::FailureEventsNotRouted,
     run,
 };
 

@@ -15,22 +15,39 @@ const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// What is wrong with a key.
 pub(super) struct Fault {
     pub(super) severity: Severity,
+    /// The predicate of a sentence about the key.
+    pub(super) short: &'static str,
+    pub(super) expected: String,
     /// What there is, in the words of DescribeKey.
     pub(super) found: String,
     /// What to do about it.
     pub(super) remedy: String,
 }
 
+/// S3 can only use symmetric encryption keys:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html>.
+pub(super) fn wrong_type(key: &KeyMetadata) -> Option<Fault> {
+    (!key.is_symmetric()).then(|| Fault {
+        severity: Severity::Error,
+        short: "is not a symmetric encryption key",
+        expected: "KeySpec SYMMETRIC_DEFAULT, KeyUsage ENCRYPT_DECRYPT".to_owned(),
+        found: format!("KeySpec {}, KeyUsage {}", key.spec, key.usage),
+        remedy: format!(
+            "use a symmetric encryption key of {} instead: the type of a key cannot be changed",
+            key.arn.region()
+        ),
+    })
+}
+
 /// Judges the state of a key.
 pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) -> Option<Fault> {
     let arn = &key.arn;
+    let id = arn.id();
     let region = arn.region();
+    let state = key.state.as_str();
     let Some(usable) = key.state.is_usable() else {
         outcome.unread(&ReadFailure {
-            what: format!(
-                "what key state `{}` of {arn} means",
-                key.state.as_str().escape_debug()
-            ),
+            what: format!("what key state `{}` of {arn} means", state.escape_debug()),
             operation: "kms:DescribeKey".to_owned(),
             error_code: "NotUnderstood".to_owned(),
             permit: String::new(),
@@ -48,43 +65,54 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
             .filter(|expires| expires.duration_since(now) < SOON)?;
         return Some(Fault {
             severity: Severity::Warning,
-            found: format!(
-                "KeyState {}, imported key material expires at {expires}",
-                key.state.as_str()
-            ),
+            short: "will soon lose its imported key material, and nothing can be encrypted or decrypted then",
+            expected: "key material that does not expire within 30 days".to_owned(),
+            found: format!("KeyState {state}, ExpirationModel KEY_MATERIAL_EXPIRES, ValidTo {expires}"),
             remedy: format!(
-                "import the key material again before {expires} (aws kms import-key-material --region {region} --key-id {})",
-                arn.id()
+                "before {expires}, import the same key material again: aws kms get-parameters-for-import --region \
+                 {region} --key-id {id} …, then aws kms import-key-material --region {region} --key-id {id} …"
             ),
         });
     }
-    let when = key
-        .deletion_date
-        .map(|date| format!(", to be deleted at {date}"))
-        .unwrap_or_default();
-    let remedy = match key.state {
-        KeyState::Disabled => format!("aws kms enable-key --region {region} --key-id {}", arn.id()),
-        KeyState::PendingDeletion | KeyState::PendingReplicaDeletion => format!(
-            "if the key is still needed: aws kms cancel-key-deletion --region {region} --key-id {id} && aws kms \
-             enable-key --region {region} --key-id {id}. Once it is deleted, nothing encrypted with it can be read again",
-            id = arn.id()
+    let (short, remedy) = match key.state {
+        KeyState::Disabled => (
+            "is disabled",
+            format!("aws kms enable-key --region {region} --key-id {id}"),
         ),
-        KeyState::PendingImport => {
+        KeyState::PendingDeletion | KeyState::PendingReplicaDeletion => (
+            "is about to be deleted",
             format!(
-                "import the key material (aws kms import-key-material --region {region} --key-id {})",
-                arn.id()
-            )
-        }
-        KeyState::Unavailable => {
-            "connect the custom key store of the key (aws kms connect-custom-key-store)".to_owned()
-        }
+                "aws kms cancel-key-deletion --region {region} --key-id {id} && aws kms enable-key --region {region} \
+                 --key-id {id}. Once the key is deleted, nothing that it encrypted can be read again"
+            ),
+        ),
+        KeyState::PendingImport => (
+            "has no key material",
+            format!(
+                "import the same key material again: aws kms get-parameters-for-import --region {region} --key-id {id} \
+                 …, then aws kms import-key-material --region {region} --key-id {id} …"
+            ),
+        ),
+        KeyState::Unavailable => (
+            "is cut off from its custom key store",
+            format!(
+                "connect the key store: aws kms describe-custom-key-stores --region {region} tells its id and what is \
+                 wrong, aws kms connect-custom-key-store --region {region} --custom-key-store-id … connects it"
+            ),
+        ),
         KeyState::Creating | KeyState::Enabled | KeyState::Updating | KeyState::Other(_) => {
-            "wait until the key is ready".to_owned()
+            ("is still being made", "wait until the key is ready".to_owned())
         }
     };
+    let when = key
+        .deletion_date
+        .map(|date| format!(", DeletionDate {date}"))
+        .unwrap_or_default();
     Some(Fault {
         severity: Severity::Error,
-        found: format!("KeyState {}{when}", key.state.as_str()),
+        short,
+        expected: "KeyState Enabled".to_owned(),
+        found: format!("KeyState {state}{when}"),
         remedy,
     })
 }

@@ -2,12 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics.html>
 
+use super::rule_edit::rule_edit;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::snapshot::Rule;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::MetricsDisabled],
+    id: CheckId::MetricsDisabled,
     run,
 };
 
@@ -22,6 +23,11 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     let bucket = facts.source_arn();
     let name = &facts.snapshot.source.name;
+    let remedy = rule_edit(
+        name,
+        silent.iter().copied(),
+        ".Destination.Metrics.Status = \"Enabled\"",
+    );
     outcome.finding(
         Found {
             check: CheckId::MetricsDisabled,
@@ -29,7 +35,8 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             rule_ids: ids(silent),
             subject: bucket.clone(),
             summary: format!(
-                "S3 will tell nobody when replication from `{name}` fails: the rule has no metrics"
+                "S3 tells nobody when replication from `{name}` fails: it counts and announces failures only of rules \
+                 with replication metrics"
             ),
             expected: "Destination.Metrics.Status `Enabled`".to_owned(),
             found: "no replication metrics".to_owned(),
@@ -39,15 +46,6 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 "Destination.Metrics is absent or not Enabled",
             ),
         }
-        .propose(facts.own_account(), enable_metrics(name.as_str())),
+        .propose(facts.own_account(), remedy),
     );
-}
-
-/// Rewrites the configuration as it is at that moment, with metrics on in every enabled rule.
-fn enable_metrics(bucket: &str) -> String {
-    format!(
-        "aws s3api get-bucket-replication --bucket {bucket} --query ReplicationConfiguration --output json | \
-         jq '(.Rules[] | select(.Status == \"Enabled\")).Destination.Metrics.Status = \"Enabled\"' > replication.json && \
-         aws s3api put-bucket-replication --bucket {bucket} --replication-configuration file://replication.json"
-    )
 }

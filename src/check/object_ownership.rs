@@ -7,7 +7,7 @@ use crate::finding::{CheckId, Severity};
 use crate::snapshot::ObjectOwnership;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ObjectOwnership],
+    id: CheckId::ObjectOwnership,
     run,
 };
 
@@ -21,8 +21,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             .as_deref()
             .is_some_and(|reason| OF_FOREIGN_OBJECTS.contains(&reason))
     });
-    // Most buckets with this setting have no such object, so the setting alone is no finding.
-    if !suspected || facts.snapshot.enabled_rules().next().is_none() {
+    // Most buckets with this setting have no such object, so the setting alone is no finding; nor is a failure that the
+    // role's own lack of access explains.
+    let explained = outcome.findings.iter().any(|finding| {
+        finding.severity == Severity::Error
+            && matches!(
+                finding.check,
+                CheckId::RoleSourceAccess | CheckId::RoleSourceKeyAccess | CheckId::SourceKeyNotFound
+            )
+    });
+    if !suspected || explained || facts.snapshot.enabled_rules().next().is_none() {
         return;
     }
     let source = &facts.snapshot.source;
@@ -38,7 +46,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             severity: Severity::Warning,
             rule_ids: ids(facts.snapshot.enabled_rules()),
             subject: bucket.clone(),
-            summary: format!("objects in `{}` may belong to the accounts that wrote them", source.name),
+            summary: format!("S3 may not read some objects in `{}`: they may belong to the accounts that wrote them", source.name),
             expected: "object ownership `BucketOwnerEnforced`".to_owned(),
             found: format!("object ownership `{found}`"),
             evidence: evidence("s3:GetBucketOwnershipControls", bucket, found),
@@ -46,8 +54,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         .propose(
             facts.own_account(),
             format!(
-                "if no writer depends on access control lists: aws s3api put-bucket-ownership-controls --bucket {} \
-                 --ownership-controls 'Rules=[{{ObjectOwnership=BucketOwnerEnforced}}]'",
+                "if no writer depends on access control lists, make the bucket's owner the owner of all objects: aws s3api \
+                 put-bucket-ownership-controls --bucket {} --ownership-controls \
+                 'Rules=[{{ObjectOwnership=BucketOwnerEnforced}}]'",
                 source.name
             ),
         ),

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::Facts;
+use super::rule_edit::rule_edit;
 use crate::arn::{BucketName, KeyReference, Region};
 use crate::observed::Observed;
-use crate::snapshot::{Bucket, Key, KeyMetadata, Rule};
+use crate::snapshot::{Bucket, Key, KeyManager, KeyMetadata, Rule};
 
 /// A key that rules name for the replicas in one destination.
 pub(super) struct ReplicaKey<'a> {
@@ -46,6 +47,43 @@ pub(super) fn replica_keys<'a>(facts: &Facts<'a>) -> Vec<ReplicaKey<'a>> {
         .collect()
 }
 
+/// How to name a key for replicas in these rules: this one, or one that a person chooses.
+pub(super) fn set_replica_key(facts: &Facts<'_>, rules: &[&Rule], key: Option<&str>) -> String {
+    let destinations: BTreeMap<&BucketName, Option<&Region>> = rules
+        .iter()
+        .map(|rule| {
+            let bucket = facts
+                .snapshot
+                .destination(&rule.destination)
+                .and_then(Observed::found);
+            (&rule.destination, bucket.and_then(|bucket| bucket.region.found()))
+        })
+        .collect();
+    let where_to: Vec<String> = destinations
+        .into_iter()
+        .map(|(name, region)| match region {
+            Some(region) => format!("{region} (the Region of `{name}`)"),
+            None => format!("the Region of `{name}`"),
+        })
+        .collect();
+    let assignment = |key: &str| format!(".Destination.EncryptionConfiguration.ReplicaKmsKeyID = \"{key}\"");
+    let command = |key: &str| {
+        rule_edit(
+            &facts.snapshot.source.name,
+            rules.iter().copied(),
+            &assignment(key),
+        )
+    };
+    match key {
+        Some(key) => command(key),
+        None => format!(
+            "name a symmetric customer managed key of {} in the rule; with its ARN in place of KEY_ARN: {}",
+            where_to.join(", "),
+            command("KEY_ARN")
+        ),
+    }
+}
+
 impl<'a> ReplicaKey<'a> {
     /// The destination's Region, where the key lies in another. Nothing else about such a key matters: it must be
     /// replaced.
@@ -59,6 +97,17 @@ impl<'a> ReplicaKey<'a> {
     pub(super) fn judged(&self) -> Option<&'a KeyMetadata> {
         let metadata = self.key.metadata.found()?;
         (self.wanted_region().is_none() && metadata.is_symmetric()).then_some(metadata)
+    }
+
+    /// Does AWS manage the key? Its alias says so even where the key cannot be read.
+    pub(super) fn is_aws_managed(&self) -> bool {
+        match (&self.key.metadata, &self.reference) {
+            (Observed::Found(metadata), _) => metadata.manager == KeyManager::Aws,
+            (Observed::Absent | Observed::Unreadable(_), KeyReference::Alias(alias)) => {
+                alias.is_aws_managed()
+            }
+            (Observed::Absent | Observed::Unreadable(_), KeyReference::Key(_)) => false,
+        }
     }
 
     /// Who can change the key.

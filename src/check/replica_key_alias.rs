@@ -2,14 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
-use super::replica_key::replica_keys;
+use super::replica_key::{replica_keys, set_replica_key};
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::arn::KeyReference;
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicaKeyAlias],
+    id: CheckId::ReplicaKeyAlias,
     run,
 };
 
@@ -18,13 +18,21 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let KeyReference::Alias(alias) = &replica.reference else {
             continue;
         };
-        let resolved = match &replica.key.metadata {
-            Observed::Found(metadata) => metadata.arn.to_string(),
+        let (resolved, remedy) = match &replica.key.metadata {
+            Observed::Found(metadata) => {
+                let key = metadata.arn.to_string();
+                let remedy = set_replica_key(facts, &replica.rules, Some(&key));
+                (key, remedy)
+            }
             // A missing alias is told as a missing key.
             Observed::Absent => continue,
-            Observed::Unreadable(_) => "a key that could not be read".to_owned(),
+            Observed::Unreadable(_) => (
+                "a key that could not be read".to_owned(),
+                set_replica_key(facts, &replica.rules, None),
+            ),
         };
-        if replica.wanted_region().is_some() {
+        // Of a key that must be replaced anyhow, or whose alias nobody can point elsewhere, other checks tell.
+        if replica.wanted_region().is_some() || replica.is_aws_managed() {
             continue;
         }
         outcome.finding(
@@ -34,8 +42,8 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 rule_ids: ids(replica.rules.iter().copied()),
                 subject: alias.to_string(),
                 summary: format!(
-                    "the rule names the replica key by alias `{}`: it replicates only as long as the alias points at a \
-                     key that the role may use",
+                    "the rule names the replica key by its alias `{}`: it replicates only as long as the alias points at \
+                     a key that the role may use, and no policy or grant follows the alias",
                     alias.name()
                 ),
                 expected: "the ARN of a key".to_owned(),
@@ -44,7 +52,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             }
             .propose(
                 facts.own_account(),
-                format!("set the rule's Destination.EncryptionConfiguration.ReplicaKmsKeyID to {resolved}"),
+                remedy,
             ),
         );
     }

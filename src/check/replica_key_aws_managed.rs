@@ -3,47 +3,58 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
-use super::replica_key::replica_keys;
+use super::replica_key::{replica_keys, set_replica_key};
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
-use crate::snapshot::KeyManager;
+use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicaKeyAwsManaged],
+    id: CheckId::ReplicaKeyAwsManaged,
     run,
 };
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
-        let Some(metadata) = replica.judged() else {
-            continue;
-        };
-        if metadata.manager != KeyManager::Aws {
+        // Such a key that does not exist yet, or lies elsewhere, is told as that.
+        if !replica.is_aws_managed() || replica.key.metadata.is_absent() || replica.wanted_region().is_some()
+        {
             continue;
         }
+        let reference = &replica.reference;
         let owner = replica.bucket.and_then(|bucket| bucket.owner.found());
-        let crosses = owner.is_some_and(|owner| owner != metadata.arn.account());
+        let is_foreign = *reference.account() != facts.snapshot.identity.account;
+        let crosses = is_foreign || owner.is_some_and(|owner| owner != reference.account());
+        let (subject, proof) = match &replica.key.metadata {
+            Observed::Found(metadata) => (
+                metadata.arn.to_string(),
+                evidence("kms:DescribeKey", &metadata.arn, "KeyManager AWS"),
+            ),
+            Observed::Absent | Observed::Unreadable(_) => (
+                reference.to_string(),
+                evidence(
+                    "s3:GetBucketReplication",
+                    facts.source_arn(),
+                    format!("ReplicaKmsKeyID {reference}: aliases of this form belong to AWS managed keys"),
+                ),
+            ),
+        };
         outcome.finding(
             Found {
                 check: CheckId::ReplicaKeyAwsManaged,
                 severity: if crosses { Severity::Error } else { Severity::Warning },
                 rule_ids: ids(replica.rules.iter().copied()),
-                subject: metadata.arn.to_string(),
+                subject,
                 summary: if crosses {
-                    "the replica key is managed by AWS for another account than the destination's: its owner could not \
-                     read the replicas"
+                    "the replica key is managed by AWS, and such a key cannot be used across accounts"
                 } else {
                     "the replica key is managed by AWS; S3 documents replication with customer managed keys only"
                 }
                 .to_owned(),
                 expected: "a customer managed key".to_owned(),
-                found: "KeyManager AWS".to_owned(),
-                evidence: evidence("kms:DescribeKey", &metadata.arn, "KeyManager AWS"),
+                found: "an AWS managed key, whose policy nobody can change".to_owned(),
+                evidence: proof,
             }
-            .propose(
-                facts.own_account(),
-                format!("name a symmetric customer managed key of {} in the rule", metadata.arn.region()),
-            ),
+            .propose(facts.own_account(), set_replica_key(facts, &replica.rules, None)),
         );
     }
 }

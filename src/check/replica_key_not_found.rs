@@ -3,14 +3,14 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
 
-use super::replica_key::replica_keys;
+use super::replica_key::{replica_keys, set_replica_key};
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::arn::KeyReference;
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicaKeyNotFound],
+    id: CheckId::ReplicaKeyNotFound,
     run,
 };
 
@@ -38,16 +38,17 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 severity: Severity::Error,
                 rule_ids: ids(replica.rules.iter().copied()),
                 subject: reference.to_string(),
-                summary: format!("the rule encrypts replicas with a KMS {what} that does not exist"),
-                expected: format!("a symmetric customer managed key in the Region of `{}`", replica.destination),
+                summary: format!(
+                    "the rule encrypts replicas with a KMS {what} that does not exist: {reference}"
+                ),
+                expected: format!(
+                    "a symmetric customer managed key in the Region of `{}`",
+                    replica.destination
+                ),
                 found: format!("no such {what}"),
                 evidence: evidence("kms:DescribeKey", reference, "NotFoundException"),
             }
-            .propose(
-                facts.own_account(),
-                "set the rule's Destination.EncryptionConfiguration.ReplicaKmsKeyID to the ARN of an existing key; a \
-                 deleted key cannot be restored",
-            ),
+            .propose(facts.own_account(), set_replica_key(facts, &replica.rules, None)),
         );
     }
 }

@@ -8,7 +8,7 @@ use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicaKeyNotUsable],
+    id: CheckId::ReplicaKeyNotUsable,
     run,
 };
 
@@ -20,9 +20,13 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let Some(fault) = fault(metadata, facts.snapshot.taken_at, outcome) else {
             continue;
         };
+        let short = fault.short;
+        let destination = replica.destination;
         let summary = match fault.severity {
-            Severity::Error => "S3 cannot encrypt replicas: the replica key cannot be used",
-            Severity::Warning | Severity::Advice => "the replica key will soon be unusable",
+            Severity::Error => {
+                format!("S3 cannot encrypt replicas for `{destination}`: the replica key {short}")
+            }
+            Severity::Warning | Severity::Advice => format!("the replica key for `{destination}` {short}"),
         };
         outcome.finding(
             Found {
@@ -30,8 +34,8 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 severity: fault.severity,
                 rule_ids: ids(replica.rules.iter().copied()),
                 subject: metadata.arn.to_string(),
-                summary: summary.to_owned(),
-                expected: "KeyState Enabled".to_owned(),
+                summary,
+                expected: fault.expected,
                 found: fault.found.clone(),
                 evidence: evidence("kms:DescribeKey", &metadata.arn, fault.found),
             }

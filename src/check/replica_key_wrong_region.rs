@@ -3,13 +3,13 @@
 //! S3 treats multi-Region keys as single-Region keys, so the rule must name the related key of that Region:
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>.
 
-use super::replica_key::replica_keys;
+use super::replica_key::{replica_keys, set_replica_key};
 use super::{Check, Facts, Found, Outcome, ids};
 use crate::arn::KeyReference;
 use crate::finding::{CheckId, Evidence, Severity};
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicaKeyWrongRegion],
+    id: CheckId::ReplicaKeyWrongRegion,
     run,
 };
 
@@ -28,14 +28,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let is_multi_region = matches!(reference, KeyReference::Key(key) if key.is_multi_region());
         let what_now = match related {
             Some(related) => format!(
-                "set the rule's Destination.EncryptionConfiguration.ReplicaKmsKeyID to `{related}`, the related \
-                 multi-Region key that exists in {wanted}"
+                "name {related}, the related multi-Region key that exists in {wanted}: {}",
+                set_replica_key(facts, &replica.rules, Some(&related.to_string()))
             ),
             None if is_multi_region => format!(
-                "replicate the multi-Region key into {wanted} (aws kms replicate-key) and name that replica key in the \
-                 rule, or name another key of {wanted}"
+                "S3 takes a multi-Region key for a key of one Region. {}. A related key can be made there: aws kms \
+                 replicate-key --region {} --key-id {reference} --replica-region {wanted}",
+                set_replica_key(facts, &replica.rules, None),
+                reference.region()
             ),
-            None => format!("name a symmetric customer managed key of {wanted} in the rule"),
+            None => set_replica_key(facts, &replica.rules, None),
         };
         outcome.finding(
             Found {

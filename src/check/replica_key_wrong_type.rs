@@ -2,12 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
-use super::replica_key::replica_keys;
+use super::key_state::wrong_type;
+use super::replica_key::{replica_keys, set_replica_key};
 use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use crate::finding::CheckId;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicaKeyWrongType],
+    id: CheckId::ReplicaKeyWrongType,
     run,
 };
 
@@ -16,24 +17,32 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let Some(metadata) = replica.key.metadata.found() else {
             continue;
         };
-        if replica.wanted_region().is_some() || metadata.is_symmetric() {
+        if replica.wanted_region().is_some() {
             continue;
         }
-        let found = format!("KeySpec {}, KeyUsage {}", metadata.spec, metadata.usage);
+        let Some(fault) = wrong_type(metadata) else {
+            continue;
+        };
         outcome.finding(
             Found {
                 check: CheckId::ReplicaKeyWrongType,
-                severity: Severity::Error,
+                severity: fault.severity,
                 rule_ids: ids(replica.rules.iter().copied()),
                 subject: metadata.arn.to_string(),
-                summary: "the replica key is not a symmetric encryption key, so S3 cannot use it".to_owned(),
-                expected: "KeySpec SYMMETRIC_DEFAULT, KeyUsage ENCRYPT_DECRYPT".to_owned(),
-                found: found.clone(),
-                evidence: evidence("kms:DescribeKey", &metadata.arn, found),
+                summary: format!(
+                    "S3 cannot encrypt replicas for `{}`: the replica key {}",
+                    replica.destination, fault.short
+                ),
+                expected: fault.expected,
+                found: fault.found.clone(),
+                evidence: evidence("kms:DescribeKey", &metadata.arn, fault.found),
             }
             .propose(
                 facts.own_account(),
-                "name a symmetric key in the rule; the type of a key cannot be changed",
+                format!(
+                    "{}. The type of a key cannot be changed",
+                    set_replica_key(facts, &replica.rules, None)
+                ),
             ),
         );
     }

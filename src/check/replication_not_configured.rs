@@ -2,59 +2,78 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html>
 
+use super::rule_edit::rule_edit;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::event::{Change, TriggerKind};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::ReplicationNotConfigured],
+    id: CheckId::ReplicationNotConfigured,
     run,
 };
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let bucket = facts.source_arn();
-    let name = &facts.snapshot.source.name;
-    let (rule_ids, found) = match &facts.snapshot.replication {
-        Observed::Unreadable(failure) => return outcome.unread(failure),
-        Observed::Absent if facts.snapshot.source.owner.is_absent() => {
-            (Default::default(), "the bucket does not exist")
-        }
-        Observed::Absent => (Default::default(), "no replication configuration"),
-        Observed::Found(replication) if replication.rules.iter().any(|rule| rule.enabled) => return,
-        Observed::Found(replication) => (ids(&replication.rules), "every rule is disabled"),
-    };
-    // Somebody who just put a configuration, or whose objects failed under one, believes that there is one.
+    let source = &facts.snapshot.source;
+    let name = &source.name;
     let trigger = &facts.subject.trigger;
-    let contradicted = match trigger.kind {
-        TriggerKind::ReplicationConfigured => trigger.change != Some(Change::Removed),
-        TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
-        TriggerKind::Drift | TriggerKind::Sweep | TriggerKind::Command => false,
+    let is_gone = source.owner.is_absent();
+    let (rule_ids, found, call, remedy) = match &facts.snapshot.replication {
+        Observed::Unreadable(failure) => return outcome.unread(failure),
+        Observed::Absent if is_gone => (
+            Default::default(),
+            "no such bucket",
+            "s3:HeadBucket",
+            "look at the name of the bucket; a bucket that was deleted replicates nothing and needs nothing"
+                .to_owned(),
+        ),
+        Observed::Absent => (
+            Default::default(),
+            "no replication configuration",
+            "s3:GetBucketReplication",
+            format!(
+                "if replication is wanted, put the configuration again: aws s3api put-bucket-replication --bucket {name} \
+                 --replication-configuration file://replication.json; if it was removed on purpose, nothing needs to be \
+                 done"
+            ),
+        ),
+        Observed::Found(replication) if replication.rules.iter().any(|rule| rule.enabled) => return,
+        Observed::Found(replication) => (
+            ids(&replication.rules),
+            "every rule is disabled",
+            "s3:GetBucketReplication",
+            format!(
+                "if replication is wanted: {}",
+                rule_edit(name, &replication.rules, ".Status = \"Enabled\"")
+            ),
+        ),
     };
-    let severity = if contradicted && facts.snapshot.replication.is_absent() {
-        Severity::Error
-    } else {
-        Severity::Advice
-    };
+    // Somebody who just put a configuration, or whose object failed under one, believes that there is one.
+    let contradicted = facts.snapshot.replication.is_absent()
+        && match trigger.kind {
+            TriggerKind::ReplicationConfigured => trigger.change != Some(Change::Removed),
+            TriggerKind::ReplicationFailed => true,
+            // Who names a bucket by hand believes that it is there.
+            TriggerKind::Command => is_gone,
+            // An alarm can outlive the rule that it watches.
+            TriggerKind::Alarm | TriggerKind::Drift | TriggerKind::Sweep => false,
+        };
     outcome.finding(
         Found {
             check: CheckId::ReplicationNotConfigured,
-            severity,
+            severity: if contradicted {
+                Severity::Error
+            } else {
+                Severity::Advice
+            },
             rule_ids,
             subject: bucket.clone(),
             summary: format!("bucket `{name}` replicates nothing: {found}"),
             expected: "an enabled replication rule".to_owned(),
             found: found.to_owned(),
-            evidence: evidence("s3:GetBucketReplication", &bucket, found),
+            evidence: evidence(call, &bucket, found),
         }
-        .propose(
-            facts.own_account(),
-            if contradicted {
-                "if replication is wanted, put the replication configuration again; if it was removed on purpose, \
-                 nothing needs to be done"
-            } else {
-                "if replication is wanted, put a replication configuration with an enabled rule"
-            },
-        ),
+        .propose(facts.own_account(), remedy),
     );
 }

@@ -2,17 +2,18 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
 
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{Check, Facts, Found, Outcome, access, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::RoleNotAssumable],
+    id: CheckId::RoleNotAssumable,
     run,
 };
 
-const EXPECTED: &str =
+/// The statement of the trust policy that replication needs.
+pub(super) const TRUST: &str =
     r#"{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -20,7 +21,12 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let Some(role) = facts.snapshot.role.found() else {
         return;
     };
-    if rule_ids.is_empty() {
+    let is_named = facts
+        .snapshot
+        .replication
+        .found()
+        .is_some_and(|replication| replication.role == role.arn);
+    if rule_ids.is_empty() || !is_named {
         return;
     }
     let request = Request {
@@ -51,7 +57,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let answer = evaluate(&request, &layers);
     match answer.verdict {
         Verdict::Allowed => return,
-        Verdict::Undetermined => return super::access::doubts(&request, &answer, outcome),
+        Verdict::Undetermined => return access::doubts(&request, &answer, outcome),
         Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {}
     }
     let found = explain(&request, &answer);
@@ -61,15 +67,18 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             severity: Severity::Error,
             rule_ids,
             subject: role.arn.to_string(),
-            summary: format!("S3 may not assume replication role `{}`", role.arn.name()),
-            expected: EXPECTED.to_owned(),
+            summary: format!(
+                "S3 may not assume replication role `{}`, so it replicates nothing",
+                role.arn.name()
+            ),
+            expected: TRUST.to_owned(),
             found: found.clone(),
             evidence: evidence("iam:GetRole", &role.arn, found),
         }
         .propose(
             facts.own_account(),
             format!(
-                "add this statement to the trust policy of `{}`: {EXPECTED}",
+                "add this statement to the trust policy of `{}`: {TRUST}",
                 role.arn.name()
             ),
         ),

@@ -2,12 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html> (`AssumeRoleNotPermitted`)
 
+use super::role_not_assumable::TRUST;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::RoleNotFound],
+    id: CheckId::RoleNotFound,
     run,
 };
 
@@ -19,32 +20,49 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     if rule_ids.is_empty() {
         return;
     }
-    let arn = replication.role.to_string();
-    let found = match &facts.snapshot.role {
+    let role = &replication.role;
+    let name = role.name();
+    let (found, summary, remedy) = match &facts.snapshot.role {
         Observed::Unreadable(failure) => return outcome.unread(failure),
-        Observed::Absent => "no such role".to_owned(),
+        Observed::Found(found) if found.arn == *role => return,
         // IAM finds a role by its name alone, but S3 assumes it by the whole ARN.
-        Observed::Found(role) if role.arn != replication.role => {
-            format!("a role of this name exists under another path: `{}`", role.arn)
-        }
-        Observed::Found(_) => return,
+        Observed::Found(found) => (
+            format!("a role of this name under another path: {}", found.arn),
+            format!(
+                "replication role {role} does not exist; the role of this name is {}",
+                found.arn
+            ),
+            format!(
+                "name the role that exists: aws s3api get-bucket-replication --bucket {bucket} --query \
+                 ReplicationConfiguration --output json | jq '.Role = \"{}\"' > replication.json && aws s3api \
+                 put-bucket-replication --bucket {bucket} --replication-configuration file://replication.json",
+                found.arn,
+                bucket = facts.snapshot.source.name
+            ),
+        ),
+        Observed::Absent => (
+            "no such role".to_owned(),
+            format!("replication role `{name}` does not exist"),
+            format!(
+                "make the role again: aws iam create-role --role-name {name} --path {} --assume-role-policy-document \
+                 '{{\"Version\":\"2012-10-17\",\"Statement\":[{TRUST}]}}', give it its policies again, and look once \
+                 more. Key and bucket policies that named the old role must be saved again: they still mean the deleted \
+                 one",
+                role.path()
+            ),
+        ),
     };
     outcome.finding(
         Found {
             check: CheckId::RoleNotFound,
             severity: Severity::Error,
             rule_ids,
-            subject: arn.clone(),
-            summary: format!("replication role `{}` does not exist", replication.role.name()),
-            expected: "an existing role that S3 may assume".to_owned(),
+            subject: role.to_string(),
+            summary,
+            expected: format!("a role {role} that S3 may assume"),
             found: found.clone(),
-            evidence: evidence("iam:GetRole", arn, found),
+            evidence: evidence("iam:GetRole", role, found),
         }
-        .propose(
-            facts.own_account(),
-            "create the role again with a trust policy for s3.amazonaws.com, or name an existing one in the \
-             replication configuration. Key and bucket policies that named the old role must be saved again: they \
-             still mean the deleted one",
-        ),
+        .propose(facts.own_account(), remedy),
     );
 }

@@ -7,7 +7,7 @@ use crate::finding::{CheckId, Severity};
 use crate::snapshot::Versioning;
 
 pub(super) const CHECK: Check = Check {
-    ids: &[CheckId::SourceNotVersioned],
+    id: CheckId::SourceNotVersioned,
     run,
 };
 

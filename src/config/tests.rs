@@ -1,5 +1,7 @@
 //! What is accepted as a setting, what is refused, and how it is told.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// What a function on `provided.al2023` finds in its environment, and what a shell adds when it is run by hand.

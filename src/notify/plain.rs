@@ -21,12 +21,32 @@ pub fn line(text: &str, limit: usize) -> String {
 
 /// Several lines, each made safe; line ends stay.
 pub fn block(text: &str) -> String {
-    text.lines().map(|text| line(text, usize::MAX)).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|text| line(text, usize::MAX))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// One line of what we wrote ourselves, around names of checked form: commands and statements. Control and direction
+/// characters are still shown as escapes, but `<` and `>` stay as they are, or nobody could paste it.
+pub fn pasteable(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        match character {
+            '<' | '>' => shown.push(character),
+            other => push(&mut shown, other),
+        }
+    }
+    shown
 }
 
 /// The text for places that take only printable ASCII, such as the subject of a message.
 pub fn ascii(text: &str, limit: usize) -> String {
-    line(text, usize::MAX).chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(limit).collect()
+    line(text, usize::MAX)
+        .chars()
+        .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' })
+        .take(limit)
+        .collect()
 }
 
 fn push(shown: &mut String, character: char) {
@@ -52,7 +72,10 @@ mod tests {
     #[test]
     fn a_line_stays_one_line_and_markup_loses_its_force() {
         assert_eq!(line("a\nb\r\u{1b}[31m", 99), "a\\u{a}b\\u{d}\\u{1b}[31m");
-        assert_eq!(line("<!channel> & <https://evil|ok>", 99), "&lt;!channel&gt; & &lt;https://evil|ok&gt;");
+        assert_eq!(
+            line("<!channel> & <https://evil|ok>", 99),
+            "&lt;!channel&gt; & &lt;https://evil|ok&gt;"
+        );
         assert_eq!(line("abc\u{202e}def", 99), "abc\\u{202e}def");
     }
 

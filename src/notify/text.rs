@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Notification;
-use super::plain::{ascii, block, line};
+use super::plain::{ascii, block, line, pasteable};
 use crate::apply::Status;
 use crate::check::Verdict;
 use crate::event::TriggerKind;
@@ -21,7 +21,11 @@ const FIELD: usize = 2_000;
 
 /// Renders a report.
 pub fn render(report: &Report) -> Notification {
-    Notification { subject: subject(report), text: cut(text(report)), attributes: attributes(report) }
+    Notification {
+        subject: subject(report),
+        text: cut(text(report)),
+        attributes: attributes(report),
+    }
 }
 
 fn subject(report: &Report) -> String {
@@ -32,7 +36,14 @@ fn subject(report: &Report) -> String {
         Verdict::Undetermined => "UNDETERMINED".to_owned(),
         Verdict::Healthy => "healthy".to_owned(),
     };
-    ascii(&format!("[{}] S3 replication {what}: {}", report.mode.as_str(), report.bucket.name), SUBJECT)
+    ascii(
+        &format!(
+            "[{}] S3 replication {what}: {}",
+            report.mode.as_str(),
+            report.bucket.name
+        ),
+        SUBJECT,
+    )
 }
 
 fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
@@ -48,14 +59,36 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
         ("severity", severity.to_owned()),
         ("mode", report.mode.as_str().to_owned()),
         ("bucket", report.bucket.name.to_string()),
-        ("accountId", report.bucket.account_id.as_ref().map_or_else(unknown, ToString::to_string)),
-        ("region", report.bucket.region.as_ref().map_or_else(unknown, ToString::to_string)),
+        (
+            "accountId",
+            report
+                .bucket
+                .account_id
+                .as_ref()
+                .map_or_else(unknown, ToString::to_string),
+        ),
+        (
+            "region",
+            report
+                .bucket
+                .region
+                .as_ref()
+                .map_or_else(unknown, ToString::to_string),
+        ),
     ])
 }
 
 fn text(report: &Report) -> String {
     let mut out = String::new();
-    for part in [head(report), findings(report), done(report), plan(report), next(report), unread(report), foot(report)] {
+    for part in [
+        head(report),
+        done(report),
+        findings(report),
+        plan(report),
+        next(report),
+        unread(report),
+        foot(report),
+    ] {
         if !part.is_empty() {
             out.push_str(&part);
             out.push('\n');
@@ -79,17 +112,28 @@ fn head(report: &Report) -> String {
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     let place = [
-        bucket.account_id.as_ref().map(|account| format!("account {account}")),
+        bucket
+            .account_id
+            .as_ref()
+            .map(|account| format!("account {account}")),
         bucket.region.as_ref().map(ToString::to_string),
         Some(format!("mode {}", report.mode.as_str())),
     ];
-    let _ = writeln!(out, "{}", place.into_iter().flatten().collect::<Vec<_>>().join(", "));
-    let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Advice, "advice")]
-        .into_iter()
-        .map(|(severity, name)| (count(report, severity), name))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {}", plural(count, name)))
-        .collect();
+    let _ = writeln!(
+        out,
+        "{}",
+        place.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    );
+    let counts: Vec<String> = [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Advice, "advice"),
+    ]
+    .into_iter()
+    .map(|(severity, name)| (count(report, severity), name))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, name)| format!("{count} {}", plural(count, name)))
+    .collect();
     if !counts.is_empty() {
         let _ = writeln!(out, "{}", counts.join(", "));
     }
@@ -128,6 +172,10 @@ fn findings(report: &Report) -> String {
     for (index, finding) in report.findings.iter().enumerate() {
         let _ = writeln!(out, "{}", one_finding(index + 1, finding));
     }
+    out.truncate(out.trim_end().len());
+    if !out.is_empty() {
+        out.push('\n');
+    }
     out
 }
 
@@ -138,11 +186,25 @@ fn one_finding(number: usize, finding: &Finding) -> String {
         Severity::Advice => "ADVICE",
     };
     let mut out = format!("{number}. {severity} {}", finding.check.as_str());
-    let rules: Vec<String> = finding.rule_ids.iter().take(10).map(|id| format!("`{}`", line(id, 255))).collect();
+    let rules: Vec<String> = finding
+        .rule_ids
+        .iter()
+        .take(10)
+        .map(|id| format!("`{}`", line(id, 255)))
+        .collect();
     if !rules.is_empty() {
         let more = finding.rule_ids.len().saturating_sub(rules.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = write!(out, " ({} {}{more})", plural(finding.rule_ids.len(), "rule"), rules.join(", "));
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let _ = write!(
+            out,
+            " ({} {}{more})",
+            plural(finding.rule_ids.len(), "rule"),
+            rules.join(", ")
+        );
     }
     if let RootCause::ConsequenceOf(check) = finding.root_cause {
         let _ = write!(out, ", follows from {}", check.as_str());
@@ -162,17 +224,30 @@ fn one_finding(number: usize, finding: &Finding) -> String {
             row("evidence: ", &format!("{}: {}", evidence.source, evidence.detail));
         }
     }
-    row("to do:    ", &format!("({}) {}", finding.remedy.owner, finding.remedy.text));
+    row("to do:    ", &format!("by {}", finding.remedy.owner));
+    for step in finding.remedy.text.lines() {
+        let _ = writeln!(out, "      {}", pasteable(step));
+    }
     out
 }
 
-/// What was changed already.
+/// What was changed already, and what that mended.
 fn done(report: &Report) -> String {
-    let Some(outcome) = &report.outcome else { return String::new() };
+    let Some(outcome) = &report.outcome else {
+        return String::new();
+    };
     if outcome.status == Status::Planned {
         return String::new();
     }
-    let mut out = format!("Outcome: {}\n", outcome.status.as_str());
+    let mut out = format!("Repair: {}\n", outcome.status.as_str());
+    for finding in &report.repaired {
+        let _ = writeln!(
+            out,
+            "   mended: {}: {}",
+            finding.check.as_str(),
+            line(&finding.summary, FIELD)
+        );
+    }
     for change in &outcome.changes {
         let _ = write!(out, "   {}", change.status.as_str());
         if let Some(id) = &change.grant_id {
@@ -193,7 +268,9 @@ fn done(report: &Report) -> String {
 }
 
 fn plan(report: &Report) -> String {
-    let Some(plan) = &report.plan else { return String::new() };
+    let Some(plan) = &report.plan else {
+        return String::new();
+    };
     let mut out = format!("Plan {}\n", plan.digest());
     for change in plan.plan().changes.iter().map(|planned| &planned.change) {
         let _ = writeln!(out, "   {} {}", change.kind(), line(&change.target(), FIELD));
@@ -203,9 +280,19 @@ fn plan(report: &Report) -> String {
     }
     for withheld in &plan.plan().withheld {
         let change = &withheld.change;
-        let _ = writeln!(out, "   WITHHELD {} {}", change.kind(), line(&change.target(), FIELD));
+        let _ = writeln!(
+            out,
+            "   WITHHELD {} {}",
+            change.kind(),
+            line(&change.target(), FIELD)
+        );
         for refusal in &withheld.refusals {
-            let _ = writeln!(out, "      {}: {}", refusal.guard.as_str(), line(&refusal.reason, FIELD));
+            let _ = writeln!(
+                out,
+                "      {}: {}",
+                refusal.guard.as_str(),
+                line(&refusal.reason, FIELD)
+            );
             let _ = writeln!(out, "      to permit it: {}", line(&refusal.permit, FIELD));
         }
     }
@@ -264,7 +351,11 @@ fn foot(report: &Report) -> String {
 }
 
 fn count(report: &Report, severity: Severity) -> usize {
-    report.findings.iter().filter(|finding| finding.severity == severity).count()
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .count()
 }
 
 fn plural(count: usize, noun: &str) -> String {

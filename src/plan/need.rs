@@ -1,8 +1,8 @@
 //! Decides what is missing, by which means it can be given, and what stands against giving it.
 //!
 //! Only errors start a repair: a requirement without which replication breaks, certainly not met, and within our means.
-//! What merely might be better starts none, but a key that is repaired is repaired for good: in both forms of the
-//! encryption context, since whether S3 uses a Bucket Key is decided object by object
+//! What merely might be better starts none, but a key that is repaired is repaired for good: with its whole set of
+//! actions, and in both forms of the encryption context, since whether S3 uses a Bucket Key is decided object by object
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>).
 
 use std::collections::BTreeSet;
@@ -77,7 +77,15 @@ pub(super) fn needs(
         {
             continue;
         }
-        let judge = Judge { bare, role, settings };
+        let is_whole = assessments
+            .iter()
+            .any(|assessment| is_error(assessment) && assessment.repair == Repair::RolePolicy);
+        let judge = Judge {
+            bare,
+            role,
+            settings,
+            is_whole,
+        };
         needs.extend(assessments.iter().filter_map(|assessment| judge.need(assessment)));
     }
     needs
@@ -100,6 +108,8 @@ struct Judge<'a> {
     bare: &'a Snapshot,
     role: &'a Role,
     settings: &'a GuardSettings,
+    /// Is our policy to hold all that is needed of the key, what others grant too?
+    is_whole: bool,
 }
 
 impl Judge<'_> {
@@ -119,6 +129,10 @@ impl Judge<'_> {
                         .flatten(),
                     is_source_key: matches!(requirement.area, Area::SourceKey(_)),
                 },
+                // Somebody else allows it today. What we write must not stop being enough when that is tidied up.
+                Repair::None if self.is_whole && assessment.answer.is_allowed() => {
+                    self.statement(requirement)?
+                }
                 // Nobody knows whether it is met; a statement of ours may make that certain.
                 Repair::None if !assessment.answer.is_allowed() => {
                     let statement = self.statement(requirement)?;

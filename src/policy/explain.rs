@@ -55,7 +55,7 @@ fn not_allowed(call: &str, request: &Request, answer: &Answer) -> String {
                     | (Guardrail::Scp { .. }, Layer::Scp)
                     | (Guardrail::Rcp { .. }, Layer::Rcp)
                     | (Guardrail::KeyPolicyWithoutDelegation, Layer::Resource)
-            )
+            ) && !is_about_other_action(miss)
         });
         return match of_guardrail {
             Some(miss) => format!("{sentence} There, {miss}."),
@@ -63,7 +63,11 @@ fn not_allowed(call: &str, request: &Request, answer: &Answer) -> String {
         };
     }
     if let Some(miss) = answer.near_misses.first() {
-        return nearly(call, miss);
+        let nearly = nearly(call, miss);
+        return match besides(request, answer, miss.statement.layer) {
+            Some(besides) => format!("{nearly} {besides}"),
+            None => nearly,
+        };
     }
     let allows = |verdict: Option<Verdict>| verdict == Some(Verdict::Allowed);
     let owner = &request.resource_account;
@@ -86,18 +90,45 @@ fn not_allowed(call: &str, request: &Request, answer: &Answer) -> String {
 }
 
 fn nearly(call: &str, miss: &NearMiss) -> String {
-    if let [Mismatch::Action { named }] = miss.mismatches.as_slice() {
-        return format!(
+    match miss.mismatches.as_slice() {
+        [Mismatch::Action { named }] => format!(
             "{call} is allowed by no statement; the nearest, {}, is for {}.",
             miss.statement,
             quoted_list(named)
-        );
+        ),
+        mismatches => format!(
+            "{call} is allowed by {} {}.",
+            miss.statement,
+            words::only(mismatches)
+        ),
     }
-    format!(
-        "{call} is allowed by {} {}.",
-        miss.statement,
-        words::only(&miss.mismatches)
-    )
+}
+
+/// What would still be missing if the nearest statement applied.
+fn besides(request: &Request, answer: &Answer, repaired: Layer) -> Option<String> {
+    let levels = answer.layers.levels;
+    let account = request.caller.account()?;
+    let is_key = request.action.to_ascii_lowercase().starts_with("kms:");
+    let unnamed = levels.direct.is_no() && levels.role.is_no() && levels.account.is_no();
+    match repaired {
+        Layer::Resource if account != &request.resource_account => (answer.layers.identity
+            == Some(Verdict::ImplicitlyDenied))
+        .then(|| "Nor does a policy of the role allow it, and across accounts both must.".to_owned()),
+        Layer::Identity if account != &request.resource_account => unnamed.then(|| {
+            "Nor does the resource's policy in the other account allow it, and across accounts both must."
+                .to_owned()
+        }),
+        Layer::Identity if is_key && unnamed => {
+            Some(format!("Besides, {}.", Guardrail::KeyPolicyWithoutDelegation))
+        }
+        Layer::Identity | Layer::Boundary | Layer::Resource | Layer::Scp | Layer::Rcp | Layer::Grant => None,
+    }
+}
+
+fn is_about_other_action(miss: &NearMiss) -> bool {
+    miss.mismatches
+        .iter()
+        .any(|mismatch| matches!(mismatch, Mismatch::Action { .. }))
 }
 
 fn undetermined(call: &str, answer: &Answer) -> String {

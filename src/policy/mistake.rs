@@ -161,8 +161,8 @@ pub fn mistakes(request: &Request, layers: &Layers<'_>, answer: &Answer) -> Vec<
             let mut kinds = Vec::new();
             match statement.effect {
                 Some(Effect::Allow) => place.of_allow(statement, silent, &mut kinds),
-                Some(Effect::Deny) if !answer.is_allowed() => place.of_deny(statement, &mut kinds),
-                Some(Effect::Deny) | None => {}
+                Some(Effect::Deny) => place.of_deny(statement, &mut kinds),
+                None => {}
             }
             found.extend(kinds.into_iter().map(|kind| Mistake {
                 layer,

@@ -261,3 +261,56 @@ fn reach_of_all_but(
         (Effect::Allow | Effect::Deny, _) => (Reach::direct(applies), doubt),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_is_read_as_what_its_form_says() {
+        let account = |id: &str, partition: Option<&str>| Principal::Account {
+            id: id.into(),
+            partition: partition.map(str::to_owned),
+        };
+        let arn = |text: &str| Principal::Arn(text.into());
+        for (text, expected) in [
+            ("*", Principal::Anyone),
+            ("111122223333", account("111122223333", None)),
+            (
+                "arn:aws-cn:iam::111122223333:root",
+                account("111122223333", Some("aws-cn")),
+            ),
+            ("11112222333", arn("11112222333")),
+            ("11112222333x", arn("11112222333x")),
+            ("arn:aws:iam::1:root", arn("arn:aws:iam::1:root")),
+            (
+                "arn:aws:iam::111122223333:role/root",
+                arn("arn:aws:iam::111122223333:role/root"),
+            ),
+            (
+                "arn:aws:sts::111122223333:root",
+                arn("arn:aws:sts::111122223333:root"),
+            ),
+            ("AROAEXAMPLEEXAM2", Principal::Deleted("AROAEXAMPLEEXAM2".into())),
+            ("AROAEXAMPLEEXAM", arn("AROAEXAMPLEEXAM")),
+            ("BROAEXAMPLEEXAMPLE", arn("BROAEXAMPLEEXAMPLE")),
+            ("AROAEXAMPLEEXAMPLEx", arn("AROAEXAMPLEEXAMPLEx")),
+        ] {
+            assert_eq!(Principal::read("AWS", text), expected, "{text}");
+        }
+        assert_eq!(Principal::read("Federated", "idp").text(), "idp");
+        assert_eq!(
+            Principal::read("Service", "s3.amazonaws.com").text(),
+            "s3.amazonaws.com"
+        );
+        assert_eq!(
+            Principal::read("CanonicalUser", "79a5").text(),
+            "CanonicalUser 79a5"
+        );
+        assert_eq!(
+            Principal::read("AWS", "111122223333").text(),
+            "account 111122223333"
+        );
+        assert_eq!(Principal::read("AWS", "*").text(), "*");
+    }
+}

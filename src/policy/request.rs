@@ -205,7 +205,19 @@ mod tests {
             Some(&Values::One("b".into()))
         );
         assert_eq!(context.iter().count(), 1);
-        assert_eq!(context.without("AWS:PrincipalTag/TEAM").iter().count(), 0);
+        let context = context.with("aws:userid", "u").without("AWS:PrincipalTag/TEAM");
+        assert_eq!(
+            context.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+            ["aws:userid"]
+        );
+    }
+
+    #[test]
+    fn a_role_acts_in_its_account_and_a_service_in_none() {
+        let role: RoleArn = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
+        let caller = Caller::session_of(&role, "s");
+        assert_eq!(caller.account().map(AccountId::as_str), Some("111122223333"));
+        assert_eq!(Caller::Service("s3.amazonaws.com".into()).account(), None);
     }
 
     #[test]

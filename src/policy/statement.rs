@@ -225,7 +225,7 @@ pub(super) fn malformed(element: &str, expected: &'static str, found: &Value) ->
         element: element.to_owned(),
         expected,
         found: match (found.as_str(), found.as_array()) {
-            (Some(text), _) => format!("`{text}`"),
+            (Some(text), _) => format!("\"{text}\""),
             (None, Some(values)) if values.is_empty() => "an empty list".to_owned(),
             (None, _) => kind_of(found).to_owned(),
         },

@@ -276,7 +276,13 @@ mod tests {
         for text in ["${", "a${b", "$", "{}", "$ {x}", "${'a"] {
             assert_eq!(filled(text).as_deref(), Some(text));
         }
-        assert_eq!(filled("${it's}"), None, "a lone quote does not hide the end");
+        let context = Context::new().with("it's", "v");
+        let lone_quote = Template::parse("${it's}x", true);
+        assert_eq!(
+            lone_quote.fill(&context).unwrap(),
+            "vx",
+            "a lone quote does not hide the end"
+        );
     }
 
     #[test]

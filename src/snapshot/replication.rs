@@ -4,6 +4,9 @@
 
 use crate::arn::{AccountId, BucketName, InvalidName, KeyReference, RoleArn};
 
+/// How the object is called that stands for all objects of a rule.
+pub const SAMPLE_NAME: &str = "s3-replication-remediator-sample";
+
 /// The replication configuration of a source bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replication {
@@ -62,7 +65,7 @@ impl Rule {
 
     /// An object key that the rule takes, for evaluating permissions with: policies are matched against one object.
     pub fn sample_key(&self) -> String {
-        format!("{}s3-replication-remediator-sample", self.filter.prefix)
+        format!("{}{SAMPLE_NAME}", self.filter.prefix)
     }
 }
 

@@ -197,6 +197,36 @@ pub fn is_refusal(error_code: &str) -> bool {
     )
 }
 
+/// Does this error code say that the same call may succeed if it is made again? Ours stand beside AWS's: `Timeout` and
+/// `NoConnection` where no answer came.
+pub fn is_temporary(error_code: &str) -> bool {
+    matches!(
+        error_code,
+        "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "SlowDown"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "ServiceFailure"
+            | "InternalError"
+            | "InternalFailure"
+            | "KMSInternalException"
+            | "DependencyTimeoutException"
+            | "ConcurrentModification"
+            | "OperationAborted"
+            | "500"
+            | "502"
+            | "503"
+            | "504"
+            | "Timeout"
+            | "NoConnection"
+    )
+}
+
 /// The error code of a read that was not made because another one failed, which has a failure of its own.
 pub const NOT_ATTEMPTED: &str = "NotAttempted";
 
@@ -220,6 +250,17 @@ mod tests {
                 "{read:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_is_nothing_temporary() {
+        for code in ["AccessDenied", "AccessDeniedException", "Forbidden"] {
+            assert!(is_refusal(code) && !is_temporary(code), "{code}");
+        }
+        for code in ["SlowDown", "ThrottlingException", "Timeout", "503"] {
+            assert!(is_temporary(code) && !is_refusal(code), "{code}");
+        }
+        assert!(!is_temporary(NOT_ATTEMPTED) && !is_refusal(NOT_ATTEMPTED));
     }
 
     #[test]

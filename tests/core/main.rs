@@ -6,3 +6,5 @@
 mod account;
 #[cfg(test)]
 mod collect;
+#[cfg(test)]
+mod scenarios;

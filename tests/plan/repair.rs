@@ -74,10 +74,12 @@ async fn a_key_that_is_repaired_is_repaired_in_both_forms_of_the_context() {
     assert_eq!(
         given,
         [
-            (json!(["kms:Decrypt"]), json!(["arn:aws:s3:::source"])),
-            (json!(["kms:Encrypt"]), json!(["arn:aws:s3:::replica"])),
             (
-                json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+                json!(["kms:Decrypt"]),
+                json!(["arn:aws:s3:::source", "arn:aws:s3:::source/*"])
+            ),
+            (
+                json!(["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]),
                 json!(["arn:aws:s3:::replica", "arn:aws:s3:::replica/*"])
             ),
         ]

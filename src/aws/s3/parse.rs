@@ -5,11 +5,13 @@
 
 use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{
-    DeleteMarkerReplicationStatus, Event, MetricsStatus, ObjectVersion as S3ObjectVersion,
-    ReplicaModificationsStatus, ReplicationConfiguration, ReplicationRule, ReplicationRuleFilter,
-    ServerSideEncryption, ServerSideEncryptionRule, SseKmsEncryptedObjectsStatus,
+    DeleteMarkerReplicationStatus, EncodingType, Event, MetricsStatus, ReplicaModificationsStatus,
+    ReplicationConfiguration, ReplicationRule, ReplicationRuleFilter, ServerSideEncryption,
+    ServerSideEncryptionRule, SseKmsEncryptedObjectsStatus,
 };
+use aws_smithy_types::DateTime;
 use percent_encoding::percent_decode_str;
 
 use crate::arn::{AccountId, BucketName, KeyReference, Partition, Region};
@@ -30,7 +32,7 @@ pub(super) fn replication(
 }
 
 fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
-    let destination = rule.destination().ok_or("RuleWithoutDestination")?;
+    let destination = rule.destination().ok_or("UnknownDestinationName")?;
     let criteria = rule.source_selection_criteria();
     // The deprecated prefix is what a first-generation rule has in place of a filter.
     #[expect(deprecated, reason = "such rules are still in use")]
@@ -188,21 +190,21 @@ pub(super) fn notifications(output: &GetBucketNotificationConfigurationOutput) -
         .collect()
 }
 
-pub(super) fn newest_versions(mut versions: Vec<S3ObjectVersion>, limit: usize) -> Vec<ObjectVersion> {
+pub(super) fn newest_versions(list: ListObjectVersionsOutput, limit: usize) -> Vec<ObjectVersion> {
+    let is_encoded = list.encoding_type == Some(EncodingType::Url);
+    let mut versions = list.versions.unwrap_or_default();
     versions.sort_by_key(|version| std::cmp::Reverse(version.last_modified().map(moment)));
-    versions
-        .iter()
-        .filter_map(|version| {
-            Some(ObjectVersion {
-                key: decoded(version.key()?),
-                version_id: version.version_id()?.to_owned(),
-            })
+    let found = versions.into_iter().filter_map(|version| {
+        let key = version.key?;
+        Some(ObjectVersion {
+            key: if is_encoded { decoded(&key) } else { key },
+            version_id: version.version_id?,
         })
-        .take(limit)
-        .collect()
+    });
+    found.take(limit).collect()
 }
 
-fn moment(time: &aws_smithy_types::DateTime) -> (i64, u32) {
+fn moment(time: &DateTime) -> (i64, u32) {
     (time.secs(), time.subsec_nanos())
 }
 

@@ -142,6 +142,54 @@ mod tests {
     }
 
     #[test]
+    fn every_operator_that_aws_documents_is_known() {
+        for (name, base, negated) in [
+            ("StringEquals", Base::StringEquals, false),
+            ("StringNotEquals", Base::StringEquals, true),
+            ("StringEqualsIgnoreCase", Base::StringEqualsIgnoreCase, false),
+            ("StringNotEqualsIgnoreCase", Base::StringEqualsIgnoreCase, true),
+            ("StringLike", Base::StringLike, false),
+            ("StringNotLike", Base::StringLike, true),
+            ("NumericEquals", Base::Numeric(Order::Equal), false),
+            ("NumericNotEquals", Base::Numeric(Order::Equal), true),
+            ("NumericLessThan", Base::Numeric(Order::Less), false),
+            ("NumericLessThanEquals", Base::Numeric(Order::LessOrEqual), false),
+            ("NumericGreaterThan", Base::Numeric(Order::Greater), false),
+            (
+                "NumericGreaterThanEquals",
+                Base::Numeric(Order::GreaterOrEqual),
+                false,
+            ),
+            ("DateEquals", Base::Date(Order::Equal), false),
+            ("DateNotEquals", Base::Date(Order::Equal), true),
+            ("DateLessThan", Base::Date(Order::Less), false),
+            ("DateLessThanEquals", Base::Date(Order::LessOrEqual), false),
+            ("DateGreaterThan", Base::Date(Order::Greater), false),
+            ("DateGreaterThanEquals", Base::Date(Order::GreaterOrEqual), false),
+            ("Bool", Base::Bool, false),
+            ("BinaryEquals", Base::Binary, false),
+            ("IpAddress", Base::IpAddress, false),
+            ("NotIpAddress", Base::IpAddress, true),
+            ("ArnEquals", Base::Arn, false),
+            ("ArnLike", Base::Arn, false),
+            ("ArnNotEquals", Base::Arn, true),
+            ("ArnNotLike", Base::Arn, true),
+        ] {
+            let read = Operator::read(&format!("{name}IfExists")).unwrap();
+            assert_eq!(
+                (read.base, read.negated, read.if_exists),
+                (base, negated, true),
+                "{name}"
+            );
+            assert_eq!(
+                Operator::read(name).map(|read| read.if_exists),
+                Some(false),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn a_name_that_aws_does_not_document_is_unknown() {
         for name in [
             "",

@@ -31,7 +31,6 @@ pub(super) fn blocked_by(sides: &Sides<'_>) -> Vec<Guardrail> {
         },
         scps: Judged::YES,
         rcps: Judged::YES,
-        denies: Judged::NO,
         ..formula
     };
     if !open.granted().truth.is_yes() {

@@ -51,11 +51,7 @@ fn is_near(mismatches: &[Mismatch]) -> bool {
             Mismatch::Action { .. } | Mismatch::ActionExcepted { .. }
         )
     });
-    match mismatches {
-        [] => false,
-        [_] => true,
-        _ => !about_other_action,
-    }
+    mismatches.len() == 1 || !about_other_action
 }
 
 /// How far a mismatch is from being none.

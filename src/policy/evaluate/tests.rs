@@ -695,6 +695,8 @@ fn a_variable_in_a_resource_without_a_value_matches_nothing_and_says_so() {
         on("Deny", "Resource", "arn:aws:s3::${aws:PrincipalTag/none}:src/a").verdict,
         Allowed
     );
+    let of_other = "arn:aws:s3::${aws:PrincipalTag/none, ''}:other/a";
+    assert_eq!(on("Deny", "Resource", of_other).verdict, Allowed);
     for effect in ["Allow", "Deny"] {
         assert_eq!(
             on(effect, "Resource", "arn:aws:s3*src/a").verdict,
@@ -953,4 +955,127 @@ fn an_answer_says_whether_it_is_certain() {
         let answer = world.answer();
         assert_eq!((answer.is_allowed(), answer.is_denied()), (allowed, denied));
     }
+}
+
+#[test]
+fn a_denial_that_spares_the_caller_unless_it_is_bounded_is_open_while_the_boundary_is_unread() {
+    let listed = json!({"AWS": [SESSION, ROLE, "111122223333"]});
+    let deny = json!({"Effect": "Deny", "NotPrincipal": listed, "Action": "*", "Resource": "*"});
+    let world = unread_boundary(object().role(allow_all()).resource(json!([deny])));
+    let reasons: Vec<DoubtReason> = world
+        .answer()
+        .doubts
+        .into_iter()
+        .map(|doubt| doubt.reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            DoubtReason::Unread(failure()),
+            DoubtReason::NotPrincipalAndUnreadBoundary
+        ]
+    );
+    let policy = Observed::Found(named("key policy", json!([delegation()[0], deny])));
+    let trust = crate::policy::key_trust(&key().request, &policy);
+    assert_eq!(trust, crate::policy::KeyTrust::Unknown);
+}
+
+#[test]
+fn an_excepted_caller_is_a_near_miss_of_its_own_and_one_that_is_not_excepted_none() {
+    let mismatches = |listed: Value| {
+        let statement = json!({"Effect": "Allow", "NotPrincipal": {"AWS": listed}, "Action": "*", "Resource": "*",
+            "Condition": {"StringEquals": {"kms:ViaService": "x"}}});
+        object().resource(json!([statement])).answer().near_misses[0]
+            .mismatches
+            .len()
+    };
+    assert_eq!(mismatches(json!([SESSION, ROLE, "111122223333"])), 2);
+    assert_eq!(mismatches(json!("444455556666")), 1);
+}
+
+#[test]
+fn a_statement_without_a_resource_is_one_of_a_trust_policy_or_not_understood() {
+    let bare = json!([{"Effect": "Allow", "Action": "*"}]);
+    assert_eq!(
+        verdict(&world("sts:AssumeRole", ROLE).resource(to(json!("*"))).role(bare)),
+        Allowed
+    );
+    let bare = |principal: Value| json!([{"Effect": "Allow", "Principal": principal, "Action": "*"}]);
+    assert_eq!(
+        verdict(&world("sts:AssumeRole", ROLE).resource(bare(json!("*")))),
+        Allowed
+    );
+    assert_eq!(verdict(&key().resource(bare(json!("*")))), Undetermined);
+    let identity = json!([{"Effect": "Allow", "Action": "*"}]);
+    assert_eq!(
+        verdict(
+            &world("sts:AssumeRole", ROLE)
+                .resource(delegation())
+                .role(identity)
+        ),
+        ImplicitlyDenied
+    );
+    let identity = json!([{"Effect": "Allow", "Action": "*"}]);
+    let trusting = to(json!({"AWS": "111122223333"}));
+    assert_eq!(
+        verdict(&world("sts:AssumeRole", ROLE).resource(trusting).role(identity)),
+        Undetermined
+    );
+}
+
+#[test]
+fn a_call_on_no_resource_in_particular_is_matched_only_by_the_whole_wildcard() {
+    let on = |resource: &str| {
+        world("s3:ListAllMyBuckets", "*")
+            .role(json!([{"Effect": "Allow", "Action": "*", "Resource": resource}]))
+    };
+    assert_eq!(verdict(&on("*")), Allowed);
+    assert_eq!(verdict(&on("arn:aws:s3:::*")), ImplicitlyDenied);
+}
+
+#[test]
+fn a_statement_tells_its_name_and_effect() {
+    let policy = named("p", json!([{"Sid": "S", "Effect": "Deny"}, {"Sid": 7}]));
+    let [first, second] = policy.document.statements() else {
+        panic!("two statements")
+    };
+    assert_eq!(
+        (first.sid(), first.effect()),
+        (Some("S"), Some(super::Effect::Deny))
+    );
+    assert_eq!((second.sid(), second.effect()), (None, None));
+}
+
+#[test]
+fn what_has_no_part_in_a_decision_is_not_named_as_deciding() {
+    let deciding = |world: &World| -> Vec<String> {
+        let deciding = world.answer().deciding;
+        deciding
+            .iter()
+            .map(|statement| format!("{:?} {}", statement.layer, statement.index))
+            .collect()
+    };
+    let undelegated = granted(grant()).role(allow_all());
+    assert_eq!(deciding(&undelegated), ["Grant 0"]);
+    assert_eq!(deciding(&undelegated.boundary(allow_all())), ["Grant 0"]);
+    let by_session = key().role(allow_all()).resource(to(json!({"AWS": SESSION})));
+    assert_eq!(deciding(&by_session), ["Resource 0"]);
+    let mut denied = object().role(allow_all());
+    denied.scps = vec![PolicyLevel {
+        name: "root".into(),
+        policies: PolicySet::complete(vec![named(
+            "p",
+            json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]),
+        )]),
+    }];
+    assert_eq!(deciding(&denied), ["Scp 1"]);
+}
+
+#[test]
+fn a_grant_that_the_boundary_contains_is_not_in_doubt() {
+    let unknown = json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Foo": 1});
+    let world = granted(grant()).boundary(allow_all()).role(json!([unknown]));
+    let answer = world.answer();
+    assert_eq!(answer.verdict, Undetermined);
+    assert_eq!(answer.doubts.len(), 1, "{:?}", answer.doubts);
 }

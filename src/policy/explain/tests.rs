@@ -207,3 +207,136 @@ fn what_is_not_known_is_told_with_its_cause() {
          not known (and 1 more)."
     );
 }
+
+#[test]
+fn a_denial_for_want_of_a_key_says_so_even_where_nothing_grants() {
+    let denied = world("s3:ReplicateObject", "arn:aws:s3:::src/a").role(json!([
+        {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:SourceVpce": "v"}}}
+    ]));
+    assert!(
+        denied
+            .told()
+            .ends_with("This rests on the request having no `aws:SourceVpce`.")
+    );
+    let bounded = world("s3:ReplicateObject", "arn:aws:s3:::src/a")
+        .role(json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))
+        .boundary(json!([
+            {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceVpce": "v"}}}
+        ]));
+    assert!(bounded.told().ends_with(
+        "There, statement 1 of the permissions boundary `limits` allows it only where `aws:SourceVpce` is `v`; the \
+         request has no `aws:SourceVpce`. This rests on the request having no `aws:SourceVpce`."
+    ));
+}
+
+#[test]
+fn what_would_still_be_missing_is_told_too() {
+    let decrypt_us = json!([{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"kms:ViaService": "x"}}}]);
+    let admin = json!([{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "kms:*", "Resource": "*"}]);
+    let key = || {
+        world("kms:Decrypt", KEY)
+            .role(decrypt_us.clone())
+            .resource(admin.clone())
+    };
+    assert!(key().told().ends_with(
+        "the request has `s3.eu-west-1.amazonaws.com`. Besides, the key policy neither names the role nor leaves this to \
+         the account, so the role's own policies do not count."
+    ));
+    let foreign = key().of_account("444455556666");
+    assert!(foreign.told().ends_with(
+        "Nor does the resource's policy in the other account allow it, and across accounts both must."
+    ));
+    let only_policy = world("kms:Decrypt", KEY)
+        .resource(admin)
+        .of_account("444455556666");
+    assert!(only_policy.told().ends_with(
+        "only to `arn:aws:iam::111122223333:role/admin`. Nor does a policy of the role allow it, and across accounts both must."
+    ));
+    let delegated = world("kms:Decrypt", KEY).role(decrypt_us).resource(delegation());
+    assert!(
+        delegated
+            .told()
+            .ends_with("the request has `s3.eu-west-1.amazonaws.com`.")
+    );
+    let bucket = world("s3:ReplicateObject", "arn:aws:s3:::b/a")
+        .role(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::b"}]));
+    assert!(bucket.told().ends_with("only on `arn:aws:s3:::b`."));
+}
+
+#[test]
+fn what_is_malformed_is_told_with_what_was_found() {
+    let with = |action: Value| {
+        world("s3:ReplicateObject", "arn:aws:s3:::b/a")
+            .role(json!([{"Effect": "Allow", "Action": action, "Resource": "*"}]))
+            .told()
+    };
+    for (action, ending) in [
+        (
+            json!([]),
+            "`Action`: expected a string or a list of strings, found an empty list.",
+        ),
+        (
+            json!([["a"]]),
+            "`Action`: expected a string or a list of strings, found a list.",
+        ),
+        (
+            json!(7),
+            "`Action`: expected a string or a list of strings, found a number.",
+        ),
+        (json!("s3"), "`Action`: expected `service:name`, found s3."),
+    ] {
+        assert!(with(action).ends_with(ending));
+    }
+    let told = world("s3:ReplicateObject", "arn:aws:s3:::b/a")
+        .role(json!([{"Effect": "allow", "Action": "*", "Resource": "*"}]))
+        .told();
+    assert!(
+        told.ends_with("`Effect`: expected `Allow` or `Deny`, found \"allow\"."),
+        "{told}"
+    );
+}
+
+#[test]
+fn verdicts_and_statements_have_names_for_people() {
+    assert_eq!(
+        [
+            Verdict::Allowed,
+            Verdict::ExplicitlyDenied,
+            Verdict::ImplicitlyDenied,
+            Verdict::Undetermined
+        ]
+        .map(|verdict| verdict.to_string()),
+        [
+            "allowed",
+            "explicitly denied",
+            "implicitly denied",
+            "undetermined"
+        ]
+    );
+    let statement = |sid: Option<&str>, layer| crate::policy::StatementRef {
+        layer,
+        policy: "p".into(),
+        sid: sid.map(str::to_owned),
+        index: 0,
+    };
+    assert_eq!(
+        statement(Some("S"), Layer::Identity).to_string(),
+        "statement `S` of `p`"
+    );
+    assert_eq!(
+        statement(Some(""), Layer::Resource).to_string(),
+        "statement 1 of `p`"
+    );
+    assert_eq!(
+        statement(None, Layer::Rcp).to_string(),
+        "statement 1 of the resource control policy `p`"
+    );
+    let absent = crate::policy::AbsentKey {
+        key: "aws:SourceIp".into(),
+        statement: statement(None, Layer::Identity),
+    };
+    assert_eq!(
+        absent.to_string(),
+        "statement 1 of `p` tests `aws:SourceIp`, which the request lacks"
+    );
+}

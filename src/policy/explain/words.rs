@@ -140,7 +140,7 @@ fn limit(mismatch: &Mismatch) -> (String, Option<String>) {
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html#bucket-key-changes>
 fn encryption_context_sent(found: &[String], wanted: &[String]) -> String {
-    let is_bucket = |arn: &String| arn.starts_with("arn:") && !arn.contains('/');
+    let is_bucket = |arn: &String| arn.starts_with("arn:") && !arn.contains(['/', '*', '?']);
     let sent = quoted_list(found);
     if found.iter().all(is_bucket) {
         format!("with a Bucket Key S3 sends {sent}")

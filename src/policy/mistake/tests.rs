@@ -312,3 +312,74 @@ fn a_layer_that_allows_is_not_searched_for_mistakes() {
         "the boundary is short of an action, which is no mistake of its own"
     );
 }
+
+#[test]
+fn a_statement_for_another_caller_or_another_action_is_not_about_this_call() {
+    let bucket = |statement: Value| {
+        kinds(&world("s3:ReplicateObject", "arn:aws:s3:::dst/a").resource(json!([statement])))
+    };
+    assert_eq!(
+        bucket(
+            json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/other"}, "Action": "s3:*", "Resource": "arn:aws:s3:::dst"})
+        ),
+        []
+    );
+    assert_eq!(
+        bucket(
+            json!({"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject", "Resource": "*"})
+        ),
+        [],
+        "log delivery is not replication"
+    );
+}
+
+#[test]
+fn only_the_policy_of_a_key_must_name_the_role_or_its_account() {
+    let admin = json!([{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "*", "Resource": "*"}]);
+    let bucket = world("s3:ReplicateObject", "arn:aws:s3:::dst/a").resource(admin);
+    assert_eq!(kinds(&bucket), []);
+    let cross = world("kms:Encrypt", KEY)
+        .role(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]))
+        .resource(json!([]))
+        .of_account("444455556666");
+    assert_eq!(
+        kinds(&cross),
+        [MistakeKind::CallerAccountNotNamed {
+            account: "111122223333".into()
+        }]
+    );
+}
+
+#[test]
+fn a_key_that_is_absent_is_a_mistake_only_where_s3_never_sends_it_for_the_role() {
+    assert_eq!(
+        kinds(&on_key(json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))),
+        []
+    );
+    let mut trust = world("sts:AssumeRole", ROLE).resource(json!([{
+        "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    }]));
+    trust.request.caller = crate::policy::Caller::Service("s3.amazonaws.com".into());
+    assert_eq!(kinds(&trust), []);
+}
+
+#[test]
+fn only_a_pattern_for_the_encryption_context_can_include_other_buckets() {
+    let other_key = on_key(json!({"StringLikeIfExists": {"aws:SourceArn": "arn:aws:s3:::s*"}}));
+    assert_eq!(kinds(&other_key), []);
+    let literal = json!({"StringEquals": {"kms:EncryptionContext:aws:s3:arn": ["arn:aws:s3:::src", "arn:aws:s3:::s*"]}});
+    assert_eq!(kinds(&on_key(literal)), []);
+}
+
+#[test]
+fn a_key_policy_that_names_the_role_under_a_condition_does_not_name_only_others() {
+    for principal in [ROLE, crate::policy::world::SESSION, "111122223333", "*"] {
+        let world = world("kms:Decrypt", KEY).resource(json!([
+            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "kms:*", "Resource": "*",
+             "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+        ]));
+        assert_eq!(kinds(&world), [], "{principal}");
+    }
+}

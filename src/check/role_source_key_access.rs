@@ -1,0 +1,11 @@
+//! `role-source-key-access`: may the role decrypt source objects, with the encryption context that S3 sends?
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
+
+use super::{Check, access};
+use crate::finding::CheckId;
+
+pub(super) const CHECK: Check = Check {
+    id: CheckId::RoleSourceKeyAccess,
+    run: |facts, outcome| access::tell(CheckId::RoleSourceKeyAccess, facts, outcome),
+};

@@ -1,0 +1,49 @@
+//! `source-key-not-found`: objects whose key is gone cannot be read, by S3 neither.
+//!
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>
+
+use super::source_key::source_keys;
+use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::finding::{CheckId, Severity};
+use crate::observed::Observed;
+
+pub(super) const CHECK: Check = Check {
+    id: CheckId::SourceKeyNotFound,
+    run,
+};
+
+fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    let bucket = &facts.snapshot.source.name;
+    for source in source_keys(facts, outcome) {
+        match &source.key.metadata {
+            Observed::Found(_) => continue,
+            Observed::Unreadable(failure) => {
+                outcome.unread(failure);
+                continue;
+            }
+            Observed::Absent => {}
+        }
+        let reference = source.reference;
+        outcome.finding(
+            Found {
+                check: CheckId::SourceKeyNotFound,
+                severity: Severity::Error,
+                rule_ids: ids(source.rules),
+                subject: reference.to_string(),
+                summary: format!("the KMS key of {} does not exist: {reference}", source.user),
+                expected: "an existing, enabled key".to_owned(),
+                found: "no such key".to_owned(),
+                evidence: evidence("kms:DescribeKey", reference, "NotFoundException"),
+            }
+            .propose(
+                facts.own_account(),
+                format!(
+                    "give the bucket an existing key: aws s3api put-bucket-encryption --bucket {bucket} \
+                     --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
+                     {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"ARN of the key\"}},\"BucketKeyEnabled\":true}}]}}'. \
+                     Objects that were encrypted with the deleted key cannot be read again by anyone"
+                ),
+            ),
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! The names of all settings, their defaults, and what they say: data that documents and the template are compared with.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+
+/// A setting, for the documents and the template that must name the same ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds where it is unset or empty.
+    pub default: &'static str,
+    /// What it says, in one sentence.
+    pub doc: &'static str,
+}
+
+/// All settings.
+pub const SETTINGS: [Setting; 12] = [
+    Setting {
+        name: "MODE",
+        default: "dry-run",
+        doc: "`dry-run` only tells, `approve` repairs what a person approved by its digest, `auto` repairs at once.",
+    },
+    Setting {
+        name: "NOTIFICATION_TOPIC_ARN",
+        default: "",
+        doc: "The SNS topic that reports are sent to; without one they stand in the answer and the log.",
+    },
+    Setting {
+        name: "TRUSTED_ACCOUNTS",
+        default: "",
+        doc: "Comma-separated ids of the accounts whose buckets and keys count as ours beside our own.",
+    },
+    Setting {
+        name: "ALLOWED_ROLE_ARNS",
+        default: "",
+        doc: "Comma-separated ARN patterns of roles that may be changed; `*` crosses `/`, `?` stands for any character.",
+    },
+    Setting {
+        name: "ALLOWED_KEY_ARNS",
+        default: "",
+        doc: "Comma-separated ARN patterns of keys whose use may be granted; never aliases.",
+    },
+    Setting {
+        name: "OPT_IN_TAG",
+        default: "s3-replication-remediator=allow",
+        doc: "The tag, as KEY=VALUE, of a role or key that may be changed.",
+    },
+    Setting {
+        name: "OPT_OUT_TAG",
+        default: "s3-replication-remediator=ignore",
+        doc: "The tag, as KEY=VALUE, of a bucket that is left alone.",
+    },
+    Setting {
+        name: "REQUIRED_PERMISSIONS_BOUNDARY_ARN",
+        default: "",
+        doc: "The permissions boundary that a role must have before it may be changed.",
+    },
+    Setting {
+        name: "MEMBER_ROLE_NAME",
+        default: "",
+        doc: "The name of the role that is assumed in trusted accounts, for reading alone.",
+    },
+    Setting {
+        name: "UNCONSTRAINED_GRANTS",
+        default: "false",
+        doc: "Whether a grant may be made that is bound to no bucket, for objects that use no S3 Bucket Key.",
+    },
+    Setting {
+        name: "INSPECT_OBJECTS",
+        default: "false",
+        doc: "Whether failed objects are looked at with HEAD, which needs `s3:GetObjectVersion`.",
+    },
+    Setting {
+        name: "SAMPLE_OBJECTS",
+        default: "0",
+        doc: "How many recent object versions are looked at for each rule, 0 to 100; needs INSPECT_OBJECTS.",
+    },
+];
+
+/// Settings whose names are taken, so that they are refused rather than ignored.
+pub(super) const NOT_YET: [&str; 2] = ["EVENT_BUS_NAME", "LEDGER_TABLE"];

@@ -1,0 +1,166 @@
+//! How the text of a setting becomes a value, and what is told when it does not.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>: every value is text, and an empty one is
+//! what a template passes for none.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::arn::{AccountId, Arn, Region};
+
+use super::settings::{NOT_YET, SETTINGS};
+use super::{ConfigError, spelling};
+
+/// The values of known settings, and what was found wrong so far.
+pub(super) struct Values {
+    values: BTreeMap<String, String>,
+    pub(super) errors: Vec<ConfigError>,
+}
+
+impl Values {
+    pub(super) fn new(vars: impl Iterator<Item = (String, String)>) -> Self {
+        let names = || SETTINGS.iter().map(|setting| setting.name).chain(NOT_YET);
+        let mut found = Self {
+            values: BTreeMap::new(),
+            errors: Vec::new(),
+        };
+        for (name, value) in vars {
+            let value = value.trim();
+            if NOT_YET.contains(&name.as_str()) {
+                if !value.is_empty() {
+                    found.problem(&name, "is not supported yet; leave it empty");
+                }
+            } else if names().any(|known| known == name) {
+                if !value.is_empty() {
+                    found.values.insert(name, value.to_owned());
+                }
+            } else if let Some(meant) = spelling::meant(&name, names()) {
+                found.problem(
+                    &name,
+                    format!("is no setting; if `{meant}` is meant, rename it, else remove it"),
+                );
+            }
+        }
+        found
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    pub(super) fn problem(&mut self, setting: &str, problem: impl Into<String>) {
+        self.errors.push(ConfigError {
+            setting: setting.to_owned(),
+            problem: problem.into(),
+        });
+    }
+
+    fn wrong(&mut self, setting: &str, value: &str, problem: impl fmt::Display) {
+        const SHOWN: usize = 100;
+        let shown: String = value.chars().take(SHOWN).collect();
+        self.problem(setting, format!("`{}`: {problem}", shown.escape_debug()));
+    }
+
+    /// A setting that always has a value; the default stands in for a wrong one until all problems are told.
+    pub(super) fn read<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> T {
+        self.optional(name, T::from_str).unwrap_or(default)
+    }
+
+    pub(super) fn switch(&mut self, name: &str) -> bool {
+        let parse = |text: &str| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("expected `true` or `false`"),
+        };
+        self.optional(name, parse).unwrap_or(false)
+    }
+
+    pub(super) fn optional<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(name)?.to_owned();
+        parse(&text).map_err(|error| self.wrong(name, &text, error)).ok()
+    }
+
+    pub(super) fn list<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
+        let text = self.text(name).unwrap_or_default().to_owned();
+        let mut items = Vec::new();
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            if item.starts_with("ssm:") {
+                self.wrong(
+                    name,
+                    item,
+                    "lists in SSM parameters are not supported yet; write the list itself",
+                );
+                continue;
+            }
+            match parse(item) {
+                Ok(value) => items.push(value),
+                Err(error) => self.wrong(name, item, error),
+            }
+        }
+        items
+    }
+}
+
+pub(super) fn topic(text: &str) -> Result<Arn, &'static str> {
+    const EXPECTED: &str =
+        "expected the ARN of an SNS topic, such as `arn:aws:sns:eu-west-1:111122223333:reports`";
+    let arn: Arn = text.parse().map_err(|_| EXPECTED)?;
+    let names_a_topic = arn.service == "sns"
+        && arn.region.parse::<Region>().is_ok()
+        && arn.account.parse::<AccountId>().is_ok()
+        && arn
+            .resource
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if arn.resource.ends_with(".fifo") {
+        return Err("is a FIFO topic, which would drop reports that look alike; name a standard topic");
+    }
+    if names_a_topic { Ok(arn) } else { Err(EXPECTED) }
+}
+
+pub(super) fn boundary(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str =
+        "expected the ARN of a managed policy, such as `arn:aws:iam::111122223333:policy/replication`";
+    let arn: Arn = text.parse().map_err(|_| EXPECTED)?;
+    let names_a_policy = arn.service == "iam"
+        && arn.region.is_empty()
+        && (arn.account == "aws" || arn.account.parse::<AccountId>().is_ok())
+        && arn
+            .resource
+            .strip_prefix("policy/")
+            .is_some_and(|name| !name.is_empty())
+        && !text.contains(['*', '?', ' ']);
+    if names_a_policy {
+        Ok(text.to_owned())
+    } else {
+        Err(EXPECTED)
+    }
+}
+
+pub(super) fn role_name(text: &str) -> Result<String, &'static str> {
+    let is_a_name = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+    if is_a_name {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the name of a role without account and path, such as `replication-reader`")
+    }
+}
+
+pub(super) fn sample_size(text: &str) -> Result<u8, &'static str> {
+    match text.parse() {
+        Ok(count @ 0..=100) => Ok(count),
+        Ok(101..) | Err(_) => Err("expected a number from 0 to 100"),
+    }
+}

@@ -1,0 +1,166 @@
+//! The condition keys of the requests that S3 makes when it replicates.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>.
+//!
+//! Keys that S3 is not known to send (`aws:SourceIp`, `aws:SourceVpce`, `aws:SourceArn`, `aws:SourceAccount`, …) are
+//! left out: the evaluator takes them as absent and says where the answer rests on that.
+
+use std::collections::BTreeSet;
+
+use crate::arn::{AccountId, KeyArn, KeyReference, Partition, Region};
+use crate::observed::Observed;
+use crate::policy::Context;
+use crate::snapshot::{EncryptionType, Key, Role, Rule, Snapshot};
+
+use super::tested::tested_tags;
+
+/// Builds contexts of requests of one role.
+#[derive(Debug)]
+pub(super) struct Contexts<'a> {
+    snapshot: &'a Snapshot,
+    role: &'a Role,
+    /// What is the same in every request.
+    base: Context,
+    /// The tags that some policy tests.
+    tested_tags: BTreeSet<String>,
+}
+
+impl<'a> Contexts<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, role: &'a Role) -> Self {
+        let arn = &role.arn;
+        let mut base = Context::new()
+            .with("aws:PrincipalArn", arn.to_string())
+            .with("aws:PrincipalAccount", arn.account().as_str())
+            .with("aws:PrincipalType", "AssumedRole")
+            .with("aws:PrincipalIsAWSService", "false")
+            .with("aws:userid", format!("{}:s3-replication", role.id))
+            .with("aws:SecureTransport", "true")
+            .with("aws:CurrentTime", snapshot.taken_at.to_string())
+            .with("aws:EpochTime", snapshot.taken_at.as_second().to_string())
+            // Present where the account is in an organisation; nothing here reads which.
+            .with_unknown("aws:PrincipalOrgID")
+            .with_unknown("aws:PrincipalOrgPaths")
+            .with_unknown("aws:ResourceOrgID")
+            .with_unknown("aws:ResourceOrgPaths");
+        for (key, value) in &role.tags {
+            base = base.with(format!("aws:PrincipalTag/{key}"), value.as_str());
+        }
+        Self {
+            snapshot,
+            role,
+            base,
+            tested_tags: tested_tags(snapshot, role),
+        }
+    }
+
+    fn base(&self, owner: Option<&AccountId>, region: Option<&Region>) -> Context {
+        let context = match owner {
+            Some(owner) => self.base.clone().with("aws:ResourceAccount", owner.as_str()),
+            None => self.base.clone().with_unknown("aws:ResourceAccount"),
+        };
+        match region {
+            Some(region) => context.with("aws:RequestedRegion", region.as_str()),
+            None => context.with_unknown("aws:RequestedRegion"),
+        }
+    }
+
+    /// A request about a bucket or about an object that the rule takes.
+    pub(super) fn s3(&self, rule: &Rule, owner: Option<&AccountId>, region: Option<&Region>) -> Context {
+        let mut context = self.base(owner, region);
+        context = match owner {
+            Some(owner) => context.with("s3:ResourceAccount", owner.as_str()),
+            None => context.with_unknown("s3:ResourceAccount"),
+        };
+        for key in &self.tested_tags {
+            context = match self.tag_of_filter(rule, key) {
+                Some(value) => context.with(key.as_str(), value),
+                None => context.with_unknown(key.as_str()),
+            };
+        }
+        context
+    }
+
+    /// The value that a rule's filter demands of an object's tag.
+    fn tag_of_filter<'r>(&self, rule: &'r Rule, key: &str) -> Option<&'r str> {
+        let (family, tag) = key.split_once('/')?;
+        let of_objects = family.eq_ignore_ascii_case("s3:ExistingObjectTag")
+            || family.eq_ignore_ascii_case("s3:RequestObjectTag");
+        let demanded = rule
+            .filter
+            .tags
+            .iter()
+            .find(|(name, _)| of_objects && name == tag);
+        demanded.map(|(_, value)| value.as_str())
+    }
+
+    /// What the write of a replica says of its encryption.
+    pub(super) fn replica(&self, rule: &Rule, context: Context) -> Context {
+        const KIND: &str = "s3:x-amz-server-side-encryption";
+        const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+        let default = self
+            .snapshot
+            .source
+            .encryption
+            .found()
+            .map(|default| default.kind);
+        let kind = match (rule.sse_kms_objects, default) {
+            (true, Some(EncryptionType::Kms)) => "aws:kms",
+            (true, Some(EncryptionType::KmsDualLayer)) => "aws:kms:dsse",
+            // Whether S3 says AES256 or nothing for replicas under its own keys is not documented.
+            (true, Some(EncryptionType::S3 | EncryptionType::Customer) | None) | (false, _) => {
+                return context.with_unknown(KIND).with_unknown(KEY);
+            }
+        };
+        let context = context.with(KIND, kind);
+        match rule.replica_key() {
+            Ok(Some(KeyReference::Key(key))) => context.with(KEY, key.to_string()),
+            // Whether S3 writes the alias or the key behind it is not documented.
+            Ok(Some(KeyReference::Alias(_)) | None) | Err(_) => context.with_unknown(KEY),
+        }
+    }
+
+    /// A request about a key.
+    pub(super) fn kms(&self, arn: &KeyArn, key: &Key, encryption_context: &str) -> Context {
+        let mut context = self
+            .base(Some(arn.account()), Some(arn.region()))
+            .with("kms:CallerAccount", self.role.arn.account().as_str())
+            .with("kms:EncryptionContext:aws:s3:arn", encryption_context)
+            .with_set("kms:EncryptionContextKeys", ["aws:s3:arn"])
+            .with("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+            .with_unknown("kms:ResourceAliases");
+        // Whether S3 in China and the isolated partitions sends this suffix is not documented.
+        context = if *arn.partition() == Partition::aws() {
+            context.with("kms:ViaService", via_s3(arn.region()))
+        } else {
+            context.with_unknown("kms:ViaService")
+        };
+        if let Some(metadata) = key.metadata.found() {
+            context = context
+                .with("kms:KeySpec", metadata.spec.as_str())
+                .with("kms:KeyUsage", metadata.usage.as_str())
+                .with("kms:KeyOrigin", metadata.origin.as_str())
+                .with("kms:MultiRegion", (!metadata.related.is_empty()).to_string());
+        }
+        match &key.tags {
+            Observed::Found(tags) => {
+                for (name, value) in tags {
+                    context = context.with(format!("aws:ResourceTag/{name}"), value.as_str());
+                }
+            }
+            Observed::Absent => {}
+            Observed::Unreadable(_) => {
+                for tag in &self.tested_tags {
+                    context = context.with_unknown(tag.as_str());
+                }
+            }
+        }
+        context
+    }
+}
+
+/// What `kms:ViaService` says when S3 of a Region calls KMS there.
+pub(crate) fn via_s3(region: &Region) -> String {
+    format!("s3.{region}.amazonaws.com")
+}

@@ -1,0 +1,78 @@
+//! Which encryption contexts S3 sends for the objects of a rule, as far as anything tells.
+//!
+//! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>: an object has a Bucket Key if its
+//! writer asked for one or, where the writer said nothing, if the bucket's default has one; its replica has one if the
+//! object has. Objects with two layers of encryption have none.
+
+use super::{ContextForm, Necessity};
+use crate::observed::Observed;
+use crate::snapshot::{EncryptionType, ObjectHead, Rule, Snapshot};
+
+/// The context that KMS sees for an object with this encryption.
+pub(super) fn form(kind: EncryptionType, bucket_key: bool) -> ContextForm {
+    if bucket_key && kind != EncryptionType::KmsDualLayer {
+        ContextForm::Bucket
+    } else {
+        ContextForm::Object
+    }
+}
+
+/// The objects under KMS keys that were looked at and that a rule takes.
+pub(super) fn looked_at<'a>(snapshot: &'a Snapshot, rule: &'a Rule) -> impl Iterator<Item = &'a ObjectHead> {
+    snapshot
+        .objects
+        .iter()
+        .filter(|object| object.key.starts_with(&rule.filter.prefix))
+        .filter_map(|object| object.head.found())
+        .filter(|head| head.encryption.uses_kms())
+}
+
+/// How much the replicas of a rule need each form of the context.
+#[derive(Debug)]
+pub(super) struct InUse {
+    object: Necessity,
+    bucket: Necessity,
+}
+
+impl InUse {
+    pub(super) fn by_replicas(snapshot: &Snapshot, rule: &Rule) -> Self {
+        let mut in_use = Self {
+            object: Necessity::Advised,
+            bucket: Necessity::Advised,
+        };
+        for head in looked_at(snapshot, rule) {
+            in_use.needs(form(head.encryption, head.bucket_key));
+        }
+        let nothing_seen = in_use.object == Necessity::Advised && in_use.bucket == Necessity::Advised;
+        match &snapshot.source.encryption {
+            // Without KMS by default, only writers who ask for it make such objects; those that were seen tell more.
+            Observed::Found(default) if default.kind.uses_kms() || nothing_seen => {
+                in_use.needs(form(default.kind, default.bucket_key));
+            }
+            Observed::Found(_) => {}
+            Observed::Absent => in_use.needs(ContextForm::Object),
+            Observed::Unreadable(failure) => {
+                for form in [&mut in_use.object, &mut in_use.bucket] {
+                    if *form == Necessity::Advised {
+                        *form = Necessity::RequiredUnless(failure.clone());
+                    }
+                }
+            }
+        }
+        in_use
+    }
+
+    fn needs(&mut self, form: ContextForm) {
+        match form {
+            ContextForm::Object => self.object = Necessity::Required,
+            ContextForm::Bucket => self.bucket = Necessity::Required,
+        }
+    }
+
+    pub(super) fn of(&self, form: ContextForm) -> Necessity {
+        match form {
+            ContextForm::Object => self.object.clone(),
+            ContextForm::Bucket => self.bucket.clone(),
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! What each rule needs, brought together so that every request is there once.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
+//!
+//! Two rules share a request where they differ in nothing that a policy could see, so a bucket with a thousand rules
+//! for one prefix costs no more than one rule.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::context::Contexts;
+use super::encryption::{InUse, form, looked_at};
+use super::{
+    Area, BUCKET_KEY_PAGE, ContextForm, KMS_PAGE, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE,
+    Requirement,
+};
+use crate::arn::{AccountId, BucketName, KeyArn, KeyReference, Partition, Region};
+use crate::observed::Observed;
+use crate::policy::{Caller, Context, Request};
+use crate::snapshot::{Bucket, Key, KeyManager, ObjectOwnership, Role, Rule, Snapshot};
+
+/// What tells two requests apart: what they are about, the action, the resource, and what else of the context differs.
+type Slot = (Area, &'static str, String, String);
+
+/// A requirement before it is known whether another rule has it too.
+struct Need {
+    area: Area,
+    action: &'static str,
+    resource: String,
+    owner: AccountId,
+    necessity: Necessity,
+    purpose: &'static str,
+    page: &'static str,
+}
+
+/// A permission: the action, how much it is needed, what for, and who says so.
+type Permission = (&'static str, Necessity, &'static str, &'static str);
+
+pub(super) struct Needs<'a> {
+    snapshot: &'a Snapshot,
+    role: &'a Role,
+    contexts: Contexts<'a>,
+    found: BTreeMap<Slot, Requirement>,
+}
+
+impl<'a> Needs<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, role: &'a Role) -> Self {
+        let mut needs = Self {
+            snapshot,
+            role,
+            contexts: Contexts::of(snapshot, role),
+            found: BTreeMap::new(),
+        };
+        for rule in snapshot.enabled_rules() {
+            needs.source(rule);
+            needs.destination(rule);
+            if rule.sse_kms_objects {
+                needs.source_keys(rule);
+                needs.replica_key(rule);
+            }
+        }
+        needs
+    }
+
+    pub(super) fn found(self) -> Vec<Requirement> {
+        self.found.into_values().collect()
+    }
+
+    fn source(&mut self, rule: &Rule) {
+        use Necessity::Required;
+        let snapshot = self.snapshot;
+        let source = &snapshot.source;
+        let owner = &snapshot.identity.account;
+        let bucket = source.name.arn(self.partition());
+        let object = format!("{bucket}/{}", rule.sample_key());
+        let on_bucket: [Permission; 2] = [
+            (
+                "s3:GetReplicationConfiguration",
+                Required,
+                "to read the replication rules",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:ListBucket",
+                Required,
+                "to list what is to be replicated",
+                PERMISSIONS_PAGE,
+            ),
+        ];
+        let mut on_objects: Vec<Permission> = vec![
+            (
+                "s3:GetObjectVersionForReplication",
+                Required,
+                "to read objects",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:GetObjectVersionAcl",
+                Required,
+                "to read access control lists, which S3 does even where they are off",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:GetObjectVersionTagging",
+                Required,
+                "to read tags",
+                PERMISSIONS_PAGE,
+            ),
+        ];
+        let locked = match &source.object_lock {
+            Observed::Found(()) => Some(Required),
+            Observed::Absent => None,
+            Observed::Unreadable(failure) => Some(Necessity::RequiredUnless(failure.clone())),
+        };
+        if let Some(necessity) = locked {
+            on_objects.extend([
+                (
+                    "s3:GetObjectRetention",
+                    necessity.clone(),
+                    "to read Object Lock retention",
+                    OBJECT_LOCK_PAGE,
+                ),
+                (
+                    "s3:GetObjectLegalHold",
+                    necessity,
+                    "to read Object Lock legal holds",
+                    OBJECT_LOCK_PAGE,
+                ),
+            ]);
+        }
+        let region = source.region.found();
+        for permission in on_bucket {
+            self.add_s3(
+                rule,
+                Area::Source,
+                permission,
+                &bucket,
+                Some(owner),
+                region,
+                false,
+            );
+        }
+        for permission in on_objects {
+            self.add_s3(
+                rule,
+                Area::Source,
+                permission,
+                &object,
+                Some(owner),
+                region,
+                false,
+            );
+        }
+    }
+
+    fn destination(&mut self, rule: &Rule) {
+        let snapshot = self.snapshot;
+        let Some(destination) = snapshot.destination(&rule.destination).and_then(Observed::found) else {
+            return;
+        };
+        let object = format!("{}/{}", rule.destination.arn(self.partition()), rule.sample_key());
+        let mut needed: Vec<Permission> = vec![
+            (
+                "s3:ReplicateObject",
+                Necessity::Required,
+                "to write replicas",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:ReplicateTags",
+                Necessity::Required,
+                "to write tags",
+                PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:ReplicateDelete",
+                if rule.delete_markers {
+                    Necessity::Required
+                } else {
+                    Necessity::Advised
+                },
+                "to write delete markers",
+                PERMISSIONS_PAGE,
+            ),
+        ];
+        if let Some(necessity) = owner_override(rule, destination) {
+            needed.push((
+                "s3:ObjectOwnerOverrideToBucketOwner",
+                necessity,
+                "to make the destination's owner the owner of replicas",
+                OWNER_PAGE,
+            ));
+        }
+        if snapshot.source.object_lock.found().is_some() {
+            needed.extend([
+                (
+                    "s3:PutObjectRetention",
+                    Necessity::Advised,
+                    "to write Object Lock retention",
+                    OBJECT_LOCK_PAGE,
+                ),
+                (
+                    "s3:PutObjectLegalHold",
+                    Necessity::Advised,
+                    "to write Object Lock legal holds",
+                    OBJECT_LOCK_PAGE,
+                ),
+            ]);
+        }
+        let area = Area::Destination(rule.destination.clone());
+        for permission in needed {
+            self.add_s3(
+                rule,
+                area.clone(),
+                permission,
+                &object,
+                destination.owner.found(),
+                destination.region.found(),
+                true,
+            );
+        }
+    }
+
+    /// Every known key of source objects: the bucket's default, and those of objects that were looked at.
+    fn source_keys(&mut self, rule: &Rule) {
+        let snapshot = self.snapshot;
+        let default = snapshot.source.encryption.found();
+        let by_default =
+            default.and_then(|default| Some((default.key.as_ref()?, form(default.kind, default.bucket_key))));
+        let seen = looked_at(snapshot, rule)
+            .filter_map(|head| Some((head.kms_key.as_ref()?, form(head.encryption, head.bucket_key))));
+        for (reference, in_use) in by_default.into_iter().chain(seen) {
+            let Some((key, arn)) = snapshot
+                .key(reference)
+                .and_then(|key| Some((key, usable_arn(key)?)))
+            else {
+                continue;
+            };
+            for form in [ContextForm::Object, ContextForm::Bucket] {
+                let necessity = if form == in_use {
+                    Necessity::Required
+                } else {
+                    Necessity::Advised
+                };
+                let permission = ("kms:Decrypt", necessity, "to decrypt source objects", page(form));
+                self.add_kms(
+                    rule,
+                    Area::SourceKey(arn.clone()),
+                    form,
+                    permission,
+                    &snapshot.source.name,
+                    key,
+                    arn,
+                );
+            }
+        }
+    }
+
+    fn replica_key(&mut self, rule: &Rule) {
+        let snapshot = self.snapshot;
+        let Ok(Some(reference)) = rule.replica_key() else {
+            return;
+        };
+        let Some((key, arn)) = snapshot
+            .key(&reference)
+            .and_then(|key| Some((key, usable_arn(key)?)))
+        else {
+            return;
+        };
+        let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
+        let lies_elsewhere = destination
+            .and_then(|bucket| bucket.region.found())
+            .is_some_and(|region| region != arn.region());
+        let is_aws_managed = key
+            .metadata
+            .found()
+            .is_some_and(|found| found.manager == KeyManager::Aws);
+        let crosses_accounts = arn.account() != self.role.arn.account()
+            || destination
+                .and_then(|bucket| bucket.owner.found())
+                .is_some_and(|owner| owner != arn.account());
+        if lies_elsewhere || (is_aws_managed && crosses_accounts) {
+            return;
+        }
+        let in_use = InUse::by_replicas(snapshot, rule);
+        for form in [ContextForm::Object, ContextForm::Bucket] {
+            let with_bucket_key = match form {
+                ContextForm::Object => Necessity::Advised,
+                ContextForm::Bucket => in_use.of(form),
+            };
+            for (action, necessity, purpose) in [
+                ("kms:Encrypt", in_use.of(form), "to encrypt replicas"),
+                (
+                    "kms:GenerateDataKey",
+                    with_bucket_key.clone(),
+                    "to make the data keys of replicas",
+                ),
+                (
+                    "kms:Decrypt",
+                    with_bucket_key,
+                    "to verify the Bucket Key of replicas",
+                ),
+            ] {
+                let permission = (action, necessity, purpose, page(form));
+                self.add_kms(
+                    rule,
+                    Area::ReplicaKey(arn.clone()),
+                    form,
+                    permission,
+                    &rule.destination,
+                    key,
+                    arn,
+                );
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a request has that many independent parts"
+    )]
+    fn add_s3(
+        &mut self,
+        rule: &Rule,
+        area: Area,
+        (action, necessity, purpose, page): Permission,
+        resource: &str,
+        owner: Option<&AccountId>,
+        region: Option<&Region>,
+        writes_replica: bool,
+    ) {
+        let differs = format!(
+            "{:?} {} {:?}",
+            rule.filter.tags, rule.sse_kms_objects, rule.replica_key
+        );
+        let need = Need {
+            area,
+            action,
+            resource: resource.to_owned(),
+            // Of a bucket whose owner is not known, only what holds for a stranger's may be said.
+            owner: owner
+                .cloned()
+                .unwrap_or_else(|| AccountId::other_than(self.role.arn.account())),
+            necessity,
+            purpose,
+            page,
+        };
+        self.add(rule, None, need, differs, |contexts| {
+            let context = contexts.s3(rule, owner, region);
+            if writes_replica {
+                contexts.replica(rule, context)
+            } else {
+                context
+            }
+        });
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a request has that many independent parts"
+    )]
+    fn add_kms(
+        &mut self,
+        rule: &Rule,
+        area: Area,
+        form: ContextForm,
+        (action, necessity, purpose, page): Permission,
+        bucket: &BucketName,
+        key: &Key,
+        arn: &KeyArn,
+    ) {
+        let bucket = bucket.arn(self.partition());
+        let encryption_context = match form {
+            ContextForm::Bucket => bucket,
+            ContextForm::Object => format!("{bucket}/{}", rule.sample_key()),
+        };
+        let need = Need {
+            area,
+            action,
+            resource: arn.to_string(),
+            owner: arn.account().clone(),
+            necessity,
+            purpose,
+            page,
+        };
+        self.add(rule, Some(form), need, encryption_context.clone(), |contexts| {
+            contexts.kms(arn, key, &encryption_context)
+        });
+    }
+
+    fn add(
+        &mut self,
+        rule: &Rule,
+        form: Option<ContextForm>,
+        need: Need,
+        differs: String,
+        context: impl FnOnce(&Contexts<'_>) -> Context,
+    ) {
+        let slot = (need.area.clone(), need.action, need.resource.clone(), differs);
+        let requirement = match self.found.entry(slot) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Requirement {
+                rule_ids: Default::default(),
+                area: need.area,
+                form,
+                necessity: need.necessity.clone(),
+                request: Request {
+                    caller: Caller::session_of(&self.role.arn, "s3-replication"),
+                    action: need.action.to_owned(),
+                    resource: need.resource,
+                    resource_account: need.owner,
+                    context: context(&self.contexts),
+                },
+                purpose: need.purpose,
+                page: need.page,
+            }),
+        };
+        requirement.rule_ids.insert(rule.id.clone());
+        // Of two rules that share a requirement, the one that needs it more decides.
+        if requirement.necessity == Necessity::Advised || need.necessity == Necessity::Required {
+            requirement.necessity = need.necessity;
+        }
+    }
+
+    fn partition(&self) -> &'a Partition {
+        self.role.arn.partition()
+    }
+}
+
+/// How much the right to give replicas away is needed: where access control lists are off, not at all.
+fn owner_override(rule: &Rule, destination: &Bucket) -> Option<Necessity> {
+    if !rule.owner_override {
+        return None;
+    }
+    match &destination.ownership {
+        Observed::Found(ObjectOwnership::BucketOwnerEnforced) => None,
+        Observed::Found(ObjectOwnership::BucketOwnerPreferred | ObjectOwnership::ObjectWriter)
+        | Observed::Absent => Some(Necessity::Required),
+        Observed::Unreadable(failure) => Some(Necessity::RequiredUnless(failure.clone())),
+    }
+}
+
+fn page(form: ContextForm) -> &'static str {
+    match form {
+        ContextForm::Bucket => BUCKET_KEY_PAGE,
+        ContextForm::Object => KMS_PAGE,
+    }
+}
+
+/// The ARN that permissions on a key are judged by, unless the key is one that nobody could use.
+fn usable_arn(key: &Key) -> Option<&KeyArn> {
+    match (&key.metadata, &key.reference) {
+        (Observed::Found(metadata), _) => metadata.is_symmetric().then_some(&metadata.arn),
+        (Observed::Absent, _) => None,
+        (Observed::Unreadable(_), KeyReference::Key(arn)) => Some(arn),
+        // Which key an alias means is not known, so nothing can be judged.
+        (Observed::Unreadable(_), KeyReference::Alias(_)) => None,
+    }
+}

@@ -1,0 +1,18 @@
+//! The AWS SDK behind the ports, against a server on this machine that answers what AWS answers on the wire.
+//!
+//! `cfg(test)` tells the linter that these modules are tests: an integration test's helpers are not so to it.
+
+#[cfg(test)]
+mod buckets;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod members;
+#[cfg(test)]
+mod roles;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod writes;

@@ -1,0 +1,194 @@
+//! The writes and publishing: what is sent, and what answers mean.
+
+use std::collections::BTreeMap;
+
+use s3_replication_remediator::arn::{KeyArn, RoleArn};
+use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::policy::PolicyDocument;
+use s3_replication_remediator::target::{GrantRequest, Target};
+use serde_json::json;
+
+use crate::server::{Server, answer, json_error, query_answer, query_error};
+
+fn role() -> RoleArn {
+    "arn:aws:iam::111122223333:role/service-role/crr".parse().unwrap()
+}
+
+fn key() -> KeyArn {
+    "arn:aws:kms:eu-central-1:111122223333:key/1".parse().unwrap()
+}
+
+fn grant() -> GrantRequest {
+    GrantRequest {
+        key: key(),
+        grantee: role(),
+        retiring_principal: "arn:aws:iam::111122223333:root".to_owned(),
+        name: "ours".to_owned(),
+        operations: ["Decrypt".to_owned(), "Encrypt".to_owned()].into(),
+        context_equals: [("aws:s3:arn".to_owned(), "arn:aws:s3:::logs".to_owned())].into(),
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_put_under_the_roles_name_and_the_request_id_is_kept() {
+    let server = Server::start(|_| answer(200, "<PutRolePolicyResponse/>").with("x-amzn-requestid", "r-7"));
+    let aws = server.aws().await;
+    let document = PolicyDocument::from_value(json!({"Version": "2012-10-17", "Statement": []})).unwrap();
+    let permission = Mode::Auto.write_access().unwrap();
+    let written = aws
+        .writer(&permission)
+        .put_role_policy(&role(), "ours", &document)
+        .await
+        .unwrap();
+    assert_eq!(written.request_id.as_deref(), Some("r-7"));
+    let requests = server.requests();
+    assert_eq!(requests[0].form("RoleName"), Some("crr"));
+    assert_eq!(requests[0].form("PolicyName"), Some("ours"));
+    assert_eq!(
+        requests[0].form("PolicyDocument"),
+        Some("%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D")
+    );
+}
+
+#[tokio::test]
+async fn a_refused_write_tells_the_code_and_whether_to_try_again() {
+    let server = Server::start(|_| query_error(409, "LimitExceeded"));
+    let aws = server.aws().await;
+    let document = PolicyDocument::from_value(json!({"Statement": []})).unwrap();
+    let permission = Mode::Approve.write_access().unwrap();
+    let failure = aws
+        .writer(&permission)
+        .put_role_policy(&role(), "p", &document)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.code.as_str(), failure.retryable),
+        ("LimitExceeded", false)
+    );
+    assert_eq!(failure.message, "no", "control characters are taken out");
+    assert_eq!(failure.resource, role().to_string());
+
+    let server = Server::start(|_| query_error(500, "ServiceFailure"));
+    let aws = server.aws().await;
+    let failure = aws
+        .writer(&permission)
+        .put_role_policy(&role(), "p", &document)
+        .await
+        .unwrap_err();
+    assert!(failure.retryable);
+}
+
+#[tokio::test]
+async fn removing_what_is_not_there_succeeds() {
+    let server = Server::start(|request| match request.call().as_str() {
+        "iam DeleteRolePolicy" => query_error(404, "NoSuchEntity"),
+        _ => json_error(400, "NotFoundException"),
+    });
+    let aws = server.aws().await;
+    let permission = Mode::Auto.write_access().unwrap();
+    aws.writer(&permission)
+        .delete_role_policy(&role(), "p")
+        .await
+        .unwrap();
+    aws.writer(&permission).revoke_grant(&key(), "g").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dry_run_of_a_grant_succeeds_by_its_own_error_and_by_nothing_else() {
+    let permission = Mode::Auto.write_access().unwrap();
+    let server = Server::start(|request| {
+        assert_eq!(request.json()["DryRun"], true);
+        json_error(400, "DryRunOperationException")
+    });
+    let aws = server.aws().await;
+    aws.writer(&permission).try_grant(&grant()).await.unwrap();
+
+    let server = Server::start(|_| json_error(400, "AccessDeniedException"));
+    let aws = server.aws().await;
+    let failure = aws.writer(&permission).try_grant(&grant()).await.unwrap_err();
+    assert_eq!(failure.code, "AccessDeniedException");
+
+    let server = Server::start(|_| answer(200, r#"{"GrantId":"g","GrantToken":"t"}"#));
+    let aws = server.aws().await;
+    let failure = aws.writer(&permission).try_grant(&grant()).await.unwrap_err();
+    assert_eq!(failure.code, "DryRunIgnored");
+}
+
+#[tokio::test]
+async fn a_grant_is_made_in_the_keys_region_with_its_constraint() {
+    let server = Server::start(|request| {
+        assert_eq!(request.region(), "eu-central-1");
+        answer(200, r#"{"GrantId":"g-1","GrantToken":"t"}"#).with("x-amzn-requestid", "r-1")
+    });
+    let aws = server.aws().await;
+    let permission = Mode::Auto.write_access().unwrap();
+    let written = aws.writer(&permission).create_grant(&grant()).await.unwrap();
+    assert_eq!(
+        (written.grant_id.as_deref(), written.request_id.as_deref()),
+        (Some("g-1"), Some("r-1"))
+    );
+    let sent = server.requests()[0].json();
+    assert_eq!(
+        sent,
+        json!({
+            "KeyId": key().to_string(), "GranteePrincipal": role().to_string(), "Name": "ours",
+            "RetiringPrincipal": "arn:aws:iam::111122223333:root", "Operations": ["Decrypt", "Encrypt"],
+            "Constraints": {"EncryptionContextEquals": {"aws:s3:arn": "arn:aws:s3:::logs"}},
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_grant_without_constraint_sends_none() {
+    let server = Server::start(|_| answer(200, r#"{"GrantId":"g-1","GrantToken":"t"}"#));
+    let aws = server.aws().await;
+    let permission = Mode::Auto.write_access().unwrap();
+    let unconstrained = GrantRequest {
+        context_equals: BTreeMap::new(),
+        ..grant()
+    };
+    aws.writer(&permission)
+        .create_grant(&unconstrained)
+        .await
+        .unwrap();
+    assert!(server.requests()[0].json().get("Constraints").is_none());
+}
+
+#[tokio::test]
+async fn a_message_goes_to_the_topics_own_region() {
+    let server = Server::start(|request| {
+        assert_eq!(request.region(), "us-west-2");
+        query_answer("Publish", "<MessageId>m-1</MessageId>")
+    });
+    let aws = server.aws().await;
+    let topic = "arn:aws:sns:us-west-2:111122223333:reports".parse().unwrap();
+    let attributes = [("verdict".to_owned(), "broken".to_owned())].into();
+    let id = aws
+        .publish(&topic, "bucket logs\nis broken", "{}", &attributes)
+        .await
+        .unwrap();
+    assert_eq!(id, "m-1");
+    let requests = server.requests();
+    assert_eq!(requests[0].form("Subject"), Some("bucket%20logs%3Fis%20broken"));
+    assert_eq!(
+        requests[0].form("MessageAttributes.entry.1.Value.StringValue"),
+        Some("broken")
+    );
+    assert_eq!(aws.take_calls()["sns:Publish"], 1);
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_says_so() {
+    let server = Server::start(|_| query_error(403, "AuthorizationError"));
+    let aws = server.aws().await;
+    let topic = "arn:aws:sns:us-west-2:111122223333:reports".parse().unwrap();
+    let failure = aws.publish(&topic, "s", "m", &BTreeMap::new()).await.unwrap_err();
+    assert_eq!(
+        (failure.code(), failure.is_retryable()),
+        ("AuthorizationError", false)
+    );
+    assert_eq!(
+        failure.to_string(),
+        "sns:Publish failed with AuthorizationError: no"
+    );
+}
