@@ -261,14 +261,7 @@ impl Guards<'_> {
     fn role(&self, role: &Role) -> Vec<Refusal> {
         let arn = &role.arn;
         let mut refusals = Vec::new();
-        // STS does not tell a path, so a role that we cannot tell from our own is none that we touch.
-        if self.snapshot.identity.role.is_none() {
-            refusals.push(Refusal::always(
-                Guard::OwnRole,
-                format!("it is not known whether `{arn}` is the role that this program runs as"),
-                "run it as a role",
-            ));
-        } else if self.snapshot.identity.is(arn) {
+        if self.snapshot.identity.is(arn) {
             refusals.push(Refusal::always(
                 Guard::OwnRole,
                 format!("`{arn}` is the role that this program runs as"),

@@ -112,9 +112,13 @@ pub struct Plan {
 
 /// The plan for a snapshot. `assessments` are those of the snapshot.
 pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSettings) -> Plan {
+    let replication = snapshot.replication.found();
     match snapshot.role.found() {
-        Some(role) => make::plan(snapshot, role, assessments, settings),
-        None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
+        // Nothing was judged of a role that S3 cannot assume under the path that the configuration gives it.
+        Some(role) if replication.is_some_and(|replication| replication.role == role.arn) => {
+            make::plan(snapshot, role, assessments, settings)
+        }
+        Some(_) | None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
     }
 }
 

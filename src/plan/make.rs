@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{BucketName, KeyArn};
-use crate::assessment::{Assessment, answer_with, assess, key_of};
+use crate::assessment::{Assessment, answer_with, assess, grants_of, key_of};
 use crate::guard::{Guard, GuardSettings, Refusal};
 use crate::observed::Observed;
 use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
@@ -15,7 +15,7 @@ use crate::snapshot::{Role, Snapshot};
 use crate::target::GrantRequest;
 
 use super::canonical::canonical;
-use super::keep::{is_named, stays};
+use super::keep::{asked, is_named, matters, stays};
 use super::key_grant;
 use super::need::{Means, Need, needs, standing, unread_policies};
 use super::role_policy::{KeyContext, OurPolicy, Permission, policy_name};
@@ -137,13 +137,7 @@ impl<'a> Planner<'a> {
             }
         }
         let wanted = permissions(&allowed);
-        let kept: BTreeSet<Permission> = self
-            .ours
-            .permissions
-            .difference(&wanted)
-            .filter(|given| stays(given, &self.bare, &self.bare_assessments, self.settings))
-            .cloned()
-            .collect();
+        let kept = self.kept(&wanted);
         let mut withheld = Vec::new();
         for (refusals, needs) in refused {
             let missing = permissions(&needs);
@@ -175,6 +169,52 @@ impl<'a> Planner<'a> {
         let left = size::LIMIT.saturating_sub(self.others() + applied.map_or(0, size::characters));
         let characters_left = self.role.inline.is_complete().then_some(left);
         (changes, withheld, characters_left)
+    }
+
+    /// What our policy gives now and is to give on, beside what is wanted.
+    fn kept(&self, wanted: &BTreeSet<Permission>) -> BTreeSet<Permission> {
+        if self.ours.permissions.is_empty() {
+            return BTreeSet::new();
+        }
+        let asked = asked(&self.bare, &self.bare_assessments);
+        let (mut kept, dropped): (BTreeSet<_>, BTreeSet<_>) = self
+            .ours
+            .permissions
+            .difference(wanted)
+            .cloned()
+            .partition(|given| stays(given, &self.bare, &asked, self.settings));
+        // A rule may live on what another one left, because its own prefix cannot be written.
+        let left: BTreeSet<Permission> = wanted.union(&kept).cloned().collect();
+        let identity = self.identity_with(self.ours.with(&left, &self.source));
+        for assessment in self.assessments.iter().filter(|_| !dropped.is_empty()) {
+            let requirement = &assessment.requirement;
+            if !assessment.answer.is_allowed() || !matters(requirement, self.snapshot, self.settings) {
+                continue;
+            }
+            let answer = answer_with(
+                self.snapshot,
+                self.role,
+                &requirement.area,
+                &requirement.request,
+                &identity,
+                &grants_of(self.snapshot, &requirement.area),
+            );
+            if !answer.is_allowed() {
+                let same_action = |given: &&Permission| given.action == requirement.request.action;
+                kept.extend(dropped.iter().filter(same_action).cloned());
+            }
+        }
+        kept
+    }
+
+    /// The role's policies with another document in place of ours.
+    fn identity_with(&self, document: Option<PolicyDocument>) -> PolicySet {
+        let mut identity = self.role.identity_policies();
+        identity.policies.retain(|policy| policy.name != self.name);
+        identity
+            .policies
+            .extend(document.map(|document| NamedPolicy::new(self.name.clone(), document)));
+        identity
     }
 
     /// What stands against the document as a whole.
@@ -323,11 +363,7 @@ impl<'a> Planner<'a> {
                 document = change.after.clone();
             }
         }
-        let mut identity = self.role.identity_policies();
-        identity.policies.retain(|policy| policy.name != self.name);
-        identity
-            .policies
-            .extend(document.map(|document| NamedPolicy::new(self.name.clone(), document)));
+        let identity = self.identity_with(document);
         let created = grants.iter().filter_map(|planned| match &planned.change {
             Change::CreateGrant(request) => Some(request.clone()),
             Change::PutRolePolicy(_) | Change::RevokeGrant(_) => None,

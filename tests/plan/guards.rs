@@ -256,7 +256,10 @@ async fn a_trusted_accounts_bucket_and_key_may_be_named_in_our_role_and_nothing_
     assert!(checked.document().unwrap().to_string().contains(theirs));
 
     let checked = check_json(&shared).await;
-    assert_eq!(refused(&checked), ["destination-account"]);
+    assert_eq!(
+        refused(&checked),
+        ["destination-account", "facts-unread", "key-account", "key-opt-in"]
+    );
 }
 
 #[tokio::test]

@@ -296,3 +296,13 @@ async fn the_digest_is_that_of_the_changes_and_of_what_they_were_made_from() {
     assert_ne!(first, digest(&ours_edited).await);
     assert_ne!(first, digest(&with_s3_access(bare())).await);
 }
+
+#[tokio::test]
+async fn a_role_under_another_path_than_the_rule_names_is_left_as_it_is() {
+    let ours = check_json(&bare()).await.document().unwrap();
+    let mut moved = with(bare(), &at("roles", ROLE, "inline"), json!({POLICY: ours}));
+    moved["buckets"]["source"]["replication"]["Role"] =
+        json!("arn:aws:iam::111122223333:role/service-role/replicate");
+    let checked = check_json(&moved).await;
+    assert!(checked.plan.is_empty(), "{}", json!(checked.plan));
+}
