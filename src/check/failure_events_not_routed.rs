@@ -56,7 +56,8 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
 
 /// Adds a target to the notification configuration as it is at that moment: putting one replaces all that was there.
 fn route(bucket: &BucketName) -> String {
-    let program = "import json, os, sys; c = json.load(sys.stdin); c.pop(\"ResponseMetadata\", None); \
+    // Of an empty configuration the command line prints nothing at all.
+    let program = "import json, os, sys; c = json.loads(sys.stdin.read() or \"{}\"); \
                    c.setdefault(\"QueueConfigurations\", []).append({\"QueueArn\": os.environ[\"QUEUE_ARN\"], \
                    \"Events\": [\"s3:Replication:OperationFailedReplication\"]}); json.dump(c, sys.stdout)";
     format!(
