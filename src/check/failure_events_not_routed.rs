@@ -58,8 +58,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
 fn route(bucket: &BucketName) -> String {
     // Of an empty configuration the command line prints nothing at all.
     let program = "import json, os, sys; c = json.loads(sys.stdin.read() or \"{}\"); \
-                   c.setdefault(\"QueueConfigurations\", []).append({\"QueueArn\": os.environ[\"QUEUE_ARN\"], \
-                   \"Events\": [\"s3:Replication:OperationFailedReplication\"]}); json.dump(c, sys.stdout)";
+                   c[\"QueueConfigurations\"] = [q for q in c.get(\"QueueConfigurations\", []) if q.get(\"Id\") != \
+                   \"s3-replication-remediator\"] + [{\"Id\": \"s3-replication-remediator\", \"QueueArn\": \
+                   os.environ[\"QUEUE_ARN\"], \"Events\": [\"s3:Replication:OperationFailedReplication\"]}]; \
+                   json.dump(c, sys.stdout)";
     format!(
         "with QUEUE_ARN exported as the ARN of this stack's queue (its output QueueArn):\naws s3api \
          get-bucket-notification-configuration --bucket {bucket} --output json | python3 -c {} > notification.json && \
