@@ -246,6 +246,14 @@ fn raw(document: Option<&PolicyDocument>) -> Value {
     document.map_or(Value::Null, |document| document.raw().clone())
 }
 
+/// What tells requirements apart well enough to find one among many.
+pub(crate) type Slot<'a> = (&'a str, &'a str, &'a std::collections::BTreeSet<String>);
+
+pub(crate) fn slot(requirement: &Requirement) -> Slot<'_> {
+    let request = &requirement.request;
+    (&request.action, &request.resource, &requirement.rule_ids)
+}
+
 /// The role without its policies, as GetRole tells it.
 pub(crate) fn record(role: &Role) -> RoleRecord {
     RoleRecord {

@@ -306,3 +306,21 @@ async fn a_role_under_another_path_than_the_rule_names_is_left_as_it_is() {
     let checked = check_json(&moved).await;
     assert!(checked.plan.is_empty(), "{}", json!(checked.plan));
 }
+
+#[tokio::test]
+async fn more_rules_than_an_inline_policy_can_hold_are_withheld_whole() {
+    let rules: Vec<Value> = (0..200)
+        .map(|index| {
+            rule(
+                &format!("r{index}"),
+                &format!("prefix-{index}/"),
+                "replica",
+                REPLICA_KEY,
+            )
+        })
+        .collect();
+    let checked = check_json(&with(bare(), "/buckets/source/replication/Rules", json!(rules))).await;
+    checked.reviewed();
+    assert_eq!(checked.kinds(), [] as [&str; 0]);
+    assert_eq!(checked.guards(), ["inline-policy-size"]);
+}
