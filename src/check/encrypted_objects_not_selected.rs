@@ -62,6 +62,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                     .collect::<Vec<_>>(),
             );
         }
+        if passed_over.is_none() && !by_default {
+            // One of those that could not be looked at may be encrypted with KMS.
+            for object in snapshot
+                .objects
+                .iter()
+                .filter(|object| object.key.starts_with(&rule.filter.prefix))
+            {
+                outcome.needs(&object.head);
+            }
+        }
         if passed_over.is_some() || by_default {
             passing_over.push(rule);
         }

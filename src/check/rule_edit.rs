@@ -3,6 +3,8 @@
 //! S3 knows no change of one rule: the whole configuration is read, changed and put
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>).
 
+use std::collections::BTreeSet;
+
 use crate::arn::BucketName;
 use crate::snapshot::Rule;
 
@@ -15,10 +17,11 @@ pub(super) fn rule_edit<'a>(
     rules: impl IntoIterator<Item = &'a Rule>,
     assignment: &str,
 ) -> String {
-    let ids: Vec<String> = rules
+    let ids: BTreeSet<String> = rules
         .into_iter()
         .map(|rule| serde_json::json!(rule.id).to_string())
         .collect();
+    let ids: Vec<String> = ids.into_iter().collect();
     let selected = match ids.as_slice() {
         [id] => format!("select(.ID == {id})"),
         ids if ids.len() <= MOST_RULES => format!("select(.ID | IN({}))", ids.join(", ")),

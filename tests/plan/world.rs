@@ -56,7 +56,7 @@ pub(crate) fn with(mut world: Value, pointer: &str, value: Value) -> Value {
     let (parent, last) = pointer.rsplit_once('/').unwrap();
     let last = last.replace("~1", "/").replace("~0", "~");
     let parent = world.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}"));
-    if let Some(items) = parent.as_array_mut() {
+    if let Value::Array(items) = parent {
         items[last.parse::<usize>().unwrap()] = value;
     } else {
         parent[last] = value;

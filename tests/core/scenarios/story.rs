@@ -168,7 +168,9 @@ impl Story {
             .subjects
             .extend(batch.commands.drain(..).map(|command| match command.item {
                 Command::Check { bucket } => Subject::asked(bucket),
-                other => panic!("{}: no story about {other:?}", self.name),
+                other @ (Command::Apply { .. } | Command::Undo { .. } | Command::Sweep) => {
+                    panic!("{}: no story about {other:?}", self.name)
+                }
             }));
         assert_eq!(batch.subjects.len(), 1, "{}: one bucket a story", self.name);
         let subject = batch.subjects.remove(0);
