@@ -171,8 +171,13 @@ impl Change {
     /// `put-role-policy`, `delete-role-policy`, `create-grant` or `revoke-grant`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::PutRolePolicy(RolePolicyChange { after: Some(_), .. }) => "put-role-policy",
-            Self::PutRolePolicy(RolePolicyChange { after: None, .. }) => "delete-role-policy",
+            Self::PutRolePolicy(RolePolicyChange {
+                before: Some(_),
+                after: None,
+                ..
+            }) => "delete-role-policy",
+            // With neither, it is one that is withheld because it cannot be written.
+            Self::PutRolePolicy(_) => "put-role-policy",
             Self::CreateGrant(_) => "create-grant",
             Self::RevokeGrant(_) => "revoke-grant",
         }

@@ -135,6 +135,7 @@ async fn a_prefix_that_no_policy_can_name_is_told_and_never_widened() {
         let checked = check_json(&with(bare(), "/buckets/source/replication/Rules", rules)).await;
         checked.reviewed();
         assert_eq!(checked.guards(), ["prefix-characters"], "{prefix}");
+        assert_eq!(checked.plan.withheld[0].change.kind(), "put-role-policy");
         let document = checked.document().unwrap().to_string();
         assert!(!document.contains("/*"), "{document}");
     }
