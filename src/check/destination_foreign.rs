@@ -55,7 +55,7 @@ fn unproven(
     let disable = rule_edit(
         &facts.snapshot.source.name,
         rules.iter().copied(),
-        ".Status = \"Disabled\"",
+        &[("Status", "Disabled")],
     );
     let found = match rules.iter().find_map(|rule| rule.claimed_account.as_ref()) {
         Some(claimed) => format!("the rule says that account {claimed} owns it, and nothing proves it"),
@@ -80,7 +80,7 @@ fn unproven(
             own,
             format!(
                 "find out who owns the bucket. If you know the owner, add the account to TRUSTED_ACCOUNTS and let this \
-                 program read there through MEMBER_ROLE_NAME. If you do not, disable the rule now: {disable}"
+                 program read there through MEMBER_ROLE_NAME. If you do not, disable the rule now:\n{disable}"
             ),
         ),
     );
@@ -101,7 +101,7 @@ fn wrong_account(
     let remedy = rule_edit(
         &facts.snapshot.source.name,
         rules.iter().copied(),
-        &format!(".Destination.Account = \"{owner}\""),
+        &[("Destination.Account", owner.as_str())],
     );
     outcome.finding(
         Found {

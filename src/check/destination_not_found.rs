@@ -35,14 +35,14 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             format!(" --create-bucket-configuration LocationConstraint={region}")
         };
         let remedy = format!(
-            "make the bucket again, in the account that is to have the replicas: aws s3api create-bucket --bucket {name} \
-             --region {region}{constraint} && {}. Until then anyone may make a bucket of this name; to be safe at once, \
-             disable the rule: {}",
+            "make the bucket again, in the account that is to have the replicas:\naws s3api create-bucket --bucket {name} \
+             --region {region}{constraint} && {}\nuntil then anyone may make a bucket of this name; to be safe at once, \
+             disable the rule:\n{}",
             enable_versioning(name.as_str()),
             rule_edit(
                 &facts.snapshot.source.name,
                 rules.iter().copied(),
-                ".Status = \"Disabled\""
+                &[("Status", "Disabled")],
             )
         );
         outcome.finding(

@@ -87,8 +87,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let remedy = rule_edit(
         &source.name,
         passing_over.iter().copied(),
-        " |= (.SourceSelectionCriteria.SseKmsEncryptedObjects.Status = \"Enabled\" | \
-         .Destination.EncryptionConfiguration.ReplicaKmsKeyID = \"KEY_ARN\")",
+        &[
+            ("SourceSelectionCriteria.SseKmsEncryptedObjects.Status", "Enabled"),
+            ("Destination.EncryptionConfiguration.ReplicaKmsKeyID", "KEY_ARN"),
+        ],
     );
     outcome.finding(
         Found {
@@ -110,7 +112,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             format!(
                 "choose a symmetric customer managed key in the Region of the destination bucket, let the role use it \
                  (kms:Encrypt, kms:GenerateDataKey, kms:Decrypt) and decrypt with the source key, and with the ARN of \
-                 the key in place of KEY_ARN: {remedy}"
+                 the key in place of KEY_ARN:\n{remedy}"
             ),
         ),
     );

@@ -41,7 +41,7 @@ impl KeyTrust {
     }
 }
 
-/// Whom does the key policy trust with this request?
+/// Whom does the key policy trust with this request? The account is that of the caller, wherever the key is.
 ///
 /// Whether the caller has a permissions boundary is not asked; a denial with `NotPrincipal` that depends on it gives
 /// [`KeyTrust::Unknown`].

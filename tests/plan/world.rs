@@ -56,9 +56,10 @@ pub(crate) fn with(mut world: Value, pointer: &str, value: Value) -> Value {
     let (parent, last) = pointer.rsplit_once('/').unwrap();
     let last = last.replace("~1", "/").replace("~0", "~");
     let parent = world.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}"));
-    match parent {
-        Value::Array(items) => items[last.parse::<usize>().unwrap()] = value,
-        parent => parent[last] = value,
+    if let Value::Array(items) = parent {
+        items[last.parse::<usize>().unwrap()] = value;
+    } else {
+        parent[last] = value;
     }
     world
 }
@@ -99,7 +100,7 @@ impl Checked {
             &self.settings,
         ) {
             Ok(reviewed) => reviewed,
-            Err(failure) => panic!("{failure}\n{}", json!(self.plan)),
+            Err(failure) => panic!("{failure}"),
         }
     }
 

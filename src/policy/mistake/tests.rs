@@ -349,3 +349,49 @@ fn only_the_policy_of_a_key_must_name_the_role_or_its_account() {
         }]
     );
 }
+
+#[test]
+fn a_key_that_is_absent_is_a_mistake_only_where_s3_never_sends_it_for_the_role() {
+    assert_eq!(
+        kinds(&on_key(json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))),
+        []
+    );
+    let mut trust = world("sts:AssumeRole", ROLE).resource(json!([{
+        "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    }]));
+    trust.request.caller = crate::policy::Caller::Service("s3.amazonaws.com".into());
+    assert_eq!(kinds(&trust), []);
+}
+
+#[test]
+fn only_a_pattern_for_the_encryption_context_can_include_other_buckets() {
+    let other_key = on_key(json!({"StringLikeIfExists": {"aws:SourceArn": "arn:aws:s3:::s*"}}));
+    assert_eq!(kinds(&other_key), []);
+    let literal = json!({"StringEquals": {"kms:EncryptionContext:aws:s3:arn": ["arn:aws:s3:::src", "arn:aws:s3:::s*"]}});
+    assert_eq!(kinds(&on_key(literal)), []);
+}
+
+#[test]
+fn a_key_policy_that_names_the_role_under_a_condition_does_not_name_only_others() {
+    for principal in [ROLE, crate::policy::world::SESSION, "111122223333", "*"] {
+        let world = world("kms:Decrypt", KEY).resource(json!([
+            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "kms:*", "Resource": "*",
+             "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+        ]));
+        assert_eq!(kinds(&world), [], "{principal}");
+    }
+}
+
+#[test]
+fn a_statement_for_a_deleted_role_is_told_even_where_the_account_is_let_in() {
+    let gone = json!({"Effect": "Allow", "Principal": {"AWS": "AROAEXAMPLEEXAMPLE123"}, "Action": "kms:*", "Resource": "*"});
+    let world = world("kms:Decrypt", KEY).resource(json!([delegation()[0], gone]));
+    assert_eq!(
+        kinds(&world),
+        [MistakeKind::DeletedPrincipal {
+            id: "AROAEXAMPLEEXAMPLE123".into()
+        }]
+    );
+}
