@@ -333,7 +333,7 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
         }
         Cause::Role => (
             own,
-            format!("add to a policy of role `{role_name}`: {}", for_role()),
+            format!("add to a policy of role `{role_name}`:\n{}", for_role()),
         ),
         Cause::Boundary => {
             let boundary = role(facts)
@@ -341,20 +341,20 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
                 .unwrap_or_default();
             (
                 own,
-                format!("add to the permissions boundary {boundary}: {}", for_role()),
+                format!("add to the permissions boundary {boundary}:\n{}", for_role()),
             )
         }
         Cause::Resource if means == Means::Grant => (
             own,
             format!(
                 "a grant on the key for role `{role_name}`, because its policy leaves nothing to the account's policies; \
-                 or add to the key policy: {}",
+                 or add to the key policy:\n{}",
                 for_resource()
             ),
         ),
         Cause::Resource => (
             words.owner.clone(),
-            format!("add to the {policy} of {}: {}", words.object, for_resource()),
+            format!("add to the {policy} of {}:\n{}", words.object, for_resource()),
         ),
     };
     Remedy { kind, owner, text }

@@ -200,6 +200,9 @@ const CAUSES: &[(&str, Shown)] = &[
             "destination-policy-denies-another-key-than-its-own",
             "destination-policy-takes-one-layer-of-encryption-only",
             "destination-policy-denies-and-role-lacks-it-too",
+            "destination-policy-asks-for-a-kind-of-signature",
+            "destination-policy-demands-encryption-that-nothing-tells",
+            "other-accounts-bucket-policy-still-means-the-deleted-role",
             "other-accounts-bucket-policy-lacks-the-role",
             "other-accounts-bucket-policy-for-the-role-under-its-wrong-path",
             "both-sides-lack-the-other-accounts-bucket",
@@ -274,7 +277,7 @@ const CAUSES: &[(&str, Shown)] = &[
     ),
     (
         "metrics are off, so nobody hears of failures",
-        By(&["metrics-off"]),
+        By(&["metrics-off", "alarm-and-metrics-off"]),
     ),
     (
         "the destination makes requesters pay",
