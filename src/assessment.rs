@@ -17,8 +17,8 @@ use crate::policy::{
     Answer, Caller, Context, Grant, KeyTrust, Layers, Mistake, NamedPolicy, PolicySet, Request, Verdict,
     evaluate, key_trust, mistakes,
 };
-use crate::requirement::{Area, ContextForm, Requirement, requirements};
-use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
+use crate::requirement::{Area, ContextForm, Necessity, Requirement, requirements};
+use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Rule, Snapshot};
 use crate::source::read::NOT_AVAILABLE_ACROSS_ACCOUNTS;
 
 use lacks::Allowing;
@@ -79,16 +79,37 @@ pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment
     if role.arn != replication.role {
         return Vec::new();
     }
-    let judge = Judge {
-        snapshot,
-        role,
-        identity: role.identity_policies(),
-        allowing: Allowing::of(snapshot, role),
-        unconstrained_grants,
-    };
+    let judge = Judge::of(snapshot, role, unconstrained_grants);
     requirements(snapshot, role)
         .into_iter()
         .map(|requirement| judge.assess(requirement))
+        .collect()
+}
+
+/// What of all this is denied for one object, although it is allowed for the object that stands for all of the rule.
+pub fn denied_for(
+    snapshot: &Snapshot,
+    assessments: &[Assessment],
+    rule: &Rule,
+    object: &str,
+) -> Vec<Assessment> {
+    let Some(role) = snapshot.role.found() else {
+        return Vec::new();
+    };
+    let judge = Judge::of(snapshot, role, false);
+    let allowed = assessments.iter().filter(|one| {
+        one.answer.is_allowed()
+            && one.requirement.necessity == Necessity::Required
+            && one.requirement.rule_ids.contains(&rule.id)
+    });
+    allowed
+        .filter_map(|one| one.requirement.about(&rule.sample_key(), object))
+        .map(|requirement| Assessment {
+            // What a single object lacks is for a person to judge: we add what a rule needs as a whole.
+            repair: Repair::None,
+            ..judge.assess(requirement)
+        })
+        .filter(Assessment::is_denied)
         .collect()
 }
 
@@ -192,7 +213,17 @@ struct Judge<'a> {
     unconstrained_grants: bool,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn of(snapshot: &'a Snapshot, role: &'a Role, unconstrained_grants: bool) -> Self {
+        Self {
+            snapshot,
+            role,
+            identity: role.identity_policies(),
+            allowing: Allowing::of(snapshot, role),
+            unconstrained_grants,
+        }
+    }
+
     fn assess(&self, requirement: Requirement) -> Assessment {
         let Requirement { area, request, .. } = &requirement;
         let grants = grants_of(self.snapshot, area);

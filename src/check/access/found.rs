@@ -113,7 +113,11 @@ impl Words {
         };
         Self {
             role: role(facts).map_or_else(String::new, |role| role.arn.name().to_owned()),
-            context: only_context(telling, of_area).unwrap_or_default(),
+            context: if group.of_objects {
+                format!(" for objects that failed, such as {}", an_object(telling))
+            } else {
+                only_context(telling, of_area).unwrap_or_default()
+            },
             actions: actions_of(telling),
             subject,
             object,
@@ -159,6 +163,19 @@ impl Words {
 
 fn role<'a>(facts: &Facts<'a>) -> Option<&'a Role> {
     facts.snapshot.role.found()
+}
+
+/// The first object that these denials are about.
+fn an_object(denied: &[&Assessment]) -> String {
+    let of_request = |one: &&Assessment| {
+        let request = &one.requirement.request;
+        let context = request.context.get("kms:EncryptionContext:aws:s3:arn");
+        let arn = context
+            .and_then(|context| context.as_slice().first())
+            .unwrap_or(&request.resource);
+        Some(format!("`{}`", arn.split_once('/')?.1.escape_debug()))
+    };
+    denied.iter().find_map(of_request).unwrap_or_default()
 }
 
 /// The encryption context that all these denials share and that alone is the matter: with the other one, the same
