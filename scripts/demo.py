@@ -7,6 +7,7 @@ import json
 import shlex
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,9 @@ class Demo:
         self._console.quote(f"$ {command}")
         environment = self._emulator.owner_environment(AWS_REGION=REGION)
         with self._console.step(" ".join(command.split()[:3])):
-            subprocess.run(["sh", "-c", command], env=environment, check=True)
+            # The commands keep files between their steps.
+            with tempfile.TemporaryDirectory() as folder:
+                subprocess.run(["sh", "-c", command], env=environment, cwd=folder, check=True)
 
 
 def commands(text: str) -> list[str]:
