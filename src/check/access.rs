@@ -6,9 +6,12 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+mod denying;
 mod found;
 mod statement;
 mod unknown;
+mod why;
+mod wide;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +63,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
     for (area, assessments) in &areas {
         if main_check(area) == check {
             unknown::tell(facts, area, assessments, outcome);
+            wide::tell(facts, area, check, assessments, outcome);
         }
         let is_broken = assessments
             .iter()

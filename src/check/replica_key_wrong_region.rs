@@ -32,10 +32,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 set_replica_key(facts, &replica.rules, Some(&related.to_string()))
             ),
             None if is_multi_region => format!(
-                "S3 takes a multi-Region key for a key of one Region. {}. A related key can be made there: aws kms \
-                 replicate-key --region {} --key-id {reference} --replica-region {wanted}",
-                set_replica_key(facts, &replica.rules, None),
-                reference.region()
+                "make the related key of {wanted} (aws kms replicate-key --region {} --key-id {reference} \
+                 --replica-region {wanted}) or take another one: {}",
+                reference.region(),
+                set_replica_key(facts, &replica.rules, None)
             ),
             None => set_replica_key(facts, &replica.rules, None),
         };

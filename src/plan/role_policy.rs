@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::canonical::{canonical, sha256, short_hash};
-use super::prefix::{covers, literal};
+use super::prefix::literal;
 use crate::arn::{Arn, BucketName, KeyArn, Partition};
 use crate::policy::PolicyDocument;
 use crate::requirement::{Area, ContextForm, Requirement};
@@ -209,15 +209,14 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
     }
     let mut grouped: BTreeMap<(Scope, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
     for ((scope, action), targets) in targets {
-        let is_covered = |target: &str| {
-            targets
-                .iter()
-                .any(|other| *other != target && covers(other, target))
-        };
+        let stems: BTreeSet<&str> = targets
+            .iter()
+            .filter_map(|target| target.strip_suffix('*'))
+            .collect();
         let widest = targets
             .iter()
             .copied()
-            .filter(|target| !is_covered(target))
+            .filter(|target| !is_covered(target, &stems))
             .collect();
         grouped.entry((scope, widest)).or_default().insert(action);
     }
@@ -225,6 +224,18 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
         .into_iter()
         .map(|((scope, targets), actions)| statement(&scope, &targets, &actions))
         .collect()
+}
+
+/// Does a pattern that ends in `*` after one of the stems match all that the target does, and more?
+fn is_covered(target: &str, stems: &BTreeSet<&str>) -> bool {
+    let own = target.strip_suffix('*').unwrap_or(target);
+    let is_wider = |stem: &str| stem != own || target == own;
+    target
+        .char_indices()
+        .map(|(end, _)| end)
+        .chain([target.len()])
+        .filter_map(|end| target.get(..end))
+        .any(|stem| stems.contains(stem) && is_wider(stem))
 }
 
 fn statement(scope: &Scope, targets: &BTreeSet<&str>, actions: &BTreeSet<&str>) -> Value {

@@ -1,5 +1,7 @@
 //! Decides what a plan does to the requirements: those that it claims must be met, and none that is met may be lost.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{Fault, Objection, Reviewer};
@@ -7,12 +9,16 @@ use crate::assessment::{Repair, answer_with, grants_of};
 use crate::guard::{Subject, refusals};
 use crate::observed::Observed;
 use crate::plan::key_grant;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, Slot, slot};
 use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
 use crate::requirement::{Area, Necessity, Requirement};
 
 pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
     let after = After::new(plan, reviewer);
+    let mut withheld: BTreeMap<Slot<'_>, Vec<&Requirement>> = BTreeMap::new();
+    for requirement in plan.withheld.iter().flat_map(|withheld| &withheld.meets) {
+        withheld.entry(slot(requirement)).or_default().push(requirement);
+    }
     for requirement in plan.changes.iter().flat_map(|planned| &planned.meets) {
         after.claim(requirement, objections);
     }
@@ -34,9 +40,8 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
                 Repair::None | Repair::Person(_) => false,
             };
         let is_withheld = || {
-            plan.withheld
-                .iter()
-                .any(|withheld| withheld.meets.contains(requirement))
+            let slot = withheld.get(&slot(requirement));
+            slot.is_some_and(|withheld| withheld.contains(&requirement))
         };
         if could_be_repaired && !after.is_met(requirement) && !is_withheld() {
             objections.push(Objection::new(

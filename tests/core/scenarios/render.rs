@@ -32,7 +32,7 @@ pub(super) fn render(told: &Told) -> String {
             "  remedy, {} by {}:\n    {}",
             json["remedy"]["kind"].as_str().unwrap(),
             finding.remedy.owner,
-            finding.remedy.text
+            finding.remedy.text.replace('\n', "\n    ")
         );
         if let RootCause::ConsequenceOf(cause) = finding.root_cause {
             let _ = writeln!(text, "  because of: {}", cause.as_str());
