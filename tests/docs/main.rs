@@ -351,8 +351,9 @@ fn make_targets_that_documents_name_are_there() {
             if !before.ends_with(['`', '\n', '(']) {
                 continue;
             }
-            let target: String = after["make ".len()..]
+            let target: String = after
                 .chars()
+                .skip("make ".len())
                 .take_while(|c| c.is_ascii_lowercase() || *c == '-')
                 .collect();
             assert!(
@@ -389,7 +390,10 @@ fn outputs_and_parameters_of_the_stack_that_texts_name_are_there() {
         let name: String = setting
             .name
             .split('_')
-            .map(|word| format!("{}{}", &word[..1], word[1..].to_lowercase()))
+            .map(|word| {
+                let (first, rest) = word.split_at(1);
+                format!("{first}{}", rest.to_lowercase())
+            })
             .collect();
         assert!(parameters.contains(&format!("\n  {name}:\n")), "parameter {name}");
         assert!(
