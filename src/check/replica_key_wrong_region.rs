@@ -28,12 +28,12 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let is_multi_region = matches!(reference, KeyReference::Key(key) if key.is_multi_region());
         let what_now = match related {
             Some(related) => format!(
-                "name {related}, the related multi-Region key that exists in {wanted}: {}",
+                "name {related}, the related multi-Region key that exists in {wanted}:\n{}",
                 set_replica_key(facts, &replica.rules, Some(&related.to_string()))
             ),
             None if is_multi_region => format!(
-                "make the related key of {wanted} (aws kms replicate-key --region {} --key-id {reference} \
-                 --replica-region {wanted}) or take another one: {}",
+                "make the related key of {wanted}:\naws kms replicate-key --region {} --key-id {reference} --replica-region \
+                 {wanted}\nor take another one: {}",
                 reference.region(),
                 set_replica_key(facts, &replica.rules, None)
             ),

@@ -26,10 +26,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let reference = source.reference;
         let remedy = if facts.snapshot.default_source_key() == Some(reference) {
             format!(
-                "give the bucket an existing key: aws s3api put-bucket-encryption --bucket {bucket} \
+                "give the bucket an existing key, with its ARN in place of KEY_ARN:\naws s3api put-bucket-encryption --bucket {bucket} \
                  --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
-                 {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"KEY_ARN\"}},\"BucketKeyEnabled\":true}}]}}', with the \
-                 ARN of the key in place of KEY_ARN. What was encrypted with the deleted key cannot be read again by anyone"
+                 {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"KEY_ARN\"}},\"BucketKeyEnabled\":true}}]}}'\n\
+                 What was encrypted with the deleted key cannot be read again by anyone"
             )
         } else {
             "nobody can read what is encrypted with a deleted key: write these objects anew from another copy, and leave \

@@ -3,6 +3,10 @@
 //! `tests/scenarios/README.md` says how one is written. Each is run through decoding, collecting, assessing and
 //! checking. `UPDATE_SCENARIOS=1 cargo test` writes what is told anew, for a person to read in the diff.
 
+mod causes;
+mod defects;
+mod document;
+mod many_rules;
 mod patch;
 mod properties;
 mod render;

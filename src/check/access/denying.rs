@@ -47,10 +47,9 @@ pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> S
         .and_then(|statement| shown(&statement));
     match instead {
         Some(statement) => format!(
-            "put this in the place of {denying}, so that it spares the role: {statement}; or remove it. No Allow outweighs \
-             a Deny"
+            "remove {denying}, which no Allow outweighs, or put this in its place, so that it spares the role:\n{statement}"
         ),
-        None => format!("remove {denying}, or except the role from it. No Allow outweighs a Deny"),
+        None => format!("remove {denying}, which no Allow outweighs, or except the role from it"),
     }
 }
 

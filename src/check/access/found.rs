@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::denying::{shown, spare, text_of};
 use super::statement::{Place, statement};
 use super::why::{Why, why};
-use super::{Cause, Group, Means};
+use super::{Cause, Group, Means, means};
 use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Found};
@@ -316,7 +316,8 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
         Area::SourceKey(_) | Area::ReplicaKey(_) => "key policy",
         Area::Source | Area::Destination(_) => "bucket policy",
     };
-    let kind = match (group.severity, group.means) {
+    let means = means(&group.cause, denied);
+    let kind = match (group.severity, means) {
         (Severity::Error, Means::Policy | Means::Grant) => RemedyKind::Automatic,
         (Severity::Error, Means::Nothing) | (Severity::Warning | Severity::Advice, _) => RemedyKind::Propose,
     };
@@ -332,7 +333,7 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
         }
         Cause::Role => (
             own,
-            format!("add to a policy of role `{role_name}`: {}", for_role()),
+            format!("add to a policy of role `{role_name}`:\n{}", for_role()),
         ),
         Cause::Boundary => {
             let boundary = role(facts)
@@ -340,20 +341,20 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
                 .unwrap_or_default();
             (
                 own,
-                format!("add to the permissions boundary {boundary}: {}", for_role()),
+                format!("add to the permissions boundary {boundary}:\n{}", for_role()),
             )
         }
-        Cause::Resource if group.means == Means::Grant => (
+        Cause::Resource if means == Means::Grant => (
             own,
             format!(
                 "a grant on the key for role `{role_name}`, because its policy leaves nothing to the account's policies; \
-                 or add to the key policy: {}",
+                 or add to the key policy:\n{}",
                 for_resource()
             ),
         ),
         Cause::Resource => (
             words.owner.clone(),
-            format!("add to the {policy} of {}: {}", words.object, for_resource()),
+            format!("add to the {policy} of {}:\n{}", words.object, for_resource()),
         ),
     };
     Remedy { kind, owner, text }

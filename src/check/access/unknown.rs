@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::found::{actions_of, object_of, telling};
 use super::statement::{Place, statement};
-use crate::assessment::Assessment;
+use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Outcome};
 use crate::observed::ReadFailure;
 use crate::policy::{Answer, DoubtReason, Request, Verdict};
@@ -23,13 +23,19 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
             .copied()
             .filter(|assessment| assessment.requirement.necessity != Necessity::Advised)
     };
+    let tags = match area {
+        Area::Source | Area::Destination(_) => None,
+        Area::SourceKey(key) | Area::ReplicaKey(key) => {
+            key_of(facts.snapshot, key).and_then(|key| key.tags.failure())
+        }
+    };
     let mut absent = BTreeSet::new();
     let mut not_understood: BTreeMap<String, Vec<&Assessment>> = BTreeMap::new();
     for assessment in needed() {
         let requirement = &assessment.requirement;
         match (assessment.answer.verdict, &requirement.necessity) {
             (Verdict::Undetermined, _) => {
-                let (unread, doubts) = doubts_of(&assessment.answer);
+                let (unread, doubts) = doubts_of(&assessment.answer, tags);
                 for failure in unread {
                     outcome.unread(&told_to_the_owner(facts, area, failure, needed));
                 }
@@ -69,7 +75,7 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
 
 /// Notes what an undetermined answer would have needed.
 pub(in crate::check) fn doubts(request: &Request, answer: &Answer, outcome: &mut Outcome) {
-    let (unread, doubts) = doubts_of(answer);
+    let (unread, doubts) = doubts_of(answer, None);
     for failure in unread {
         outcome.unread(&failure);
     }
@@ -82,21 +88,31 @@ pub(in crate::check) fn doubts(request: &Request, answer: &Answer, outcome: &mut
     }
 }
 
-/// What was not read, and what was read and is not understood.
-fn doubts_of(answer: &Answer) -> (Vec<ReadFailure>, BTreeSet<String>) {
+/// What was not read, and what was read and is not understood. `tags` is why those of the key are not known.
+fn doubts_of(answer: &Answer, tags: Option<&ReadFailure>) -> (Vec<ReadFailure>, BTreeSet<String>) {
     let mut unread = Vec::new();
     let mut doubts = BTreeSet::new();
     for doubt in &answer.doubts {
-        if let DoubtReason::Unread(failure) = &doubt.reason {
-            unread.push(failure.clone());
-        } else {
-            doubts.insert(doubt.to_string());
+        match (&doubt.reason, tags) {
+            (DoubtReason::Unread(failure), _) => unread.push(failure.clone()),
+            (DoubtReason::ValueUnknown { key }, Some(failure)) if is_resource_tag(key) => {
+                unread.push(failure.clone());
+            }
+            (_, _) => {
+                doubts.insert(doubt.to_string());
+            }
         }
     }
     if answer.doubts.is_empty() {
         doubts.insert("a document that decides was not read".to_owned());
     }
     (unread, doubts)
+}
+
+fn is_resource_tag(key: &str) -> bool {
+    const FAMILY: &str = "aws:ResourceTag/";
+    key.get(..FAMILY.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(FAMILY))
 }
 
 fn not_known(action: &str, what: String) -> ReadFailure {

@@ -115,6 +115,72 @@ fn counted(findings: &[Finding]) -> BTreeMap<(CheckId, Severity, String), usize>
     counted
 }
 
+/// Reads that mostly do not matter, in accounts in which they do.
+const MATTERS_HERE: &[(&str, &str, &str)] = &[
+    (
+        "healthy/keys-by-their-own-tags",
+        "kms:ListResourceTags",
+        "arn:aws:kms:eu-west-1:111122223333:key/source",
+    ),
+    (
+        "healthy/grants-in-place-of-policies",
+        "kms:ListGrants",
+        "arn:aws:kms:eu-west-1:111122223333:key/source",
+    ),
+    (
+        "healthy/owner-override-into-a-bucket-without-acls",
+        "s3:GetBucketOwnershipControls",
+        "arn:aws:s3:::invoices-replica",
+    ),
+    (
+        "healthy/object-lock-on-both-sides",
+        "s3:GetObjectLockConfiguration",
+        "arn:aws:s3:::invoices-replica",
+    ),
+    (
+        "healthy/no-bucket-key",
+        "s3:GetObjectLockConfiguration",
+        "arn:aws:s3:::invoices",
+    ),
+    (
+        "healthy/no-bucket-key",
+        "s3:GetBucketEncryption",
+        "arn:aws:s3:::invoices",
+    ),
+    (
+        "healthy/no-bucket-key",
+        "s3:GetBucketRequestPayment",
+        "arn:aws:s3:::invoices-replica",
+    ),
+    (
+        "healthy/managed-policies",
+        "iam:ListRolePolicies",
+        "arn:aws:iam::111122223333:role/crr",
+    ),
+];
+
+#[test]
+fn a_read_that_mostly_does_not_matter_is_missed_where_it_does() {
+    for (name, operation, resource) in MATTERS_HERE {
+        let story = Story::named(name);
+        let world = story.world();
+        world.deny(operation, resource);
+        let told = story.tell_of(&world);
+        assert_eq!(
+            told.verdict(),
+            "undetermined",
+            "{name} without {operation} {resource}"
+        );
+        assert!(
+            told.outcome
+                .unread
+                .iter()
+                .any(|unread| unread.operation == *operation),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn the_order_of_the_rules_changes_nothing() {
     for story in Story::all() {
