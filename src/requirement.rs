@@ -9,6 +9,7 @@
 
 mod context;
 mod encryption;
+mod keys;
 mod needs;
 mod tested;
 

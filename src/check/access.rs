@@ -12,6 +12,7 @@ mod statement;
 mod unknown;
 mod why;
 mod wide;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
