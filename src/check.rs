@@ -17,6 +17,7 @@ mod metrics_disabled;
 mod object_ownership;
 mod key_state;
 mod replica_key;
+mod put_refused;
 mod replica_key_alias;
 mod replica_key_aws_managed;
 mod replica_key_missing;
@@ -82,6 +83,7 @@ pub struct Check {
 
 /// All checks, in the order in which their findings are told.
 pub const CHECKS: &[Check] = &[
+    put_refused::CHECK,
     replication_not_configured::CHECK,
     source_not_versioned::CHECK,
     encrypted_objects_not_selected::CHECK,

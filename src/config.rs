@@ -52,6 +52,8 @@ pub struct Config {
     pub inspect_objects: bool,
     /// How many recent object versions to look at for each rule.
     pub sample_objects: u8,
+    /// Are replication configurations that S3 refused explained?
+    pub report_refused_puts: bool,
 }
 
 /// The tags that mean something where no others are set.
@@ -127,6 +129,7 @@ impl Config {
             unconstrained_grants: values.switch("UNCONSTRAINED_GRANTS"),
             inspect_objects: values.switch("INSPECT_OBJECTS"),
             sample_objects: values.optional("SAMPLE_OBJECTS", sample_size).unwrap_or(0),
+            report_refused_puts: values.switch("REPORT_REFUSED_PUTS"),
         };
         config.contradictions(&mut values);
         if values.errors.is_empty() {

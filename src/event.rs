@@ -68,6 +68,20 @@ pub struct Record {
     pub content: Result<Content, InvalidEvent>,
 }
 
+impl Record {
+    /// The same record, with a put that S3 refused as a reason to look at its bucket.
+    pub fn or_refused_put(self) -> Self {
+        let content = match self.content {
+            Ok(Content::Dropped(DropReason::FailedCall {
+                refused_put: Some(trigger),
+                ..
+            })) => Ok(Content::Trigger(*trigger)),
+            other => other,
+        };
+        Self { content, ..self }
+    }
+}
+
 /// What a part of a payload is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -98,6 +112,8 @@ pub struct Trigger {
     pub source_ip: Option<String>,
     /// For `ReplicationConfigured`: which of the two calls it was.
     pub change: Option<Change>,
+    /// For a change that was refused: why.
+    pub refusal: Option<Refusal>,
     /// For `ReplicationFailed`: what failed.
     pub objects: Vec<FailedObject>,
 }
@@ -114,6 +130,7 @@ impl Trigger {
             actor: None,
             source_ip: None,
             change: None,
+            refusal: None,
             objects: Vec::new(),
         }
     }
@@ -145,6 +162,17 @@ pub enum Change {
     Configured,
     /// `DeleteBucketReplication`
     Removed,
+    /// `PutBucketReplication`, which S3 refused: nothing changed.
+    Refused,
+}
+
+/// Why S3 refused a call, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error code.
+    pub code: String,
+    /// The message; empty where there is none.
+    pub message: String,
 }
 
 /// An object version that S3 could not replicate.
@@ -190,6 +218,8 @@ pub enum DropReason {
         name: Quoted,
         /// The error code.
         code: Quoted,
+        /// For a put of a replication configuration: what it would be to those who want refusals explained.
+        refused_put: Option<Box<Trigger>>,
     },
     /// An API call of our own.
     #[error("the call {0} was made by this function's own role")]

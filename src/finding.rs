@@ -32,6 +32,8 @@ macro_rules! check_ids {
 }
 
 check_ids! {
+    /// S3 refused a configuration that somebody put.
+    PutRefused = "put-refused",
     /// There is no replication configuration, or none that is enabled.
     ReplicationNotConfigured = "replication-not-configured",
     /// The source bucket does not keep versions.

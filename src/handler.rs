@@ -23,7 +23,7 @@ use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
 use crate::error::chain;
-use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, TriggerKind, decode};
+use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::mode::Mode;
 use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
@@ -66,6 +66,8 @@ pub struct Settings {
     pub scope: Scope,
     /// Who may be helped.
     pub guards: GuardSettings,
+    /// Are replication configurations that S3 refused explained?
+    pub report_refused_puts: bool,
 }
 
 /// What holds for one invocation.
@@ -176,7 +178,12 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
     /// What cannot be answered message by message: see [`HandlerError`].
     pub async fn handle(&self, invocation: &Invocation, payload: &Value) -> Result<Answer, HandlerError> {
         let decoded = decode(payload, invocation.identity.role.as_ref());
-        let batch = subjects(decoded.records);
+        let records = decoded.records.into_iter();
+        let batch = if self.settings.report_refused_puts {
+            subjects(records.map(Record::or_refused_put))
+        } else {
+            subjects(records)
+        };
         for dropped in &batch.dropped {
             info!(message_id = dropped.message_id, reason = %dropped.item, "dropped");
         }
@@ -259,7 +266,12 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
                     code: failure.error_code.clone(),
                 });
             }
-            let report = self.finish(invocation, subject, look, Intent::Event).await?;
+            let intent = match subject.trigger.change {
+                // Nothing changed, so nothing is repaired for it.
+                Some(Change::Refused) => Intent::Look,
+                Some(Change::Configured | Change::Removed) | None => Intent::Event,
+            };
+            let report = self.finish(invocation, subject, look, intent).await?;
             self.tell(subject, &report).await?;
             Ok(Some(report))
         };
@@ -309,7 +321,7 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
                 .clone()
                 .unwrap_or_else(|| invocation.caller.region.clone()),
             expects_configuration: match trigger.kind {
-                TriggerKind::ReplicationConfigured => trigger.change != Some(Change::Removed),
+                TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
                 TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
                 TriggerKind::Drift | TriggerKind::Sweep | TriggerKind::Command => false,
             },

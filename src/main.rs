@@ -41,6 +41,7 @@ async fn start() -> Result<(), String> {
             mode: config.mode,
             scope: config.scope(),
             guards: config.guards(),
+            report_refused_puts: config.report_refused_puts,
         },
         publisher: Topic {
             aws,

@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::BucketName;
-use crate::event::{Command, Content, DropReason, FailedObject, InvalidEvent, Record, Trigger, TriggerKind};
+use crate::event::{
+    Change, Command, Content, DropReason, FailedObject, InvalidEvent, Record, Trigger, TriggerKind,
+};
 
 /// How many failed objects a subject carries on; all of them are counted.
 pub const OBJECTS_KEPT: usize = 50;
@@ -133,7 +135,9 @@ impl Gathered {
 
 /// The more telling kind leads; among equals the later event, which knows the later state.
 fn leads(new: &Trigger, old: &Trigger) -> bool {
-    new.kind < old.kind || (new.kind == old.kind && new.event_time > old.event_time)
+    // What S3 refused changed nothing, so that anything else tells more.
+    let rank = |trigger: &Trigger| (trigger.change == Some(Change::Refused), trigger.kind);
+    rank(new) < rank(old) || (rank(new) == rank(old) && new.event_time > old.event_time)
 }
 
 /// At most [`OBJECTS_KEPT`] objects: first one for each rule and reason, because that is what a cause can be read from,
@@ -151,7 +155,6 @@ fn sample(failed: BTreeSet<FailedObject>) -> Vec<FailedObject> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Change;
 
     fn trigger(kind: TriggerKind, second: u8) -> Trigger {
         Trigger {

@@ -66,6 +66,8 @@ cloudtrail/put-on-outposts.json: reports
     dropped: the call `PutBucketReplication` to `s3-outposts.amazonaws.com` does not set the replication of an S3 bucket
 cloudtrail/put-one-rule.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
+cloudtrail/put-refused-wrong-region-key.json: reports
+    dropped: the call `PutBucketReplication` failed with `InvalidRequest`, so nothing changed
 cloudtrail/put-several-rules.json: reports
     replication-configured SOURCE Configured by arn:aws:sts::111122223333:assumed-role/deploy/pipeline-4711
 cloudtrail/put-v1-rule.json: reports

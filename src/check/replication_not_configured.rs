@@ -52,7 +52,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     // Somebody who just put a configuration, or whose object failed under one, believes that there is one.
     let contradicted = facts.snapshot.replication.is_absent()
         && match trigger.kind {
-            TriggerKind::ReplicationConfigured => trigger.change != Some(Change::Removed),
+            TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
             TriggerKind::ReplicationFailed => true,
             // Who names a bucket by hand believes that it is there.
             TriggerKind::Command => is_gone,

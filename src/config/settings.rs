@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 12] = [
+pub const SETTINGS: [Setting; 13] = [
     Setting {
         name: "MODE",
         default: "dry-run",
@@ -74,6 +74,11 @@ pub const SETTINGS: [Setting; 12] = [
         name: "SAMPLE_OBJECTS",
         default: "0",
         doc: "How many recent object versions are looked at for each rule, 0 to 100; needs INSPECT_OBJECTS.",
+    },
+    Setting {
+        name: "REPORT_REFUSED_PUTS",
+        default: "false",
+        doc: "Whether a replication configuration that S3 refused is explained; otherwise such events are dropped.",
     },
 ];
 

@@ -101,6 +101,10 @@ fn without_settings_the_documented_defaults_hold() {
     );
     assert_eq!(config.inspect_objects.to_string(), documented["INSPECT_OBJECTS"]);
     assert_eq!(config.sample_objects.to_string(), documented["SAMPLE_OBJECTS"]);
+    assert_eq!(
+        config.report_refused_puts.to_string(),
+        documented["REPORT_REFUSED_PUTS"]
+    );
     assert_eq!(config.scope(), Scope::default());
 }
 
@@ -137,6 +141,7 @@ fn every_setting_is_understood() {
         ("UNCONSTRAINED_GRANTS", "true"),
         ("INSPECT_OBJECTS", "true"),
         ("SAMPLE_OBJECTS", "100"),
+        ("REPORT_REFUSED_PUTS", "true"),
     ])
     .unwrap();
     assert_eq!(config.mode, Mode::Approve);
@@ -155,6 +160,7 @@ fn every_setting_is_understood() {
     assert!(config.required_boundary.is_some() && config.member_role_name.is_some());
     assert!(config.unconstrained_grants && config.inspect_objects);
     assert_eq!(config.sample_objects, 100);
+    assert!(config.report_refused_puts);
 }
 
 #[test]

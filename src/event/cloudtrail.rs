@@ -7,12 +7,13 @@
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::{Change, Content, DropReason, InvalidEvent, Trigger, TriggerKind};
+use super::{Change, Content, DropReason, InvalidEvent, Refusal, Trigger, TriggerKind};
 use crate::arn::{Arn, BucketName, RoleArn};
 
 const EVENT_ID_BYTES: usize = 128;
 const ACTOR_BYTES: usize = 512;
 const SOURCE_IP_BYTES: usize = 128;
+const REFUSAL_BYTES: usize = 512;
 
 /// An EventBridge event `AWS API Call via CloudTrail` from `aws.s3`.
 pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
@@ -29,26 +30,39 @@ pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
             }));
         }
     };
-    let error_code = call.get("errorCode");
-    if error_code.is_present() && !error_code.is("") {
-        return Ok(Content::Dropped(DropReason::FailedCall {
-            name: name.quoted(),
-            code: error_code.quoted(),
-        }));
-    }
     let identity = call.get("userIdentity");
-    if own_role.is_some_and(|role| is_session_of(role, &identity)) {
-        return Ok(Content::Dropped(DropReason::OwnCall(name.quoted())));
-    }
-    Ok(Content::Trigger(Trigger {
+    let trigger = |change, bucket| Trigger {
         region_hint: call.get("awsRegion").hint(),
         event_id: call.get("eventID").cut(EVENT_ID_BYTES),
         event_time: call.get("eventTime").time(),
         actor: actor(&identity),
         source_ip: call.get("sourceIPAddress").cut(SOURCE_IP_BYTES),
         change: Some(change),
-        ..Trigger::new(TriggerKind::ReplicationConfigured, bucket(&call)?)
-    }))
+        ..Trigger::new(TriggerKind::ReplicationConfigured, bucket)
+    };
+    let error_code = call.get("errorCode");
+    if error_code.is_present() && !error_code.is("") {
+        let refusal = Refusal {
+            code: error_code.cut(REFUSAL_BYTES).unwrap_or_default(),
+            message: call.get("errorMessage").cut(REFUSAL_BYTES).unwrap_or_default(),
+        };
+        // Without a usable name of a bucket there is nothing to explain.
+        let refused_put = bucket(&call).ok().map(|bucket| {
+            Box::new(Trigger {
+                refusal: Some(refusal),
+                ..trigger(Change::Refused, bucket)
+            })
+        });
+        return Ok(Content::Dropped(DropReason::FailedCall {
+            name: name.quoted(),
+            code: error_code.quoted(),
+            refused_put: refused_put.filter(|_| change == Change::Configured),
+        }));
+    }
+    if own_role.is_some_and(|role| is_session_of(role, &identity)) {
+        return Ok(Content::Dropped(DropReason::OwnCall(name.quoted())));
+    }
+    Ok(Content::Trigger(trigger(change, bucket(&call)?)))
 }
 
 /// Who acted, by the most telling name that CloudTrail gives. S3's notifications carry the same structure.

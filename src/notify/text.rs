@@ -154,6 +154,7 @@ fn cause(report: &Report) -> String {
     let trigger = &report.trigger;
     let what = match trigger.kind {
         TriggerKind::ReplicationConfigured => match trigger.change {
+            Some(Change::Refused) => "S3 refused a replication configuration",
             Some(Change::Removed) => "the replication configuration was removed",
             Some(Change::Configured) | None => "the replication configuration was changed",
         },

@@ -443,6 +443,33 @@ fn good_news_that_changed_nothing_is_not_told() {
 }
 
 #[test]
+fn a_refused_put_is_dropped_unless_the_settings_ask_for_it_and_never_starts_a_repair() {
+    let event = recorded("cloudtrail/put-refused-wrong-region-key.json");
+    let mut stage = Stage::broken(Mode::Auto);
+    assert!(stage.deliver(&[("m", 1, event.clone())]).is_empty());
+    assert!(stage.told().is_empty() && stage.world.calls().is_empty());
+
+    stage.report_refused_puts = true;
+    assert!(stage.deliver(&[("m", 1, event)]).is_empty());
+    let message = stage.only_message();
+    assert!(
+        message
+            .text
+            .contains("why now: S3 refused a replication configuration at "),
+        "{}",
+        message.text
+    );
+    assert!(
+        message
+            .text
+            .contains("another Region than the destination bucket"),
+        "{}",
+        message.text
+    );
+    assert!(stage.world.writes().is_empty());
+}
+
+#[test]
 fn a_removed_configuration_is_told_although_nothing_is_wrong() {
     let stage = Stage::healthy(Mode::DryRun);
     stage.world.edit(|state| {

@@ -30,6 +30,7 @@ pub(super) struct Stage {
     /// What is left of an invocation's time.
     pub(super) time_left: Duration,
     told: RefCell<Vec<Notification>>,
+    pub(super) report_refused_puts: bool,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
 }
@@ -54,6 +55,7 @@ impl Stage {
             mode,
             time_left: Duration::from_secs(60),
             told: RefCell::default(),
+            report_refused_puts: false,
             is_mute: Cell::new(false),
         }
     }
@@ -97,6 +99,7 @@ impl Stage {
                     mode: self.mode,
                     scope: Scope::default(),
                     guards: GuardSettings::default(),
+                    report_refused_puts: self.report_refused_puts,
                 },
             };
             let invocation = Invocation {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::check::{Facts, Outcome, examine};
 use s3_replication_remediator::collect::{self, Scope, Wanted, WantedObject};
-use s3_replication_remediator::event::{Change, Command, TriggerKind, decode};
+use s3_replication_remediator::event::{Change, Command, Record, TriggerKind, decode};
 use s3_replication_remediator::finding::{Finding, RootCause};
 use s3_replication_remediator::snapshot::Snapshot;
 use s3_replication_remediator::subject::{Subject, subjects};
@@ -173,7 +173,8 @@ impl Story {
     /// What is collected.
     pub(super) fn look_at(&self, world: &World) -> (Snapshot, Subject) {
         let identity = world.identity();
-        let mut batch = subjects(decode(&self.event, identity.role.as_ref()).records);
+        let records = decode(&self.event, identity.role.as_ref()).records;
+        let mut batch = subjects(records.into_iter().map(Record::or_refused_put));
         assert!(batch.invalid.is_empty(), "{}: {:?}", self.name, batch.invalid);
         batch
             .subjects
