@@ -330,6 +330,34 @@ fn a_write_that_fails_in_passing_brings_the_message_back_and_is_told_in_the_end(
 }
 
 #[test]
+fn half_a_repair_is_told_and_its_message_comes_again_for_the_other_half() {
+    let stage = Stage::repairable_by_a_grant(Mode::Auto);
+    stage.world.fail("kms:CreateGrant", "*", "ThrottlingException");
+    assert_eq!(stage.deliver(&[("m", 1, put())]), ["m".to_owned()].into());
+    assert!(stage.only_message().text.contains("Repair: partly-applied"));
+    stage.forget();
+    stage.world.edit(|state| state.failing.clear());
+    assert!(stage.deliver(&[("m", 2, put())]).is_empty());
+    assert!(stage.only_message().text.contains("Repair: applied"));
+    let written: Vec<&str> = stage.world.writes().iter().map(|write| write.operation).collect();
+    assert_eq!(written, ["iam:PutRolePolicy", "kms:CreateGrant"]);
+}
+
+#[test]
+fn what_is_done_by_hand_is_undone_by_hand_in_the_other_order() {
+    let stage = Stage::repairable_by_a_grant(Mode::DryRun);
+    let commands = stage.command(&check()).commands;
+    let words = |text: &Option<String>| -> Vec<String> {
+        let commands = text.as_ref().unwrap().split(" && ");
+        commands
+            .map(|command| command.split(' ').nth(2).unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(words(&commands.apply), ["create-grant", "put-role-policy"]);
+    assert_eq!(words(&commands.undo), ["delete-role-policy", "revoke-grant"]);
+}
+
+#[test]
 fn whoever_applies_by_hand_is_answered_what_failed() {
     let stage = Stage::repairable(Mode::Approve);
     let digest = stage.command(&check()).digest().unwrap().to_owned();
