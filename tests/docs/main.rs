@@ -295,6 +295,23 @@ fn a_module_uses_only_those_that_the_drawing_puts_before_it() {
 }
 
 #[test]
+fn the_sdk_is_named_by_the_adapters_and_the_wiring_alone() {
+    for file in files("src", ".rs") {
+        let is_shell = file.starts_with("src/aws") || file == "src/main.rs";
+        let text = text(&file);
+        for name in [
+            "aws_sdk_",
+            "aws_config",
+            "aws_smithy",
+            "aws_lambda_events",
+            "lambda_runtime",
+        ] {
+            assert!(is_shell || !text.contains(name), "{file} names {name}");
+        }
+    }
+}
+
+#[test]
 fn links_to_files_of_this_project_lead_somewhere() {
     for file in files("", ".md") {
         let text = text(&file);
