@@ -186,6 +186,12 @@ impl Partition {
     pub fn aws() -> Self {
         Self("aws".to_owned())
     }
+
+    /// Is it certain that S3 calls itself `s3.REGION.amazonaws.com` towards KMS here? In China and the isolated
+    /// partitions, whose endpoints have other suffixes, AWS does not say which of them `kms:ViaService` takes.
+    pub fn has_known_service_names(&self) -> bool {
+        matches!(self.as_str(), "aws" | "aws-us-gov")
+    }
 }
 
 /// An ARN split at its first five colons. The parts may be empty; only the leading `arn:` and the count are checked.
@@ -342,6 +348,13 @@ mod tests {
             error.starts_with("`a\\nb c` is not a bucket name: expected 3 to 255 letters"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn only_where_aws_says_so_is_the_name_of_s3_towards_kms_known() {
+        let known = |text: &str| text.parse::<Partition>().unwrap().has_known_service_names();
+        assert!(known("aws") && known("aws-us-gov"));
+        assert!(!known("aws-cn") && !known("aws-iso") && !known("aws-iso-b"));
     }
 
     #[test]

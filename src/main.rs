@@ -96,9 +96,8 @@ fn to_json(answer: Answer) -> Result<Value, serde_json::Error> {
     }
 }
 
-/// The error as Lambda shows and counts it.
+/// The error as Lambda shows and counts it; the runtime logs it.
 fn failed(kind: &'static str, message: String) -> Diagnostic {
-    error!(error = message, "the invocation failed");
     Diagnostic {
         error_type: kind.to_owned(),
         error_message: message,

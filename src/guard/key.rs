@@ -27,7 +27,7 @@ impl Guards<'_> {
                 ));
             }
         }
-        if !for_grant && arn.partition().as_str() != "aws" {
+        if !for_grant && !arn.partition().has_known_service_names() {
             refusals.push(Refusal::always(
                 Guard::Partition,
                 format!(

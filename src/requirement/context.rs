@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::arn::{AccountId, KeyArn, KeyReference, Partition, Region};
+use crate::arn::{AccountId, KeyArn, KeyReference, Region};
 use crate::observed::Observed;
 use crate::policy::Context;
 use crate::snapshot::{EncryptionType, Key, Role, Rule, Snapshot};
@@ -142,7 +142,7 @@ impl<'a> Contexts<'a> {
             .with("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
             .with_unknown("kms:ResourceAliases");
         // Whether S3 in China and the isolated partitions sends this suffix is not documented.
-        context = if *arn.partition() == Partition::aws() {
+        context = if arn.partition().has_known_service_names() {
             context.with("kms:ViaService", via_s3(arn.region()))
         } else {
             context.with_unknown("kms:ViaService")
