@@ -134,6 +134,22 @@ fn a_storm_of_failed_objects_is_one_look_and_one_message() {
 }
 
 #[test]
+fn a_storm_that_goes_on_is_the_same_news_until_something_else_is_wrong() {
+    let stage = Stage::broken(Mode::DryRun);
+    stage.deliver(&[("one", 1, failed())]);
+    let mut another = failed();
+    another["Records"][0]["s3"]["object"]["key"] = json!("another");
+    stage.deliver(&[("two", 1, another.clone())]);
+    another["Records"][0]["replicationEventData"]["failureReason"] = json!("DstBucketUnversioned");
+    stage.deliver(&[("three", 1, another)]);
+    stage.deliver(&[("put", 1, put())]);
+    let told = stage.told();
+    let news: Vec<_> = told.iter().map(|message| &message.sameness).collect();
+    assert!(news[0].is_some() && news[0] == news[1] && news[1] != news[2]);
+    assert_eq!(*news[3], None, "a change is always news");
+}
+
+#[test]
 fn a_bucket_that_opted_out_is_passed_over_by_events_and_answered_for_without_changes() {
     let stage = Stage::repairable(Mode::Auto);
     opt_out(&stage);
