@@ -4,9 +4,10 @@
 //! The question "would a policy on the role help?" is not answered by reasoning about layers but by asking the evaluator
 //! again with that policy added. So this file knows nothing of how policies combine.
 //!
-//! Grants: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>.
+//! What allows what: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>.
 
 mod lacks;
+mod repair;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,11 +15,10 @@ use std::collections::BTreeMap;
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Caller, Context, Grant, KeyTrust, Layers, Mistake, NamedPolicy, PolicySet, Request, Verdict,
-    evaluate, key_trust, mistakes,
+    Answer, Grant, Layers, Mistake, NamedPolicy, PolicySet, Request, Verdict, evaluate, mistakes,
 };
-use crate::requirement::{Area, ContextForm, Requirement, requirements};
-use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
+use crate::requirement::{Area, Necessity, Requirement, requirements};
+use crate::snapshot::{Key, Role, Rule, Snapshot};
 use crate::source::read::NOT_AVAILABLE_ACROSS_ACCOUNTS;
 
 use lacks::Allowing;
@@ -79,16 +79,37 @@ pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment
     if role.arn != replication.role {
         return Vec::new();
     }
-    let judge = Judge {
-        snapshot,
-        role,
-        identity: role.identity_policies(),
-        allowing: Allowing::of(snapshot, role),
-        unconstrained_grants,
-    };
+    let judge = Judge::of(snapshot, role, unconstrained_grants);
     requirements(snapshot, role)
         .into_iter()
         .map(|requirement| judge.assess(requirement))
+        .collect()
+}
+
+/// What of all this is denied for one object, although it is allowed for the object that stands for all of the rule.
+pub fn denied_for(
+    snapshot: &Snapshot,
+    assessments: &[Assessment],
+    rule: &Rule,
+    object: &str,
+) -> Vec<Assessment> {
+    let Some(role) = snapshot.role.found() else {
+        return Vec::new();
+    };
+    let judge = Judge::of(snapshot, role, false);
+    let allowed = assessments.iter().filter(|one| {
+        one.answer.is_allowed()
+            && one.requirement.necessity == Necessity::Required
+            && one.requirement.rule_ids.contains(&rule.id)
+    });
+    allowed
+        .filter_map(|one| one.requirement.about(&rule.sample_key(), object))
+        .map(|requirement| Assessment {
+            // What a single object lacks is for a person to judge: we add what a rule needs as a whole.
+            repair: Repair::None,
+            ..judge.assess(requirement)
+        })
+        .filter(Assessment::is_denied)
         .collect()
 }
 
@@ -192,7 +213,17 @@ struct Judge<'a> {
     unconstrained_grants: bool,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn of(snapshot: &'a Snapshot, role: &'a Role, unconstrained_grants: bool) -> Self {
+        Self {
+            snapshot,
+            role,
+            identity: role.identity_policies(),
+            allowing: Allowing::of(snapshot, role),
+            unconstrained_grants,
+        }
+    }
+
     fn assess(&self, requirement: Requirement) -> Assessment {
         let Requirement { area, request, .. } = &requirement;
         let grants = grants_of(self.snapshot, area);
@@ -213,92 +244,6 @@ impl Judge<'_> {
             answer,
             lacks,
             repair,
-        }
-    }
-
-    fn repair(&self, requirement: &Requirement, lacks: Lacks) -> Repair {
-        match lacks {
-            Lacks { boundary: true, .. } => Repair::Person(Obstacle::Boundary),
-            // A layer that could not be read may still stand in the way. The role's own policies lack it all the same;
-            // whether the change may be made is for the guards to say.
-            Lacks {
-                role: true,
-                resource: false,
-                ..
-            } => Repair::RolePolicy,
-            Lacks {
-                role: true,
-                resource: true,
-                ..
-            } => Repair::Person(Obstacle::ResourcePolicy),
-            Lacks { role: false, .. } => self
-                .grant(requirement)
-                .unwrap_or(Repair::Person(Obstacle::ResourcePolicy)),
-        }
-    }
-
-    /// A grant helps where the key policy does not delegate to the account: if we may make it, and if it fits what S3
-    /// will ask.
-    fn grant(&self, requirement: &Requirement) -> Option<Repair> {
-        let (Area::SourceKey(arn) | Area::ReplicaKey(arn)) = &requirement.area else {
-            return None;
-        };
-        let key = key_of(self.snapshot, arn)?;
-        let metadata = key.metadata.found()?;
-        let ours =
-            *arn.account() == self.snapshot.identity.account && metadata.manager == KeyManager::Customer;
-        if !ours
-            || !["kms:CreateGrant", "kms:RevokeGrant"]
-                .into_iter()
-                .all(|action| self.may_manage(key, arn, action))
-        {
-            return None;
-        }
-        if self.role.boundary != Observed::Absent {
-            // Whether a boundary limits what a grant gives is not documented: nothing is built on it.
-            return None;
-        }
-        if self.unconstrained_grants {
-            return Some(Repair::UnconstrainedGrant);
-        }
-        (requirement.form == Some(ContextForm::Bucket) && self.bucket_key_is_certain())
-            .then_some(Repair::ConstrainedGrant)
-    }
-
-    /// Grant constraints match exactly, so they fit only objects with a Bucket Key, which share one context.
-    fn bucket_key_is_certain(&self) -> bool {
-        let default = self.snapshot.source.encryption.found();
-        default.is_some_and(|default| default.bucket_key && default.kind == EncryptionType::Kms)
-            && self
-                .snapshot
-                .objects
-                .iter()
-                .all(|object| object.head.found().is_none_or(|head| head.bucket_key))
-    }
-
-    /// Does the key policy, on its own, let our account or our role manage grants?
-    fn may_manage(&self, key: &Key, arn: &KeyArn, action: &str) -> bool {
-        let identity = &self.snapshot.identity;
-        let Some(role) = &identity.role else { return false };
-        let request = Request {
-            caller: Caller::session_of(role, "s3-replication-remediator"),
-            action: action.to_owned(),
-            resource: arn.to_string(),
-            resource_account: arn.account().clone(),
-            context: Context::new()
-                .with("aws:PrincipalArn", role.to_string())
-                .with("aws:PrincipalAccount", role.account().as_str())
-                .with("aws:PrincipalType", "AssumedRole")
-                .with("kms:CallerAccount", role.account().as_str())
-                .with("kms:GranteePrincipal", self.role.arn.to_string())
-                .with("aws:ResourceAccount", arn.account().as_str())
-                .with("aws:RequestedRegion", arn.region().as_str())
-                .with("aws:SecureTransport", "true")
-                .with("aws:CurrentTime", self.snapshot.taken_at.to_string()),
-        };
-        match key_trust(&request, &key.policy) {
-            KeyTrust::Account | KeyTrust::Role | KeyTrust::AccountAndRole => true,
-            KeyTrust::Nobody | KeyTrust::Denied | KeyTrust::Unknown => false,
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod context;
 mod encryption;
+mod keys;
 mod needs;
 mod tested;
 
@@ -85,6 +86,29 @@ pub struct Requirement {
     pub purpose: &'static str,
     /// The AWS page that says so.
     pub page: &'static str,
+}
+
+impl Requirement {
+    /// The same of another object; `None` where it is not about objects.
+    pub(crate) fn about(&self, object: &str, other: &str) -> Option<Self> {
+        const CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
+        let with_other = |text: &str| {
+            let (bucket, named) = text.split_once('/')?;
+            (named == object).then(|| format!("{bucket}/{other}"))
+        };
+        let mut requirement = self.clone();
+        let request = &mut requirement.request;
+        let context = request
+            .context
+            .get(CONTEXT)
+            .and_then(|values| values.as_slice().first());
+        match (self.form, context.and_then(|context| with_other(context))) {
+            (Some(_), Some(context)) => request.context = request.context.clone().with(CONTEXT, context),
+            (Some(_), None) => return None,
+            (None, _) => request.resource = with_other(&request.resource)?,
+        }
+        Some(requirement)
+    }
 }
 
 /// All that the role needs for the enabled rules, each once, sorted by what it is about.

@@ -12,16 +12,22 @@ mod statement;
 mod unknown;
 mod why;
 mod wide;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Outcome};
-use crate::assessment::{Assessment, Repair, by_area};
+use crate::assessment::{Assessment, Repair, by_area, denied_for};
 use crate::finding::{CheckId, RootCause, Severity};
 use crate::policy::{Answer, Layer, StatementRef, Verdict};
 use crate::requirement::{Area, Necessity};
+use crate::snapshot::Rule;
 
 pub(super) use unknown::doubts;
+
+/// Failed objects that are judged by themselves, and rules for which that is done: those that failed together mostly
+/// failed for the same reason.
+const MOST_OBJECTS: usize = 10;
 
 /// What stands in the way, and therefore where a change would help.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +49,8 @@ struct Group<'a> {
     check: CheckId,
     severity: Severity,
     cause: Cause,
+    /// Whether it is about single objects that failed, where the others of the rule do not.
+    of_objects: bool,
 }
 
 /// What this program could do about it.
@@ -62,11 +70,13 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
     for (area, assessments) in &areas {
         if main_check(area) == check {
             unknown::tell(facts, area, assessments, outcome);
-            wide::tell(facts, area, check, assessments, outcome);
         }
         let is_broken = assessments
             .iter()
             .any(|one| severity(one) == Some(Severity::Error));
+        if main_check(area) == check && !is_broken {
+            wide::tell(facts, area, check, assessments, outcome);
+        }
         for assessment in assessments {
             let Some(severity) = severity(assessment) else {
                 continue;
@@ -89,9 +99,27 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
                         check,
                         severity,
                         cause,
+                        of_objects: false,
                     };
                     groups.entry(group).or_default().push(assessment);
                 }
+            }
+        }
+    }
+    let of_objects = of_failed_objects(facts);
+    for assessment in &of_objects {
+        let area = &assessment.requirement.area;
+        for cause in causes(assessment) {
+            if teller(area, &cause) == check {
+                let severity = Severity::Error;
+                let group = Group {
+                    area,
+                    check,
+                    severity,
+                    cause,
+                    of_objects: true,
+                };
+                groups.entry(group).or_default().push(assessment);
             }
         }
     }
@@ -106,6 +134,32 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
         }
         outcome.finding(finding);
     }
+}
+
+/// What is denied for objects that failed and not for the object that stands for all: policies can single objects out.
+fn of_failed_objects(facts: &Facts<'_>) -> Vec<Assessment> {
+    let snapshot = facts.snapshot;
+    let told = facts
+        .subject
+        .trigger
+        .objects
+        .iter()
+        .map(|object| (object.key.as_str(), object.rule_id.as_deref()));
+    let seen = snapshot.objects.iter().filter_map(|object| {
+        let status = object.head.found()?.replication_status.as_deref();
+        (status == Some("FAILED")).then_some((object.key.as_str(), None))
+    });
+    let failed: BTreeSet<(&str, Option<&str>)> = told.chain(seen).take(MOST_OBJECTS).collect();
+    let mut denied: Vec<Assessment> = Vec::new();
+    for (key, rule_id) in failed {
+        let takes = |rule: &&Rule| {
+            key.starts_with(&rule.filter.prefix) && rule_id.is_none_or(|rule_id| rule_id == rule.id)
+        };
+        for rule in snapshot.enabled_rules().filter(takes).take(MOST_OBJECTS) {
+            denied.extend(denied_for(snapshot, facts.assessments, rule, key));
+        }
+    }
+    denied
 }
 
 /// How bad it is that a requirement is not met; `None` where it is met or that is not known.

@@ -9,36 +9,32 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::context::Contexts;
-use super::encryption::{InUse, form, looked_at};
-use super::{
-    Area, BUCKET_KEY_PAGE, ContextForm, KMS_PAGE, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE,
-    Requirement,
-};
-use crate::arn::{AccountId, BucketName, KeyArn, KeyReference, Partition, Region};
+use super::{Area, ContextForm, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE, Requirement};
+use crate::arn::{AccountId, Partition, Region};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Request};
-use crate::snapshot::{Bucket, Key, KeyManager, ObjectOwnership, Role, Rule, Snapshot};
+use crate::snapshot::{Bucket, ObjectOwnership, Role, Rule, Snapshot};
 
 /// What tells two requests apart: what they are about, the action, the resource, and what else of the context differs.
 type Slot = (Area, &'static str, String, String);
 
 /// A requirement before it is known whether another rule has it too.
-struct Need {
-    area: Area,
-    action: &'static str,
-    resource: String,
-    owner: AccountId,
-    necessity: Necessity,
-    purpose: &'static str,
-    page: &'static str,
+pub(super) struct Need {
+    pub(super) area: Area,
+    pub(super) action: &'static str,
+    pub(super) resource: String,
+    pub(super) owner: AccountId,
+    pub(super) necessity: Necessity,
+    pub(super) purpose: &'static str,
+    pub(super) page: &'static str,
 }
 
 /// A permission: the action, how much it is needed, what for, and who says so.
-type Permission = (&'static str, Necessity, &'static str, &'static str);
+pub(super) type Permission = (&'static str, Necessity, &'static str, &'static str);
 
 pub(super) struct Needs<'a> {
-    snapshot: &'a Snapshot,
-    role: &'a Role,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) role: &'a Role,
     contexts: Contexts<'a>,
     found: BTreeMap<Slot, Requirement>,
 }
@@ -222,100 +218,6 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// Every known key of source objects: the bucket's default, and those of objects that were looked at.
-    fn source_keys(&mut self, rule: &Rule) {
-        let snapshot = self.snapshot;
-        let default = snapshot.source.encryption.found();
-        let by_default =
-            default.and_then(|default| Some((default.key.as_ref()?, form(default.kind, default.bucket_key))));
-        let seen = looked_at(snapshot, rule)
-            .filter_map(|head| Some((head.kms_key.as_ref()?, form(head.encryption, head.bucket_key))));
-        for (reference, in_use) in by_default.into_iter().chain(seen) {
-            let Some((key, arn)) = snapshot
-                .key(reference)
-                .and_then(|key| Some((key, usable_arn(key)?)))
-            else {
-                continue;
-            };
-            for form in [ContextForm::Object, ContextForm::Bucket] {
-                let necessity = if form == in_use {
-                    Necessity::Required
-                } else {
-                    Necessity::Advised
-                };
-                let permission = ("kms:Decrypt", necessity, "to decrypt source objects", page(form));
-                self.add_kms(
-                    rule,
-                    Area::SourceKey(arn.clone()),
-                    form,
-                    permission,
-                    &snapshot.source.name,
-                    key,
-                    arn,
-                );
-            }
-        }
-    }
-
-    fn replica_key(&mut self, rule: &Rule) {
-        let snapshot = self.snapshot;
-        let Ok(Some(reference)) = rule.replica_key() else {
-            return;
-        };
-        let Some((key, arn)) = snapshot
-            .key(&reference)
-            .and_then(|key| Some((key, usable_arn(key)?)))
-        else {
-            return;
-        };
-        let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
-        let lies_elsewhere = destination
-            .and_then(|bucket| bucket.region.found())
-            .is_some_and(|region| region != arn.region());
-        let is_aws_managed = key
-            .metadata
-            .found()
-            .is_some_and(|found| found.manager == KeyManager::Aws);
-        let crosses_accounts = arn.account() != self.role.arn.account()
-            || destination
-                .and_then(|bucket| bucket.owner.found())
-                .is_some_and(|owner| owner != arn.account());
-        if lies_elsewhere || (is_aws_managed && crosses_accounts) {
-            return;
-        }
-        let in_use = InUse::by_replicas(snapshot, rule);
-        for form in [ContextForm::Object, ContextForm::Bucket] {
-            let with_bucket_key = match form {
-                ContextForm::Object => Necessity::Advised,
-                ContextForm::Bucket => in_use.of(form),
-            };
-            for (action, necessity, purpose) in [
-                ("kms:Encrypt", in_use.of(form), "to encrypt replicas"),
-                (
-                    "kms:GenerateDataKey",
-                    with_bucket_key.clone(),
-                    "to make the data keys of replicas",
-                ),
-                (
-                    "kms:Decrypt",
-                    with_bucket_key,
-                    "to verify the Bucket Key of replicas",
-                ),
-            ] {
-                let permission = (action, necessity, purpose, page(form));
-                self.add_kms(
-                    rule,
-                    Area::ReplicaKey(arn.clone()),
-                    form,
-                    permission,
-                    &rule.destination,
-                    key,
-                    arn,
-                );
-            }
-        }
-    }
-
     #[expect(
         clippy::too_many_arguments,
         reason = "a request has that many independent parts"
@@ -356,40 +258,7 @@ impl<'a> Needs<'a> {
         });
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a request has that many independent parts"
-    )]
-    fn add_kms(
-        &mut self,
-        rule: &Rule,
-        area: Area,
-        form: ContextForm,
-        (action, necessity, purpose, page): Permission,
-        bucket: &BucketName,
-        key: &Key,
-        arn: &KeyArn,
-    ) {
-        let bucket = bucket.arn(self.partition());
-        let encryption_context = match form {
-            ContextForm::Bucket => bucket,
-            ContextForm::Object => format!("{bucket}/{}", rule.sample_key()),
-        };
-        let need = Need {
-            area,
-            action,
-            resource: arn.to_string(),
-            owner: arn.account().clone(),
-            necessity,
-            purpose,
-            page,
-        };
-        self.add(rule, Some(form), need, encryption_context.clone(), |contexts| {
-            contexts.kms(arn, key, &encryption_context)
-        });
-    }
-
-    fn add(
+    pub(super) fn add(
         &mut self,
         rule: &Rule,
         form: Option<ContextForm>,
@@ -423,7 +292,7 @@ impl<'a> Needs<'a> {
         }
     }
 
-    fn partition(&self) -> &'a Partition {
+    pub(super) fn partition(&self) -> &'a Partition {
         self.role.arn.partition()
     }
 }
@@ -438,23 +307,5 @@ fn owner_override(rule: &Rule, destination: &Bucket) -> Option<Necessity> {
         Observed::Found(ObjectOwnership::BucketOwnerPreferred | ObjectOwnership::ObjectWriter)
         | Observed::Absent => Some(Necessity::Required),
         Observed::Unreadable(failure) => Some(Necessity::RequiredUnless(failure.clone())),
-    }
-}
-
-fn page(form: ContextForm) -> &'static str {
-    match form {
-        ContextForm::Bucket => BUCKET_KEY_PAGE,
-        ContextForm::Object => KMS_PAGE,
-    }
-}
-
-/// The ARN that permissions on a key are judged by, unless the key is one that nobody could use.
-fn usable_arn(key: &Key) -> Option<&KeyArn> {
-    match (&key.metadata, &key.reference) {
-        (Observed::Found(metadata), _) => metadata.is_symmetric().then_some(&metadata.arn),
-        (Observed::Absent, _) => None,
-        (Observed::Unreadable(_), KeyReference::Key(arn)) => (!key.is_gone()).then_some(arn),
-        // Which key an alias means is not known, so nothing can be judged.
-        (Observed::Unreadable(_), KeyReference::Alias(_)) => None,
     }
 }

@@ -2,19 +2,18 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
-use std::collections::BTreeSet;
-
 use super::denying::{shown, spare, text_of};
 use super::statement::{Place, statement};
 use super::why::{Why, why};
+use super::words::{Words, role, telling};
 use super::{Cause, Group, Means, means};
 use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Found};
 use crate::finding::{Evidence, Finding, Remedy, RemedyKind, Severity};
 use crate::policy::{Layer, Values};
-use crate::requirement::{Area, ContextForm};
-use crate::snapshot::{Role, SAMPLE_NAME};
+use crate::requirement::Area;
+use crate::snapshot::SAMPLE_NAME;
 
 pub(super) fn finding(
     facts: &Facts<'_>,
@@ -39,160 +38,6 @@ pub(super) fn finding(
         evidence: evidence(facts, group, &telling, &reasons),
     }
     .remedy(remedy(facts, group, denied, &words))
-}
-
-/// One denial for each action and context, the most important action first: others differ from these in the object only.
-pub(super) fn telling<'a>(denied: &[&'a Assessment]) -> Vec<&'a Assessment> {
-    let mut seen = BTreeSet::new();
-    let mut telling: Vec<&Assessment> = denied
-        .iter()
-        .copied()
-        .filter(|one| seen.insert((&one.requirement.request.action, one.requirement.form)))
-        .collect();
-    telling.sort_by_key(|one| rank(&one.requirement.request.action));
-    telling
-}
-
-/// Without these nothing is replicated; the others concern a part of what is.
-fn rank(action: &str) -> usize {
-    const FIRST: [&str; 4] = [
-        "kms:Encrypt",
-        "kms:GenerateDataKey",
-        "s3:ReplicateObject",
-        "s3:GetObjectVersionForReplication",
-    ];
-    FIRST
-        .iter()
-        .position(|first| *first == action)
-        .unwrap_or(FIRST.len())
-}
-
-/// The words that the sentences of a finding are made of.
-struct Words {
-    role: String,
-    actions: String,
-    subject: String,
-    /// `replica key …`
-    object: String,
-    /// Who can change the bucket or key.
-    owner: String,
-    /// The encryption context, where another one would be allowed.
-    context: String,
-}
-
-/// The actions, each once, in this order.
-pub(super) fn actions_of(telling: &[&Assessment]) -> String {
-    let mut actions: Vec<&str> = telling
-        .iter()
-        .map(|one| one.requirement.request.action.as_str())
-        .collect();
-    actions.dedup();
-    actions.join(", ")
-}
-
-/// The ARN of what an area is about, and how it is called in a sentence.
-pub(super) fn object_of(facts: &Facts<'_>, area: &Area) -> (String, String) {
-    match area {
-        Area::Source => (
-            facts.source_arn(),
-            format!("source bucket `{}`", facts.snapshot.source.name),
-        ),
-        Area::Destination(bucket) => (facts.arn(bucket), format!("destination bucket `{bucket}`")),
-        Area::SourceKey(key) => (key.to_string(), format!("source key {key}")),
-        Area::ReplicaKey(key) => (key.to_string(), format!("replica key {key}")),
-    }
-}
-
-impl Words {
-    fn of(facts: &Facts<'_>, group: &Group<'_>, telling: &[&Assessment], of_area: &[&Assessment]) -> Self {
-        let (subject, object) = object_of(facts, group.area);
-        let owner = match group.area {
-            Area::Source => facts.own_account(),
-            Area::Destination(bucket) => facts.owner_of(bucket),
-            Area::SourceKey(key) | Area::ReplicaKey(key) => key.account().to_string(),
-        };
-        Self {
-            role: role(facts).map_or_else(String::new, |role| role.arn.name().to_owned()),
-            context: only_context(telling, of_area).unwrap_or_default(),
-            actions: actions_of(telling),
-            subject,
-            object,
-            owner,
-        }
-    }
-
-    fn summary(&self, group: &Group<'_>) -> String {
-        let Self {
-            role,
-            actions,
-            object,
-            context,
-            ..
-        } = self;
-        let what = format!("{actions} on {object}{context}");
-        let sentence = match &group.cause {
-            Cause::Denied(statement) => format!("{statement} denies role `{role}` {what}"),
-            Cause::Role => format!("no policy of role `{role}` allows {what}"),
-            Cause::Boundary => format!("the permissions boundary of role `{role}` does not include {what}"),
-            Cause::Resource => match group.area {
-                Area::SourceKey(_) | Area::ReplicaKey(_) => {
-                    format!("the key policy does not allow role `{role}` {what}")
-                }
-                Area::Source | Area::Destination(_) => {
-                    format!("the bucket policy does not allow role `{role}` {what}")
-                }
-            },
-        };
-        match group.severity {
-            Severity::Error => sentence,
-            Severity::Warning | Severity::Advice => format!("{sentence}; today's objects do not need it"),
-        }
-    }
-
-    fn expected(&self) -> String {
-        format!(
-            "role `{}` may {} on {}{}",
-            self.role, self.actions, self.object, self.context
-        )
-    }
-}
-
-fn role<'a>(facts: &Facts<'a>) -> Option<&'a Role> {
-    facts.snapshot.role.found()
-}
-
-/// The encryption context that all these denials share and that alone is the matter: with the other one, the same
-/// actions are allowed.
-fn only_context(denied: &[&Assessment], of_area: &[&Assessment]) -> Option<String> {
-    let form = denied.first()?.requirement.form?;
-    let actions: BTreeSet<&str> = denied
-        .iter()
-        .map(|one| one.requirement.request.action.as_str())
-        .collect();
-    let is_only = denied.iter().all(|one| one.requirement.form == Some(form))
-        && actions.iter().all(|action| {
-            of_area.iter().any(|one| {
-                one.requirement.request.action == *action
-                    && one.requirement.form != Some(form)
-                    && one.answer.is_allowed()
-            })
-        });
-    let context = denied
-        .first()?
-        .requirement
-        .request
-        .context
-        .get("kms:EncryptionContext:aws:s3:arn")?;
-    let context = context.as_slice().first()?;
-    is_only.then(|| match form {
-        ContextForm::Bucket => {
-            format!(" with encryption context `{context}`, which S3 sends for objects with a Bucket Key")
-        }
-        ContextForm::Object => {
-            let objects = context.strip_suffix(SAMPLE_NAME).unwrap_or(context);
-            format!(" with encryption context `{objects}…`, which S3 sends for objects without a Bucket Key")
-        }
-    })
 }
 
 fn evidence(

@@ -11,7 +11,7 @@ use crate::arn::KeyArn;
 use crate::assessment::Assessment;
 use crate::check::Facts;
 use crate::policy::Values;
-use crate::requirement::{Area, via_s3};
+use crate::requirement::{Area, Requirement, via_s3};
 use crate::snapshot::SAMPLE_NAME;
 
 /// In which kind of policy the statement is to stand.
@@ -57,7 +57,7 @@ pub(super) fn statement(facts: &Facts<'_>, area: &Area, place: Place, denied: &[
             fields.insert("Condition".to_owned(), via_bucket(key, denied));
         }
         Area::Source | Area::Destination(_) => {
-            fields.insert("Resource".to_owned(), one_or_more(resources(denied)));
+            fields.insert("Resource".to_owned(), one_or_more(resources(facts, denied)));
         }
     }
     statement
@@ -94,13 +94,21 @@ fn via_bucket(key: &KeyArn, denied: &[&Assessment]) -> Value {
 }
 
 /// The bucket itself for actions on it, the objects of the rules for actions on objects.
-fn resources(denied: &[&Assessment]) -> BTreeSet<String> {
+fn resources(facts: &Facts<'_>, denied: &[&Assessment]) -> BTreeSet<String> {
+    let rules = || facts.snapshot.enabled_rules();
     let named = |one: &&Assessment| {
-        let resource = &one.requirement.request.resource;
-        let Some((bucket, object)) = resource.split_once('/') else {
-            return resource.clone();
+        let Requirement {
+            request, rule_ids, ..
+        } = &one.requirement;
+        let Some((bucket, object)) = request.resource.split_once('/') else {
+            return request.resource.clone();
         };
-        match object.strip_suffix(SAMPLE_NAME) {
+        let of_rule = || {
+            rules()
+                .find(|rule| rule_ids.contains(&rule.id))
+                .map(|rule| rule.filter.prefix.as_str())
+        };
+        match object.strip_suffix(SAMPLE_NAME).or_else(of_rule) {
             // A wildcard or variable in a prefix would mean something else in a policy.
             Some(prefix) if !prefix.contains(['*', '?', '$']) => format!("{bucket}/{prefix}*"),
             Some(_) | None => format!("{bucket}/*"),

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::found::{actions_of, object_of, telling};
 use super::statement::{Place, statement};
+use super::words::{actions_of, object_of, telling};
 use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Outcome};
 use crate::observed::ReadFailure;

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::found::object_of;
 use super::unknown::ids_of;
+use super::words::object_of;
 use crate::assessment::{Assessment, mistakes_of};
 use crate::check::{Facts, Found, Outcome};
 use crate::finding::{CheckId, Evidence, Severity};

@@ -264,6 +264,13 @@ const CAUSES: &[(&str, Shown)] = &[
         ]),
     ),
     (
+        "a policy that singles some objects out",
+        By(&[
+            "object-failed-under-a-prefix-that-the-source-policy-denies",
+            "object-failed-under-a-context-that-the-key-policy-denies",
+        ]),
+    ),
+    (
         "objects that other accounts own",
         By(&["objects-of-other-accounts"]),
     ),

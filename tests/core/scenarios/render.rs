@@ -67,6 +67,6 @@ pub(super) fn in_short(finding: &Finding) -> String {
         finding.found,
         json["remedy"]["kind"].as_str().unwrap(),
         finding.remedy.owner,
-        finding.remedy.text
+        finding.remedy.text.replace('\n', "\n    ")
     )
 }
