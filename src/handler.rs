@@ -36,6 +36,8 @@ use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
+use repair::not_written;
+
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
 
@@ -122,8 +124,8 @@ pub enum HandlerError {
         /// AWS's error code.
         code: String,
     },
-    /// AWS took none of the changes, and may do so later.
-    #[error("bucket `{bucket}` was not repaired, which may pass; try again: {reason}")]
+    /// AWS did not take all of the changes, and may do so later.
+    #[error("bucket `{bucket}` was not repaired as planned, which may pass; try again: {reason}")]
     NotWritten {
         /// The bucket.
         bucket: BucketName,
@@ -273,7 +275,15 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             };
             let report = self.finish(invocation, subject, look, intent).await?;
             self.tell(subject, &report).await?;
-            Ok(Some(report))
+            // Told what was done; the rest is for the next delivery.
+            match report
+                .outcome
+                .as_ref()
+                .and_then(|applied| not_written(subject, applied))
+            {
+                Some(error) => Err(error),
+                None => Ok(Some(report)),
+            }
         };
         in_time(invocation, &subject.bucket, work).await
     }

@@ -12,6 +12,7 @@ use s3_replication_remediator::aws::Aws;
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::notify::sparing::Sparing;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
@@ -43,10 +44,10 @@ async fn start() -> Result<(), String> {
             guards: config.guards(),
             report_refused_puts: config.report_refused_puts,
         },
-        publisher: Topic {
+        publisher: Sparing::new(Topic {
             aws,
             arn: config.notification_topic,
-        },
+        }),
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = invocation(aws, &event.context)

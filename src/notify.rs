@@ -1,6 +1,7 @@
 //! What is worth telling, and the port through which it is told.
 
 pub mod plain;
+pub mod sparing;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub struct Notification {
     pub text: String,
     /// For subscription filter policies.
     pub attributes: BTreeMap<&'static str, String>,
+    /// What makes a message news, where the same may come again and again; none where each is news.
+    pub sameness: Option<String>,
 }
 
 /// A message that did not go out. It is not lost: what caused it goes back to the queue.

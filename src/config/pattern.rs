@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::policy::pattern::glob;
+
 /// What a list may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -88,7 +90,7 @@ impl ArnPattern {
         let mut parts = arn.splitn(6, ':');
         loop {
             match (patterns.next(), parts.next()) {
-                (Some(pattern), Some(part)) if glob(pattern.as_bytes(), part.as_bytes()) => {}
+                (Some(pattern), Some(part)) if glob(pattern, part) => {}
                 (None, None) => return true,
                 _ => return false,
             }
@@ -99,32 +101,6 @@ impl ArnPattern {
 impl fmt::Display for ArnPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Remembers the last `*` alone: whatever follows it can be tried again one byte later, and no earlier one need be.
-fn glob(mut pattern: &[u8], mut text: &[u8]) -> bool {
-    let mut after_star: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (pattern.split_first(), text.split_first()) {
-            (Some((b'*', rest)), _) => {
-                after_star = Some((rest, text));
-                pattern = rest;
-            }
-            (Some((p, pattern_rest)), Some((t, text_rest))) if *p == b'?' || p == t => {
-                pattern = pattern_rest;
-                text = text_rest;
-            }
-            (None, None) => return true,
-            _ => match after_star.and_then(|(rest, from)| Some((rest, from.get(1..)?))) {
-                Some((rest, from)) => {
-                    after_star = Some((rest, from));
-                    pattern = rest;
-                    text = from;
-                }
-                None => return false,
-            },
-        }
     }
 }
 

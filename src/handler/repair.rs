@@ -98,17 +98,25 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             return Ok(Applied::planned(plan));
         }
         let applied = apply(&permission, self.aws, &self.aws.writer(&permission), plan).await;
-        if applied.is_retryable() && !applied.has_written() && may_come_again(subject) {
-            let reasons: Vec<&str> = applied
-                .changes
-                .iter()
-                .filter_map(|change| change.error.as_deref())
-                .collect();
-            return Err(HandlerError::NotWritten {
-                bucket: subject.bucket.clone(),
-                reason: reasons.join("; "),
-            });
+        match not_written(subject, &applied) {
+            Some(error) if !applied.has_written() => Err(error),
+            Some(_) | None => Ok(applied),
         }
-        Ok(applied)
     }
+}
+
+/// What failed in passing and is worth another delivery.
+pub(super) fn not_written(subject: &Subject, applied: &Applied) -> Option<HandlerError> {
+    if !applied.is_retryable() || !may_come_again(subject) {
+        return None;
+    }
+    let reasons: Vec<&str> = applied
+        .changes
+        .iter()
+        .filter_map(|change| change.error.as_deref())
+        .collect();
+    Some(HandlerError::NotWritten {
+        bucket: subject.bucket.clone(),
+        reason: reasons.join("; "),
+    })
 }

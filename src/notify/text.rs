@@ -1,6 +1,6 @@
 //! The message for people: the verdict fits a phone screen, and an auditor finds everything below it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::Notification;
@@ -26,7 +26,34 @@ pub fn render(report: &Report) -> Notification {
         subject: subject(report),
         text: cut(text(report)),
         attributes: attributes(report),
+        sameness: sameness(report),
     }
+}
+
+/// Objects that go on failing are the same news until something else is found, or S3 gives another reason.
+fn sameness(report: &Report) -> Option<String> {
+    if report.trigger.kind != TriggerKind::ReplicationFailed {
+        return None;
+    }
+    let findings: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| (finding.check.as_str(), &finding.subject, &finding.rule_ids))
+        .collect();
+    let reasons: BTreeSet<_> = report
+        .trigger
+        .objects
+        .iter()
+        .map(|object| (&object.rule_id, &object.failure_reason))
+        .collect();
+    let unread: BTreeSet<_> = report
+        .unread
+        .iter()
+        .map(|failure| (&failure.what, &failure.error_code))
+        .collect();
+    let status = report.outcome.as_ref().map(|outcome| outcome.status.as_str());
+    let bucket = &report.bucket.name;
+    Some(serde_json::json!([bucket, findings, reasons, unread, report.digest(), status]).to_string())
 }
 
 fn subject(report: &Report) -> String {

@@ -134,6 +134,22 @@ fn a_storm_of_failed_objects_is_one_look_and_one_message() {
 }
 
 #[test]
+fn a_storm_that_goes_on_is_the_same_news_until_something_else_is_wrong() {
+    let stage = Stage::broken(Mode::DryRun);
+    stage.deliver(&[("one", 1, failed())]);
+    let mut another = failed();
+    another["Records"][0]["s3"]["object"]["key"] = json!("another");
+    stage.deliver(&[("two", 1, another.clone())]);
+    another["Records"][0]["replicationEventData"]["failureReason"] = json!("DstBucketUnversioned");
+    stage.deliver(&[("three", 1, another)]);
+    stage.deliver(&[("put", 1, put())]);
+    let told = stage.told();
+    let news: Vec<_> = told.iter().map(|message| &message.sameness).collect();
+    assert!(news[0].is_some() && news[0] == news[1] && news[1] != news[2]);
+    assert_eq!(*news[3], None, "a change is always news");
+}
+
+#[test]
 fn a_bucket_that_opted_out_is_passed_over_by_events_and_answered_for_without_changes() {
     let stage = Stage::repairable(Mode::Auto);
     opt_out(&stage);
@@ -327,6 +343,34 @@ fn a_write_that_fails_in_passing_brings_the_message_back_and_is_told_in_the_end(
     let message = stage.only_message();
     assert!(message.text.contains("Repair: failed"), "{}", message.text);
     assert!(message.text.contains("ServiceFailure"), "{}", message.text);
+}
+
+#[test]
+fn half_a_repair_is_told_and_its_message_comes_again_for_the_other_half() {
+    let stage = Stage::repairable_by_a_grant(Mode::Auto);
+    stage.world.fail("kms:CreateGrant", "*", "ThrottlingException");
+    assert_eq!(stage.deliver(&[("m", 1, put())]), ["m".to_owned()].into());
+    assert!(stage.only_message().text.contains("Repair: partly-applied"));
+    stage.forget();
+    stage.world.edit(|state| state.failing.clear());
+    assert!(stage.deliver(&[("m", 2, put())]).is_empty());
+    assert!(stage.only_message().text.contains("Repair: applied"));
+    let written: Vec<&str> = stage.world.writes().iter().map(|write| write.operation).collect();
+    assert_eq!(written, ["iam:PutRolePolicy", "kms:CreateGrant"]);
+}
+
+#[test]
+fn what_is_done_by_hand_is_undone_by_hand_in_the_other_order() {
+    let stage = Stage::repairable_by_a_grant(Mode::DryRun);
+    let commands = stage.command(&check()).commands;
+    let words = |text: &Option<String>| -> Vec<String> {
+        let commands = text.as_ref().unwrap().split(" && ");
+        commands
+            .map(|command| command.split(' ').nth(2).unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(words(&commands.apply), ["create-grant", "put-role-policy"]);
+    assert_eq!(words(&commands.undo), ["delete-role-policy", "revoke-grant"]);
 }
 
 #[test]

@@ -131,19 +131,7 @@ fn reports() -> Vec<Value> {
     let refused = Stage::repairable(Mode::Auto);
     refused.world.deny("iam:PutRolePolicy", "*");
     add(refused.handle(&put()).unwrap());
-    // A key whose policy leaves nothing to the account but grants to us is repaired by a grant.
-    let granted = Stage::repairable(Mode::Auto);
-    granted.world.edit(|state| {
-        let us = state.identity.role.to_string();
-        let admin = "arn:aws:iam::111122223333:role/admin";
-        let key = state.keys.get_mut(&REPLICA_KEY.parse().unwrap()).unwrap();
-        key.policy = Some(json!({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": admin}, "Action": "kms:*", "Resource": "*"},
-            {"Effect": "Allow", "Principal": {"AWS": us}, "Resource": "*",
-             "Action": ["kms:CreateGrant", "kms:RevokeGrant"]},
-        ]}));
-    });
-    add(granted.handle(&put()).unwrap());
+    add(Stage::repairable_by_a_grant(Mode::Auto).handle(&put()).unwrap());
     reports
 }
 

@@ -72,6 +72,23 @@ impl Stage {
         stage
     }
 
+    /// The same where the replica key's policy leaves nothing to the account but grants to us: what the plan repairs is a
+    /// policy for one key and a grant on the other.
+    pub(super) fn repairable_by_a_grant(mode: Mode) -> Self {
+        let stage = Self::repairable(mode);
+        stage.world.edit(|state| {
+            let us = state.identity.role.to_string();
+            let admin = "arn:aws:iam::111122223333:role/admin";
+            let key = state.keys.get_mut(&REPLICA_KEY.parse().unwrap()).unwrap();
+            key.policy = Some(json!({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": admin}, "Action": "kms:*", "Resource": "*"},
+                {"Effect": "Allow", "Principal": {"AWS": us}, "Resource": "*",
+                 "Action": ["kms:CreateGrant", "kms:RevokeGrant"]},
+            ]}));
+        });
+        stage
+    }
+
     /// One in which nothing is wrong.
     pub(super) fn healthy(mode: Mode) -> Self {
         let stage = Self::repairable(Mode::Auto);
