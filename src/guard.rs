@@ -282,7 +282,8 @@ impl Guards<'_> {
                 "give replication a role of its own",
             ));
         }
-        if !self.is_own(arn.account()) {
+        // Account ids are given out once for each partition.
+        if !self.is_own(arn.account()) || *arn.partition() != self.snapshot.identity.partition {
             refusals.push(Refusal::always(
                 Guard::RoleAccount,
                 format!("`{arn}` lies in another account"),
@@ -388,6 +389,13 @@ impl Guards<'_> {
     fn key(&self, arn: &KeyArn, for_grant: bool) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         let account = arn.account();
+        if *arn.partition() != self.snapshot.identity.partition {
+            refusals.push(Refusal::always(
+                Guard::KeyAccount,
+                format!("`{arn}` lies in another partition"),
+                "replication stays within one",
+            ));
+        }
         if !self.is_own(account) {
             if for_grant {
                 refusals.push(Refusal::always(

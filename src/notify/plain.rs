@@ -28,13 +28,16 @@ pub fn block(text: &str) -> String {
 }
 
 /// One line of what we wrote ourselves, around names of checked form: commands and statements. Control and direction
-/// characters are still shown as escapes, but `<` and `>` stay as they are, or nobody could paste it.
+/// characters are still shown as escapes, but `<` and `>` stay as they are, or nobody could paste it. Only a `<` that
+/// something follows at once would begin markup: it is shown as JSON escapes it, since in JSON alone names can hold one.
 pub fn pasteable(text: &str) -> String {
     let mut shown = String::new();
-    for character in text.chars() {
-        match character {
-            '<' | '>' => shown.push(character),
-            other => push(&mut shown, other),
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (character, characters.peek()) {
+            ('<', None | Some(' ' | '<' | '(')) | ('>', _) => shown.push(character),
+            ('<', Some(_)) => shown.push_str("\\u003c"),
+            (other, _) => push(&mut shown, other),
         }
     }
     shown
