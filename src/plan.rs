@@ -8,6 +8,7 @@ pub mod command;
 pub mod diff;
 mod keep;
 pub mod key_grant;
+mod lookup;
 mod make;
 mod need;
 pub mod prefix;

@@ -3,6 +3,7 @@
 //! The account is first judged as if nothing of ours were in it. So the policy that is planned says what is needed now,
 //! whatever it said before, and planning again after it was applied plans nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{BucketName, KeyArn};
@@ -17,6 +18,7 @@ use crate::target::GrantRequest;
 use super::canonical::canonical;
 use super::keep::{is_named, stays};
 use super::key_grant;
+use super::lookup::Lookup;
 use super::need::{Means, Need, needs, standing, unread_policies};
 use super::role_policy::{KeyContext, OurPolicy, Permission, policy_name};
 use super::size;
@@ -48,9 +50,10 @@ struct Planner<'a> {
     role: &'a Role,
     settings: &'a GuardSettings,
     assessments: &'a [Assessment],
+    answers: Lookup<'a, &'a Assessment>,
     /// The account without anything of ours, and what it lacks.
     bare: Snapshot,
-    bare_assessments: Vec<Assessment>,
+    bare_assessments: Cow<'a, [Assessment]>,
     needs: Vec<Need>,
     name: String,
     /// ARN of the source bucket.
@@ -84,19 +87,24 @@ impl<'a> Planner<'a> {
             .as_ref()
             .map_or_else(OurPolicy::default, |document| OurPolicy::read(document, &source));
         let bare = without_ours(snapshot, &name, &ours, &source);
-        let strict = assess(&bare, false);
-        let generous = if settings.unconstrained_grants {
-            assess(&bare, true)
-        } else {
-            strict.clone()
-        };
         let bare_role = bare.role.found().unwrap_or(role);
+        // Where nothing is ours there is nothing to judge anew, and judging a thousand rules takes its time.
+        let strict = match settings.unconstrained_grants {
+            false if bare == *snapshot => Cow::Borrowed(assessments),
+            false | true => Cow::Owned(assess(&bare, false)),
+        };
+        let generous = match settings.unconstrained_grants {
+            true => Cow::Owned(assess(&bare, true)),
+            false => Cow::Borrowed(&*strict),
+        };
         let needs = needs(&bare, bare_role, &strict, &generous, settings);
+        drop(generous);
         Self {
             snapshot,
             role,
             settings,
             assessments,
+            answers: Lookup::of_assessments(assessments),
             bare_assessments: strict,
             needs,
             bare,
@@ -109,9 +117,9 @@ impl<'a> Planner<'a> {
 
     /// Is it met as things are?
     fn is_met(&self, requirement: &Requirement) -> bool {
-        self.assessments
-            .iter()
-            .any(|assessment| assessment.requirement == *requirement && assessment.answer.is_allowed())
+        self.answers
+            .get(requirement)
+            .is_some_and(|assessment| assessment.answer.is_allowed())
     }
 
     fn meets<'n>(&self, needs: impl IntoIterator<Item = &'n Need>) -> Vec<Requirement> {

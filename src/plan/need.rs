@@ -56,11 +56,11 @@ pub(super) fn needs(
         .collect();
     let mut needs = Vec::new();
     for area in areas {
-        let of_area = |assessments: &[Assessment]| -> Vec<Assessment> {
+        let of_area = |assessments| -> Vec<&Assessment> {
+            let assessments: &[Assessment] = assessments;
             assessments
                 .iter()
                 .filter(|assessment| assessment.requirement.area == *area)
-                .cloned()
                 .collect()
         };
         let mut assessments = of_area(strict);

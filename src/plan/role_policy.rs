@@ -209,22 +209,28 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
     }
     let mut grouped: BTreeMap<(Scope, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
     for ((scope, action), targets) in targets {
-        let is_covered = |target: &str| {
-            targets
-                .iter()
-                .any(|other| *other != target && covers(other, target))
-        };
-        let widest = targets
-            .iter()
-            .copied()
-            .filter(|target| !is_covered(target))
-            .collect();
-        grouped.entry((scope, widest)).or_default().insert(action);
+        grouped.entry((scope, widest(&targets))).or_default().insert(action);
     }
     grouped
         .into_iter()
         .map(|((scope, targets), actions)| statement(&scope, &targets, &actions))
         .collect()
+}
+
+/// Those that no other covers. In sorted order all that a pattern covers follows it at once, so one pass is enough: there
+/// may be thousands.
+fn widest<'a>(targets: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    let mut sorted: Vec<&str> = targets.iter().copied().collect();
+    sorted.sort_by_key(|target| (target.strip_suffix('*').unwrap_or(target), !target.ends_with('*')));
+    let mut widest = BTreeSet::new();
+    let mut last: Option<&str> = None;
+    for target in sorted {
+        if last.is_none_or(|last| !covers(last, target)) {
+            widest.insert(target);
+            last = Some(target);
+        }
+    }
+    widest
 }
 
 fn statement(scope: &Scope, targets: &BTreeSet<&str>, actions: &BTreeSet<&str>) -> Value {

@@ -3,18 +3,26 @@
 use serde_json::json;
 
 use super::{Fault, Objection, Reviewer};
-use crate::assessment::{Repair, answer_with, grants_of};
+use crate::assessment::{Assessment, Repair, answer_with, grants_of};
 use crate::guard::{Subject, refusals};
 use crate::observed::Observed;
 use crate::plan::key_grant;
+use crate::plan::lookup::Lookup;
 use crate::plan::{Change, Plan};
 use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
 use crate::requirement::{Area, Necessity, Requirement};
 
 pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
     let after = After::new(plan, reviewer);
+    let answers = Lookup::of_assessments(reviewer.assessments);
+    let withheld = Lookup::of(
+        plan.withheld
+            .iter()
+            .flat_map(|withheld| &withheld.meets)
+            .map(|requirement| (requirement, ())),
+    );
     for requirement in plan.changes.iter().flat_map(|planned| &planned.meets) {
-        after.claim(requirement, objections);
+        after.claim(requirement, &answers, objections);
     }
     for assessment in reviewer.assessments {
         let requirement = &assessment.requirement;
@@ -33,11 +41,7 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
                 Repair::RolePolicy | Repair::ConstrainedGrant | Repair::UnconstrainedGrant => true,
                 Repair::None | Repair::Person(_) => false,
             };
-        let is_withheld = || {
-            plan.withheld
-                .iter()
-                .any(|withheld| withheld.meets.contains(requirement))
-        };
+        let is_withheld = || withheld.get(requirement).is_some();
         if could_be_repaired && !after.is_met(requirement) && !is_withheld() {
             objections.push(Objection::new(
                 Fault::NotMet,
@@ -150,10 +154,14 @@ impl<'a> After<'a> {
         }
     }
 
-    fn claim(&self, requirement: &Requirement, objections: &mut Vec<Objection>) {
+    fn claim(
+        &self,
+        requirement: &Requirement,
+        answers: &Lookup<'_, &Assessment>,
+        objections: &mut Vec<Objection>,
+    ) {
         let mut object = |fault, detail| objections.push(Objection::new(fault, detail));
-        let mut assessments = self.reviewer.assessments.iter();
-        match assessments.find(|assessment| assessment.requirement == *requirement) {
+        match answers.get(requirement) {
             None => object(Fault::TooMuch, format!("nothing needs {}", shown(requirement))),
             Some(assessment) if assessment.answer.verdict == Verdict::ExplicitlyDenied => object(
                 Fault::AnswersDenial,
