@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from console import BOLD, DIM, GREEN, RED, YELLOW, Console
@@ -119,8 +120,8 @@ class Demo:
         """Run a printed command in a shell, as the account's owner."""
         self._console.quote(f"$ {command}")
         environment = self._emulator.owner_environment(AWS_REGION=REGION)
-        with self._console.step(" ".join(command.split()[:3])):
-            subprocess.run(["sh", "-c", command], env=environment, check=True)
+        with self._console.step(" ".join(command.split()[:3])), TemporaryDirectory() as folder:
+            subprocess.run(["sh", "-c", command], env=environment, cwd=folder, check=True)
 
 
 def commands(text: str) -> list[str]:

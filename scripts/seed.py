@@ -74,7 +74,9 @@ def seed(emulator: Emulator, name: str) -> Seeded:
 
 
 def _make_key(emulator: Emulator, key: dict[str, Any]) -> str:
+    policy = {"Policy": json.dumps(key["policy"])} if "policy" in key else {}
     answer = emulator.client("kms", key["region"]).create_key(
+        **policy,
         Tags=[{"TagKey": name, "TagValue": value} for name, value in key.get("tags", {}).items()]
     )
     return str(answer["KeyMetadata"]["Arn"])

@@ -21,12 +21,6 @@ NAME = "s3-replication-remediator"
 REGION = "eu-west-1"
 ARTIFACTS = "artifacts"
 
-# Statements that the emulator cannot keep: it speaks plain HTTP, and does not know these KMS condition keys (absent,
-# they make the Deny always match). A test asserts that the template itself has all of them.
-STATEMENTS_BEYOND_THE_EMULATOR = frozenset(
-    {"DenyInsecureTransport", "NeverGrantToAnotherAccount", "NeverGrantWithoutConstraint"}
-)
-
 
 class DeploymentError(Exception):
     """The stack did not come up; the message says which resource and why."""
@@ -191,7 +185,7 @@ class FunctionError(Exception):
 
 
 def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
-    """The template with its code uploaded, as `sam deploy` does it, and without what the emulator cannot keep."""
+    """The template with its code uploaded, as `sam deploy` does it."""
     archive = io.BytesIO()
     # Stored, not deflated: the archive lives for seconds on the same machine.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as package:
@@ -204,17 +198,7 @@ def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
 
     template = load_template()
     template["Resources"]["Function"]["Properties"]["CodeUri"] = f"s3://{ARTIFACTS}/function.zip"
-    for resource in template["Resources"].values():
-        document = resource.get("Properties", {}).get("PolicyDocument")
-        if document:
-            document["Statement"] = [kept for kept in document["Statement"] if not _is_beyond_the_emulator(kept)]
     return template
-
-
-def _is_beyond_the_emulator(statement: dict[str, Any]) -> bool:
-    # A conditional statement is {"Fn::If": [condition, statement, otherwise]}.
-    inner = statement["Fn::If"][1] if "Fn::If" in statement else statement
-    return inner["Sid"] in STATEMENTS_BEYOND_THE_EMULATOR
 
 
 def load_template() -> dict[str, Any]:

@@ -8,13 +8,14 @@
 
 mod lacks;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Caller, Context, Grant, KeyTrust, Layers, NamedPolicy, PolicySet, Request, Verdict, evaluate,
-    key_trust,
+    Answer, Caller, Context, Grant, KeyTrust, Layers, Mistake, NamedPolicy, PolicySet, Request, Verdict,
+    evaluate, key_trust, mistakes,
 };
 use crate::requirement::{Area, ContextForm, Requirement, requirements};
 use crate::snapshot::{EncryptionType, Key, KeyManager, Role, Snapshot};
@@ -105,7 +106,7 @@ pub fn answer_with(
     let layers = Layers {
         identity,
         boundary: &role.boundary,
-        resource: resource_policy(snapshot, area),
+        resource: &resource_policy(snapshot, area),
         scps: &[],
         rcps: &[],
         grants,
@@ -113,17 +114,40 @@ pub fn answer_with(
     evaluate(request, &layers)
 }
 
+/// The frequent mistakes that bear on what was answered.
+pub fn mistakes_of(snapshot: &Snapshot, assessment: &Assessment) -> Vec<Mistake> {
+    let Some(role) = snapshot.role.found() else {
+        return Vec::new();
+    };
+    let Requirement { area, request, .. } = &assessment.requirement;
+    let layers = Layers {
+        identity: &role.identity_policies(),
+        boundary: &role.boundary,
+        resource: &resource_policy(snapshot, area),
+        scps: &[],
+        rcps: &[],
+        grants: &grants_of(snapshot, area),
+    };
+    mistakes(request, &layers, &assessment.answer)
+}
+
 /// The policy of the bucket or key itself; none where there is no such thing.
-fn resource_policy<'a>(snapshot: &'a Snapshot, area: &Area) -> &'a Observed<NamedPolicy> {
-    const NONE: &Observed<NamedPolicy> = &Observed::Absent;
-    match area {
-        Area::Source => &snapshot.source.policy,
-        Area::Destination(bucket) => match snapshot.destination(bucket) {
-            Some(Observed::Found(bucket)) => &bucket.policy,
-            Some(Observed::Absent | Observed::Unreadable(_)) | None => NONE,
-        },
-        Area::SourceKey(arn) | Area::ReplicaKey(arn) => key_of(snapshot, arn).map_or(NONE, |key| &key.policy),
-    }
+pub(crate) fn resource_policy<'a>(snapshot: &'a Snapshot, area: &Area) -> Cow<'a, Observed<NamedPolicy>> {
+    let policy = match area {
+        Area::Source => Some(&snapshot.source.policy),
+        Area::Destination(bucket) => {
+            let bucket = snapshot.destination(bucket).and_then(Observed::found);
+            // That a bucket has no policy is only to be believed of its owner's word.
+            if let Some(failure) = bucket.and_then(|bucket| bucket.owner.failure())
+                && bucket.is_some_and(|bucket| bucket.policy.is_absent())
+            {
+                return Cow::Owned(Observed::Unreadable(failure.clone()));
+            }
+            bucket.map(|bucket| &bucket.policy)
+        }
+        Area::SourceKey(arn) | Area::ReplicaKey(arn) => key_of(snapshot, arn).map(|key| &key.policy),
+    };
+    policy.map_or(Cow::Owned(Observed::Absent), Cow::Borrowed)
 }
 
 /// The key with this ARN, however it is named.

@@ -13,19 +13,17 @@ mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
 use crate::arn::{AccountId, Arn};
 use crate::collect::Scope;
-use crate::guard::{self, GuardSettings};
-use crate::snapshot::Tags;
+use crate::guard::{GuardSettings, Tag};
 
 pub use crate::mode::{Mode, WriteAccess};
 pub use pattern::ArnPattern;
 pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
-use values::{Values, boundary, role_name, sample_size, topic};
+use values::{Values, boundary, role_name, sample_size, tag, topic};
 
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,54 +54,9 @@ pub struct Config {
     pub sample_objects: u8,
 }
 
-/// A tag that a resource may carry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
-    /// Key, case-sensitive.
-    pub key: String,
-    /// Value, case-sensitive.
-    pub value: String,
-}
-
-impl Tag {
-    fn ours(value: &str) -> Self {
-        Self {
-            key: "s3-replication-remediator".to_owned(),
-            value: value.to_owned(),
-        }
-    }
-
-    /// Is it among these tags?
-    pub fn is_in(&self, tags: &Tags) -> bool {
-        tags.get(&self.key) == Some(&self.value)
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.key, self.value)
-    }
-}
-
-impl FromStr for Tag {
-    type Err = String;
-
-    /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (key, value) = text
-            .split_once('=')
-            .ok_or("expected KEY=VALUE, such as `s3-replication-remediator=allow`")?;
-        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err("a tag's key has 1 to 128 characters and its value at most 256".to_owned());
-        }
-        if key.starts_with("aws:") {
-            return Err("nobody can set tags whose key starts with `aws:`; choose another key".to_owned());
-        }
-        Ok(Self {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        })
-    }
+/// The tags that mean something where no others are set.
+fn ours(value: &str) -> Tag {
+    Tag::new("s3-replication-remediator", value)
 }
 
 /// Everything that is wrong with the settings.
@@ -163,8 +116,12 @@ impl Config {
                 .collect(),
             allowed_roles: values.list("ALLOWED_ROLE_ARNS", |text| ArnPattern::parse(text, Kind::Role)),
             allowed_keys: values.list("ALLOWED_KEY_ARNS", |text| ArnPattern::parse(text, Kind::Key)),
-            opt_in_tag: values.read("OPT_IN_TAG", Tag::ours("allow")),
-            opt_out_tag: values.read("OPT_OUT_TAG", Tag::ours("ignore")),
+            opt_in_tag: values
+                .optional("OPT_IN_TAG", tag)
+                .unwrap_or_else(|| ours("allow")),
+            opt_out_tag: values
+                .optional("OPT_OUT_TAG", tag)
+                .unwrap_or_else(|| ours("ignore")),
             required_boundary: values.optional("REQUIRED_PERMISSIONS_BOUNDARY_ARN", boundary),
             member_role_name: values.optional("MEMBER_ROLE_NAME", role_name),
             unconstrained_grants: values.switch("UNCONSTRAINED_GRANTS"),
@@ -207,8 +164,8 @@ impl Config {
         GuardSettings {
             allowed_roles: patterns(&self.allowed_roles),
             allowed_keys: patterns(&self.allowed_keys),
-            opt_in: Some(guard::Tag::new(&self.opt_in_tag.key, &self.opt_in_tag.value)),
-            opt_out: Some(guard::Tag::new(&self.opt_out_tag.key, &self.opt_out_tag.value)),
+            opt_in: Some(self.opt_in_tag.clone()),
+            opt_out: Some(self.opt_out_tag.clone()),
             required_boundary: self.required_boundary.clone(),
             trusted_accounts: self.trusted_accounts.clone(),
             unconstrained_grants: self.unconstrained_grants,

@@ -13,6 +13,9 @@
 //! destination that is not proven to be ours. Refusing what an honest rule needs because a foreign one stands beside it
 //! would protect nothing (its author could write the two one after the other) and would let anyone switch repairs off.
 
+mod bucket;
+mod key;
+mod role;
 mod trust;
 
 use std::collections::BTreeSet;
@@ -21,10 +24,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::arn::{AccountId, BucketName, KeyArn};
-use crate::assessment::key_of;
 use crate::observed::Observed;
 use crate::policy::pattern::glob;
-use crate::snapshot::{Bucket, Key, KeyManager, KeyMetadata, Role, Snapshot, Tags};
+use crate::snapshot::{Snapshot, Tags};
 
 /// What the operator permits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,225 +259,6 @@ impl Guards<'_> {
     fn has_opted_in(&self, tags: &Tags) -> bool {
         self.settings.opt_in.as_ref().is_some_and(|tag| tag.is_in(tags))
     }
-
-    fn role(&self, role: &Role) -> Vec<Refusal> {
-        let arn = &role.arn;
-        let mut refusals = Vec::new();
-        // STS does not tell a path, so a role that we cannot tell from our own is none that we touch.
-        if self.snapshot.identity.role.is_none() {
-            refusals.push(Refusal::always(
-                Guard::OwnRole,
-                format!("it is not known whether `{arn}` is the role that this program runs as"),
-                "run it as a role",
-            ));
-        } else if self.snapshot.identity.is(arn) {
-            refusals.push(Refusal::always(
-                Guard::OwnRole,
-                format!("`{arn}` is the role that this program runs as"),
-                "give replication a role of its own",
-            ));
-        }
-        if arn.is_service_linked() {
-            refusals.push(Refusal::always(
-                Guard::ServiceLinkedRole,
-                format!("`{arn}` belongs to an AWS service"),
-                "give replication a role of its own",
-            ));
-        }
-        // Account ids are given out once for each partition.
-        if !self.is_own(arn.account()) || *arn.partition() != self.snapshot.identity.partition {
-            refusals.push(Refusal::always(
-                Guard::RoleAccount,
-                format!("`{arn}` lies in another account"),
-                "a replication role must lie in the source bucket's account",
-            ));
-        }
-        match &role.trust {
-            Observed::Found(policy) => {
-                if let Err(stranger) = trust::only_replication(policy.document.raw()) {
-                    refusals.push(Refusal::always(
-                        Guard::RoleTrust,
-                        format!("the trust policy of `{arn}` {stranger}"),
-                        "give replication a role that only S3 may assume",
-                    ));
-                }
-            }
-            Observed::Absent => refusals.push(Refusal::always(
-                Guard::RoleTrust,
-                format!("`{arn}` has no trust policy"),
-                "give it one for S3 alone",
-            )),
-            Observed::Unreadable(failure) => {
-                refusals.push(Refusal::unread("the role's trust policy", failure));
-            }
-        }
-        if let Some(required) = &self.settings.required_boundary
-            && role.boundary_arn.as_ref() != Some(required)
-        {
-            refusals.push(Refusal::unless(
-                Guard::RoleBoundary,
-                format!("`{arn}` lacks the required permissions boundary"),
-                format!(
-                    "give the role the permissions boundary `{}`",
-                    required.escape_debug()
-                ),
-            ));
-        }
-        let listed = matches_any(&self.settings.allowed_roles, &arn.to_string());
-        if !listed && !self.has_opted_in(&role.tags) {
-            refusals.push(Refusal::unless(
-                Guard::RoleOptIn,
-                format!("`{arn}` is neither tagged nor allow-listed"),
-                self.opt_in("role", "ALLOWED_ROLE_ARNS", &arn.to_string()),
-            ));
-        }
-        refusals
-    }
-
-    fn source(&self, bucket: &Bucket) -> Vec<Refusal> {
-        let name = &bucket.name;
-        let mut refusals = Vec::new();
-        match &bucket.owner {
-            Observed::Found(owner) if self.is_own(owner) => {}
-            Observed::Found(_) | Observed::Absent => refusals.push(Refusal::always(
-                Guard::SourceAccount,
-                format!("`{name}` is not a bucket of this account"),
-                "run this program in the bucket's account",
-            )),
-            Observed::Unreadable(failure) => {
-                refusals.push(Refusal::unread(&format!("the owner of `{name}`"), failure));
-            }
-        }
-        match (&bucket.tags, &self.settings.opt_out) {
-            (Observed::Found(tags), Some(tag)) if tag.is_in(tags) => refusals.push(Refusal::unless(
-                Guard::SourceOptOut,
-                format!("`{name}` is tagged `{tag}`"),
-                "remove the tag from the bucket",
-            )),
-            (Observed::Unreadable(failure), Some(_)) => {
-                refusals.push(Refusal::unread(&format!("the tags of `{name}`"), failure));
-            }
-            (Observed::Found(_) | Observed::Absent, _) | (Observed::Unreadable(_), None) => {}
-        }
-        refusals
-    }
-
-    /// The account that the rule claims for its destination proves nothing: S3 does not check it.
-    fn destination(&self, name: &BucketName) -> Vec<Refusal> {
-        let owner = match self.snapshot.destination(name) {
-            Some(Observed::Found(bucket)) => bucket.owner.as_ref(),
-            Some(Observed::Unreadable(failure)) => Observed::Unreadable(failure.clone()),
-            Some(Observed::Absent) | None => Observed::Absent,
-        };
-        let reason = match owner {
-            Observed::Found(owner) if self.is_own_or_trusted(owner) => return Vec::new(),
-            Observed::Found(owner) => {
-                return vec![Refusal::unless(
-                    Guard::DestinationAccount,
-                    format!("the destination `{name}` belongs to account {owner}"),
-                    format!("`TRUSTED_ACCOUNTS={owner}`"),
-                )];
-            }
-            Observed::Absent => format!("the destination `{name}` is not known to exist"),
-            Observed::Unreadable(_) => format!("who owns the destination `{name}` is not proven"),
-        };
-        vec![Refusal::unless(
-            Guard::DestinationAccount,
-            reason,
-            "`TRUSTED_ACCOUNTS` with its owner's account id, where S3 confirms that owner to `MEMBER_ROLE_NAME`",
-        )]
-    }
-
-    fn key(&self, arn: &KeyArn, for_grant: bool) -> Vec<Refusal> {
-        let mut refusals = Vec::new();
-        let account = arn.account();
-        if *arn.partition() != self.snapshot.identity.partition {
-            refusals.push(Refusal::always(
-                Guard::KeyAccount,
-                format!("`{arn}` lies in another partition"),
-                "replication stays within one",
-            ));
-        }
-        if !self.is_own(account) {
-            if for_grant {
-                refusals.push(Refusal::always(
-                    Guard::KeyAccount,
-                    format!("`{arn}` lies in another account, where nothing is ever written"),
-                    "its owner must make the grant",
-                ));
-            } else if !self.is_own_or_trusted(account) {
-                refusals.push(Refusal::unless(
-                    Guard::KeyAccount,
-                    format!("`{arn}` lies in another account"),
-                    format!("`TRUSTED_ACCOUNTS={account}`"),
-                ));
-            }
-        }
-        if !for_grant && arn.partition().as_str() != "aws" {
-            refusals.push(Refusal::always(
-                Guard::Partition,
-                format!(
-                    "which `kms:ViaService` S3 sends in partition {} is not documented",
-                    arn.partition()
-                ),
-                "write the statement by hand, and try it",
-            ));
-        }
-        let key = key_of(self.snapshot, arn);
-        match key.map(|key| &key.metadata) {
-            Some(Observed::Found(metadata)) => refusals.extend(usable(metadata, for_grant)),
-            Some(Observed::Unreadable(failure)) => {
-                refusals.push(Refusal::unread(&format!("`{arn}`"), failure));
-            }
-            Some(Observed::Absent) | None => refusals.push(Refusal::always(
-                Guard::FactsUnread,
-                format!("`{arn}` was not looked at"),
-                "only what was read may be changed",
-            )),
-        }
-        refusals.extend(self.key_opt_in(arn, key));
-        refusals
-    }
-
-    fn key_opt_in(&self, arn: &KeyArn, key: Option<&Key>) -> Option<Refusal> {
-        if matches_any(&self.settings.allowed_keys, &arn.to_string()) {
-            return None;
-        }
-        let reason = match key.map(|key| &key.tags) {
-            Some(Observed::Found(tags)) if self.has_opted_in(tags) => return None,
-            Some(Observed::Unreadable(_)) => {
-                format!("`{arn}` is not allow-listed, and its tags could not be read")
-            }
-            Some(Observed::Found(_) | Observed::Absent) | None => {
-                format!("`{arn}` is neither tagged nor allow-listed")
-            }
-        };
-        let permit = self.opt_in("key", "ALLOWED_KEY_ARNS", &arn.to_string());
-        Some(Refusal::unless(Guard::KeyOptIn, reason, permit))
-    }
-}
-
-fn usable(metadata: &KeyMetadata, for_grant: bool) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    if metadata.manager != KeyManager::Customer {
-        refusals.push(Refusal::always(
-            Guard::KeyManager,
-            format!("`{}` is managed by AWS", metadata.arn),
-            "use a key of your own",
-        ));
-    }
-    if for_grant && metadata.state.is_usable() != Some(true) {
-        refusals.push(Refusal::unless(
-            Guard::KeyState,
-            format!(
-                "KMS makes no grants on `{}` while it is {}",
-                metadata.arn,
-                metadata.state.as_str().escape_debug()
-            ),
-            "bring the key back into state Enabled",
-        ));
-    }
-    refusals
 }
 
 fn matches_any(patterns: &[String], arn: &str) -> bool {

@@ -4,6 +4,9 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod repair;
+mod undo;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
@@ -11,30 +14,25 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::apply::{Outcome as Applied, apply};
-use crate::arn::{BucketName, KeyArn, RoleArn};
+use crate::arn::BucketName;
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
 use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, TriggerKind, decode};
-use crate::finding::Finding;
 use crate::guard::GuardSettings;
 use crate::mode::Mode;
 use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
-use crate::observed::Observed;
-use crate::plan::plan;
-use crate::plan::review::{ReviewFailure, ReviewedPlan, review};
-use crate::plan::role_policy::policy_name;
-use crate::plan::undo::{Searched, undo_plan};
-use crate::report::{Caller, Parts, Report, Undo};
+use crate::observed::{Observed, ReadFailure};
+use crate::plan::review::ReviewFailure;
+use crate::report::{Caller, Report};
 use crate::snapshot::{Identity, Snapshot};
+use crate::source::Source;
 use crate::source::read::is_temporary;
-use crate::source::{Reader, Source};
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
@@ -122,6 +120,14 @@ pub enum HandlerError {
         /// AWS's error code.
         code: String,
     },
+    /// AWS took none of the changes, and may do so later.
+    #[error("bucket `{bucket}` was not repaired, which may pass; try again: {reason}")]
+    NotWritten {
+        /// The bucket.
+        bucket: BucketName,
+        /// What AWS answered.
+        reason: String,
+    },
     /// What would take changes back failed its review.
     #[error("the undo was not offered, which is a mistake of this program; please report it")]
     BadPlan(#[source] ReviewFailure),
@@ -138,6 +144,7 @@ impl HandlerError {
             Self::Unsupported(_) => "UnsupportedCommand",
             Self::NotTold { .. } => "NotTold",
             Self::Unavailable { .. } => "Unavailable",
+            Self::NotWritten { .. } => "NotWritten",
             Self::BadPlan(_) => "BadPlan",
             Self::OutOfTime(_) => "OutOfTime",
         }
@@ -214,9 +221,6 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
-        if let Some(invalid) = batch.invalid.into_iter().next() {
-            return Err(HandlerError::Invalid(invalid.item));
-        }
         if let Some(command) = batch.commands.into_iter().next() {
             return self
                 .command(invocation, command.item)
@@ -229,7 +233,11 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
             .collect()
             .await;
         let reports: Result<Vec<Option<Report>>, _> = reports.into_iter().collect();
-        Ok(Answer::Reports(reports?.into_iter().flatten().collect()))
+        // Last, so that one odd record does not cost the others theirs.
+        match batch.invalid.into_iter().next() {
+            Some(invalid) => Err(HandlerError::Invalid(invalid.item)),
+            None => Ok(Answer::Reports(reports?.into_iter().flatten().collect())),
+        }
     }
 
     /// What becomes of a bucket that an event names; nothing where the bucket's owner wants nothing of us.
@@ -244,7 +252,13 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
                 return Ok(None);
             }
-            patience(subject, &look)?;
+            if let Some(failure) = self.passing(subject, &look) {
+                return Err(HandlerError::Unavailable {
+                    bucket: subject.bucket.clone(),
+                    operation: failure.operation.clone(),
+                    code: failure.error_code.clone(),
+                });
+            }
             let report = self.finish(invocation, subject, look, Intent::Event).await?;
             self.tell(subject, &report).await?;
             Ok(Some(report))
@@ -336,181 +350,19 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
         tag.zip(tags).is_some_and(|(tag, tags)| tag.is_in(tags))
     }
 
-    /// Plans, does what may be done, and puts the report together.
-    async fn finish(
-        &self,
-        invocation: &Invocation,
-        subject: &Subject,
-        mut look: Look,
-        intent: Intent<'_>,
-    ) -> Result<Report, HandlerError> {
-        let guards = &self.settings.guards;
-        let made = plan(&look.snapshot, &look.assessments, guards);
-        let reviewed = match review(&look.snapshot, &look.assessments, made, guards) {
-            Ok(reviewed) => Some(reviewed),
-            Err(failure) => {
-                error!(bucket = %subject.bucket, error = %chain(&failure), "a plan failed its review");
-                look.examination.not_evaluated.insert(
-                    "a repair: a plan was made and failed its review, which is a mistake of this program; please report it"
-                        .to_owned(),
-                );
-                None
-            }
+    /// What failed for want of capacity only, where that is worth another try before it is told as undetermined. The
+    /// bucket's tags count among what must be known: they may say that it is to be left alone.
+    fn passing<'l>(&self, subject: &Subject, look: &'l Look) -> Option<&'l ReadFailure> {
+        let tags = match &look.snapshot.source.tags {
+            Observed::Unreadable(failure) if self.settings.guards.opt_out.is_some() => Some(failure),
+            Observed::Unreadable(_) | Observed::Found(_) | Observed::Absent => None,
         };
-        let applied = match &reviewed {
-            Some(reviewed) => Some(self.carry_out(subject, reviewed, intent).await?),
-            None => None,
-        };
-        let mut repaired = Vec::new();
-        if applied.as_ref().is_some_and(Applied::has_written) {
-            let before = std::mem::take(&mut look.examination.findings);
-            let after = self.look(invocation, subject).await;
-            look.examination = after.examination;
-            let is_open = |finding: &Finding| {
-                look.examination.findings.iter().any(|left| {
-                    (left.check, &left.subject, left.severity)
-                        == (finding.check, &finding.subject, finding.severity)
-                })
-            };
-            repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
-        }
-        let report = Report {
-            repaired,
-            ..Report::new(Parts {
-                mode: self.settings.mode,
-                subject,
-                snapshot: &look.snapshot,
-                outcome: look.examination,
-                plan: reviewed,
-                applied,
-                caller: &invocation.caller,
-            })
-        };
-        log(&report);
-        Ok(report)
-    }
-
-    /// Applies the plan, if this is the time and the mode for it.
-    async fn carry_out(
-        &self,
-        subject: &Subject,
-        plan: &ReviewedPlan,
-        intent: Intent<'_>,
-    ) -> Result<Applied, HandlerError> {
-        let permission = match (intent, self.settings.mode.write_access()) {
-            (Intent::Look, _) | (Intent::Event, None) => return Ok(Applied::planned(plan)),
-            (Intent::Event, Some(_)) if self.settings.mode != Mode::Auto => {
-                return Ok(Applied::planned(plan));
-            }
-            (Intent::Apply(_), None) => {
-                return Ok(Applied::refused(
-                    plan,
-                    "the mode is dry-run, in which nothing is ever written",
-                ));
-            }
-            (Intent::Apply(digest), Some(_)) if digest.as_str() != plan.digest() => {
-                return Ok(Applied::refused(
-                    plan,
-                    "this is not the plan that was approved: it is what would be done now",
-                ));
-            }
-            (Intent::Event | Intent::Apply(_), Some(permission)) => permission,
-        };
-        if !plan.has_changes() {
-            return Ok(Applied::planned(plan));
-        }
-        let applied = apply(&permission, self.aws, &self.aws.writer(&permission), plan).await;
-        if applied.is_retryable() && !applied.has_written() && subject.receive_count < PATIENCE {
-            return Err(HandlerError::Unavailable {
-                bucket: subject.bucket.clone(),
-                operation: "a write".to_owned(),
-                code: "a code that may pass".to_owned(),
-            });
-        }
-        Ok(applied)
-    }
-
-    /// Shows what would be taken back, or takes it back where the digest is that of what was shown.
-    async fn undo(
-        &self,
-        invocation: &Invocation,
-        subject: &Subject,
-        role: Option<RoleArn>,
-        keys: Vec<KeyArn>,
-        digest: Option<PlanDigest>,
-    ) -> Result<Report, HandlerError> {
-        let mut look = self.look(invocation, subject).await;
-        let searched = self.search(&look.snapshot, role.as_ref(), &keys).await;
-        let undo = undo_plan(&look.snapshot, &look.assessments, &searched).map_err(HandlerError::BadPlan)?;
-        let intent = digest.as_ref().map_or(Intent::Look, Intent::Apply);
-        let applied = self.carry_out(subject, &undo.plan, intent).await?;
-        if applied.has_written() {
-            look.examination = self.look(invocation, subject).await.examination;
-        }
-        let mut report = Report::new(Parts {
-            mode: self.settings.mode,
-            subject,
-            snapshot: &look.snapshot,
-            outcome: look.examination,
-            plan: Some(undo.plan),
-            applied: Some(applied),
-            caller: &invocation.caller,
-        });
-        report.commands.apply = report.digest().map(|digest| {
-            invocation.caller.invoke(&json!({
-                "command": "undo", "bucket": subject.bucket, "role": role, "keys": keys, "plan": digest,
-            }))
-        });
-        report.commands.undo = None;
-        report.undo = Some(Undo {
-            consequences: undo.consequences,
-            not_searched: undo.not_searched,
-        });
-        log(&report);
-        Ok(report)
-    }
-
-    /// Reads what an undo looks at beside what the current rules name.
-    async fn search(&self, snapshot: &Snapshot, role: Option<&RoleArn>, keys: &[KeyArn]) -> Searched {
-        let mut searched = Searched::in_snapshot(snapshot);
-        let current = snapshot.role.found().map(|role| &role.arn);
-        let own = &snapshot.identity.account;
-        if let Some(role) = role.filter(|role| current != Some(*role)) {
-            let policy = match role.account() == own {
-                true => {
-                    self.aws
-                        .inline_policy(role, &policy_name(&snapshot.source.name))
-                        .await
-                }
-                false => Observed::Absent,
-            };
-            searched.roles.push((role.clone(), policy));
-        }
-        for grantee in current
-            .into_iter()
-            .chain(role.filter(|role| current != Some(*role)))
-        {
-            let known = |key: &KeyArn| {
-                searched
-                    .keys
-                    .iter()
-                    .any(|(named, of, _)| named == key && of == grantee)
-            };
-            let named = snapshot
-                .keys
-                .values()
-                .filter_map(|key| Some(&key.metadata.found()?.arn))
-                .chain(keys);
-            let open: BTreeSet<KeyArn> = named
-                .filter(|key| key.account() == own && !known(key))
-                .cloned()
-                .collect();
-            for key in open {
-                let grants = self.aws.grants(&key, grantee, &Reader::Own).await;
-                searched.keys.push((key, grantee.clone(), grants));
-            }
-        }
-        searched
+        look.examination
+            .unread
+            .iter()
+            .chain(tags)
+            .find(|failure| is_temporary(&failure.error_code))
+            .filter(|_| may_come_again(subject))
     }
 
     async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
@@ -527,23 +379,9 @@ impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
     }
 }
 
-/// A look that failed for want of capacity only is worth another try before it is told as undetermined.
-fn patience(subject: &Subject, look: &Look) -> Result<(), HandlerError> {
-    let passing = look
-        .examination
-        .unread
-        .iter()
-        .find(|failure| is_temporary(&failure.error_code));
-    match passing {
-        Some(failure) if !subject.message_ids.is_empty() && subject.receive_count < PATIENCE => {
-            Err(HandlerError::Unavailable {
-                bucket: subject.bucket.clone(),
-                operation: failure.operation.clone(),
-                code: failure.error_code.clone(),
-            })
-        }
-        Some(_) | None => Ok(()),
-    }
+/// Does whoever sent this hand it out again, and has not done so often enough yet?
+fn may_come_again(subject: &Subject) -> bool {
+    !subject.message_ids.is_empty() && subject.receive_count < PATIENCE
 }
 
 /// Work, unless the invocation's time is up before. Whatever was begun is found as it is by the next delivery.

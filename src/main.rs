@@ -16,7 +16,7 @@ use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher}
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tracing::error;
+use tracing::{error, info};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -105,7 +105,7 @@ fn failed(kind: &'static str, message: String) -> Diagnostic {
     }
 }
 
-/// The topic for people; without one, the report stands in the answer and in the log.
+/// The topic for people. Without one the log has what would be told: nobody reads what is answered to a queue.
 #[derive(Debug)]
 struct Topic<'a> {
     aws: &'a Aws,
@@ -114,7 +114,10 @@ struct Topic<'a> {
 
 impl Publisher for Topic<'_> {
     async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
-        let Some(arn) = &self.arn else { return Ok(()) };
+        let Some(arn) = &self.arn else {
+            info!(report = notification.text, "{}", notification.subject);
+            return Ok(());
+        };
         self.aws
             .publish(
                 arn,

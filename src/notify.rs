@@ -8,6 +8,7 @@ use std::future::Future;
 
 use crate::check::Verdict;
 use crate::event::{Change, TriggerKind};
+use crate::mode::Mode;
 use crate::report::Report;
 use crate::subject::Subject;
 
@@ -39,7 +40,9 @@ pub trait Publisher {
 /// Is this worth waking somebody for?
 ///
 /// What a person asked for is answered to that person alone. Of the rest, all is told but good news that changed
-/// nothing; that somebody switched replication off is told although nothing is wrong.
+/// nothing; that somebody switched replication off is told although nothing is wrong. So is good news about a message
+/// that was handed out before, where repairs are made at once: whoever had it first may have made one and been stopped
+/// before it was told.
 pub fn is_worth_telling(report: &Report, subject: &Subject) -> bool {
     match report.trigger.kind {
         TriggerKind::Command => false,
@@ -51,6 +54,7 @@ pub fn is_worth_telling(report: &Report, subject: &Subject) -> bool {
             report.verdict != Verdict::Healthy
                 || report.plan.is_some()
                 || subject.trigger.change == Some(Change::Removed)
+                || (report.mode == Mode::Auto && subject.receive_count > 1)
         }
     }
 }

@@ -8,7 +8,6 @@ pub mod command;
 pub mod diff;
 mod keep;
 pub mod key_grant;
-mod lookup;
 mod make;
 mod need;
 pub mod prefix;
@@ -113,9 +112,13 @@ pub struct Plan {
 
 /// The plan for a snapshot. `assessments` are those of the snapshot.
 pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSettings) -> Plan {
+    let replication = snapshot.replication.found();
     match snapshot.role.found() {
-        Some(role) => make::plan(snapshot, role, assessments, settings),
-        None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
+        // Nothing was judged of a role that S3 cannot assume under the path that the configuration gives it.
+        Some(role) if replication.is_some_and(|replication| replication.role == role.arn) => {
+            make::plan(snapshot, role, assessments, settings)
+        }
+        Some(_) | None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
     }
 }
 
@@ -168,8 +171,13 @@ impl Change {
     /// `put-role-policy`, `delete-role-policy`, `create-grant` or `revoke-grant`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::PutRolePolicy(RolePolicyChange { after: Some(_), .. }) => "put-role-policy",
-            Self::PutRolePolicy(RolePolicyChange { after: None, .. }) => "delete-role-policy",
+            Self::PutRolePolicy(RolePolicyChange {
+                before: Some(_),
+                after: None,
+                ..
+            }) => "delete-role-policy",
+            // With neither, it is one that is withheld because it cannot be written.
+            Self::PutRolePolicy(_) => "put-role-policy",
             Self::CreateGrant(_) => "create-grant",
             Self::RevokeGrant(_) => "revoke-grant",
         }
@@ -241,6 +249,14 @@ impl Change {
 
 fn raw(document: Option<&PolicyDocument>) -> Value {
     document.map_or(Value::Null, |document| document.raw().clone())
+}
+
+/// What tells requirements apart well enough to find one among many.
+pub(crate) type Slot<'a> = (&'a str, &'a str, &'a std::collections::BTreeSet<String>);
+
+pub(crate) fn slot(requirement: &Requirement) -> Slot<'_> {
+    let request = &requirement.request;
+    (&request.action, &request.resource, &requirement.rule_ids)
 }
 
 /// The role without its policies, as GetRole tells it.

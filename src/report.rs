@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::apply::Outcome as Applied;
 use crate::arn::{AccountId, BucketName, Region};
 use crate::check::{Outcome, Verdict};
-use crate::event::{FailedObject, TriggerKind};
+use crate::event::{Change as ReplicationChange, FailedObject, TriggerKind};
 use crate::finding::{Finding, Severity, Unread};
 use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
-use crate::plan::shell_quote;
+use crate::plan::{Change, command, shell_quote};
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
 
@@ -78,6 +78,8 @@ pub struct Undo {
 pub struct Trigger {
     /// What happened.
     pub kind: TriggerKind,
+    /// Whether a changed replication configuration was put or removed.
+    pub change: Option<ReplicationChange>,
     /// The event's id.
     pub event_id: Option<String>,
     /// When it happened.
@@ -113,7 +115,8 @@ pub struct Backlog {
     pub command: String,
 }
 
-/// Commands for a person. Null where there is nothing to apply or undo.
+/// Commands for a person. Null where there is nothing to apply or undo. In `dry-run`, in which this program refuses to
+/// write, they are AWS's own.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Commands {
@@ -158,6 +161,8 @@ pub struct Parts<'a> {
     pub snapshot: &'a Snapshot,
     /// What the checks say.
     pub outcome: Outcome,
+    /// What they said before the plan was applied, and do not say any more.
+    pub repaired: Vec<Finding>,
     /// What would be changed.
     pub plan: Option<ReviewedPlan>,
     /// What was done.
@@ -174,6 +179,7 @@ impl Report {
             subject,
             snapshot,
             outcome,
+            repaired,
             plan,
             applied,
             caller,
@@ -187,6 +193,7 @@ impl Report {
             time: snapshot.taken_at,
             trigger: Trigger {
                 kind: trigger.kind,
+                change: trigger.change,
                 event_id: trigger.event_id.clone(),
                 event_time: trigger.event_time,
                 actor: trigger.actor.clone(),
@@ -199,10 +206,10 @@ impl Report {
                 region: snapshot.source.region.found().cloned(),
             },
             verdict: outcome.verdict(),
-            backlog: backlog(subject, snapshot, &outcome.findings),
-            commands: commands(subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
+            backlog: backlog(subject, snapshot, outcome.findings.iter().chain(&repaired)),
+            commands: commands(mode, subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
             findings: outcome.findings,
-            repaired: Vec::new(),
+            repaired,
             unread: outcome.unread,
             not_evaluated: outcome.not_evaluated,
             undo: None,
@@ -236,8 +243,14 @@ fn id(subject: &Subject, time: Timestamp) -> String {
 /// Objects that failed before a repair are FAILED for good; objects passed over were never up for replication. Both
 /// can only be replicated by a Batch Replication job:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>
-fn backlog(subject: &Subject, snapshot: &Snapshot, findings: &[Finding]) -> Option<Backlog> {
-    let broken = findings.iter().any(|finding| finding.severity == Severity::Error);
+///
+/// A repair mends what comes after it: what was broken before has left the same backlog.
+fn backlog<'a>(
+    subject: &Subject,
+    snapshot: &Snapshot,
+    mut findings: impl Iterator<Item = &'a Finding>,
+) -> Option<Backlog> {
+    let broken = findings.any(|finding| finding.severity == Severity::Error);
     let known = (subject.failed_objects > 0).then_some(subject.failed_objects);
     if (!broken && known.is_none()) || snapshot.replication.found().is_none() {
         return None;
@@ -263,6 +276,7 @@ fn backlog(subject: &Subject, snapshot: &Snapshot, findings: &[Finding]) -> Opti
 }
 
 fn commands(
+    mode: Mode,
     subject: &Subject,
     snapshot: &Snapshot,
     plan: Option<&ReviewedPlan>,
@@ -286,6 +300,15 @@ fn commands(
         .map(|key| key.arn.to_string())
         .collect();
     let is_done = applied.is_some_and(Applied::is_in_place);
+    let changes = || plan.plan().changes.iter().map(|planned| &planned.change);
+    if mode == Mode::DryRun {
+        // We ourselves would refuse, so these are commands for whoever may change the role or the key.
+        return Commands {
+            apply: Some(joined(changes().map(by_hand))),
+            undo: Some(joined(changes().rev().map(Change::undo))),
+            check,
+        };
+    }
     Commands {
         apply: (!is_done).then(|| {
             caller.invoke(&serde_json::json!({
@@ -297,4 +320,20 @@ fn commands(
         }))),
         check,
     }
+}
+
+/// The command of the AWS command line that makes a change.
+fn by_hand(change: &Change) -> String {
+    match change {
+        Change::PutRolePolicy(change) => match &change.after {
+            Some(document) => command::put_role_policy(&change.role, &change.name, document),
+            None => command::delete_role_policy(&change.role, &change.name),
+        },
+        Change::CreateGrant(grant) => command::create_grant(grant),
+        Change::RevokeGrant(revocation) => command::revoke_grant_by_name(&revocation.again),
+    }
+}
+
+fn joined(commands: impl Iterator<Item = String>) -> String {
+    commands.collect::<Vec<_>>().join(" && ")
 }

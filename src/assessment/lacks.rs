@@ -101,7 +101,7 @@ impl<'a> Allowing<'a> {
 
     /// Is the request certainly denied, even with what was lacking?
     fn is_denied(&self, given: Lacks, area: &Area, request: &Request, grants: &Observed<Vec<Grant>>) -> bool {
-        let policy = resource_policy(self.snapshot, area);
+        let policy = &*resource_policy(self.snapshot, area);
         let read = policy
             .found()
             .and_then(|policy| self.stripped.get(policy.name.as_str()))

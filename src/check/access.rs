@@ -6,9 +6,12 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+mod denying;
 mod found;
 mod statement;
 mod unknown;
+mod why;
+mod wide;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +43,6 @@ struct Group<'a> {
     check: CheckId,
     severity: Severity,
     cause: Cause,
-    means: Means,
 }
 
 /// What this program could do about it.
@@ -60,6 +62,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
     for (area, assessments) in &areas {
         if main_check(area) == check {
             unknown::tell(facts, area, assessments, outcome);
+            wide::tell(facts, area, check, assessments, outcome);
         }
         let is_broken = assessments
             .iter()
@@ -81,13 +84,11 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
                     }
                 }
                 if teller == check {
-                    let means = means(assessment, &cause);
                     let group = Group {
                         area,
                         check,
                         severity,
                         cause,
-                        means,
                     };
                     groups.entry(group).or_default().push(assessment);
                 }
@@ -164,11 +165,13 @@ fn teller(area: &Area, cause: &Cause) -> CheckId {
     }
 }
 
-fn means(assessment: &Assessment, cause: &Cause) -> Means {
-    match (assessment.repair, cause) {
-        (Repair::RolePolicy, Cause::Role) => Means::Policy,
+/// What would meet all of these. Where one of them needs a person, a person is told of all.
+fn means(cause: &Cause, denied: &[&Assessment]) -> Means {
+    let all = |wanted: &[Repair]| denied.iter().all(|one| wanted.contains(&one.repair));
+    match cause {
+        Cause::Role if all(&[Repair::RolePolicy]) => Means::Policy,
         // The two kinds of grant close the same hole.
-        (Repair::ConstrainedGrant | Repair::UnconstrainedGrant, Cause::Resource) => Means::Grant,
-        (_, Cause::Denied(_) | Cause::Role | Cause::Boundary | Cause::Resource) => Means::Nothing,
+        Cause::Resource if all(&[Repair::ConstrainedGrant, Repair::UnconstrainedGrant]) => Means::Grant,
+        Cause::Denied(_) | Cause::Role | Cause::Boundary | Cause::Resource => Means::Nothing,
     }
 }

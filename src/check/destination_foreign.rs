@@ -18,7 +18,9 @@ pub(super) const CHECK: Check = Check {
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
-        let Some(bucket) = bucket.found() else { continue };
+        let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
+            continue;
+        };
         match &bucket.owner {
             Observed::Absent => {}
             Observed::Found(owner) => {
@@ -50,6 +52,11 @@ fn unproven(
     outcome: &mut Outcome,
 ) {
     let own = facts.own_account();
+    let disable = rule_edit(
+        &facts.snapshot.source.name,
+        rules.iter().copied(),
+        &[("Status", "Disabled")],
+    );
     let found = match rules.iter().find_map(|rule| rule.claimed_account.as_ref()) {
         Some(claimed) => format!("the rule says that account {claimed} owns it, and nothing proves it"),
         None => "not readable as a bucket of this account or of a trusted one".to_owned(),
@@ -71,8 +78,10 @@ fn unproven(
         }
         .propose(
             own,
-            "find out who owns the bucket. If you know the owner, add the account to TRUSTED_ACCOUNTS and let this \
-             program read there through MEMBER_ROLE_NAME. If you do not, disable the rule now",
+            format!(
+                "find out who owns the bucket. If you know the owner, add the account to TRUSTED_ACCOUNTS and let this \
+                 program read there through MEMBER_ROLE_NAME. If you do not, disable the rule now:\n{disable}"
+            ),
         ),
     );
 }
@@ -92,7 +101,7 @@ fn wrong_account(
     let remedy = rule_edit(
         &facts.snapshot.source.name,
         rules.iter().copied(),
-        &format!(".Destination.Account = \"{owner}\""),
+        &[("Destination.Account", owner.as_str())],
     );
     outcome.finding(
         Found {

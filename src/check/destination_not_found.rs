@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html> (`DstBucketNotFound`)
 
+use super::rule_edit::rule_edit;
+use super::source_not_versioned::enable_versioning;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
@@ -14,14 +16,35 @@ pub(super) const CHECK: Check = Check {
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         match bucket {
-            Observed::Found(_) => continue,
+            Observed::Found(bucket) if !bucket.is_gone() => continue,
             Observed::Unreadable(failure) => {
                 outcome.unread(failure);
                 continue;
             }
-            Observed::Absent => {}
+            Observed::Found(_) | Observed::Absent => {}
         }
         let arn = facts.arn(name);
+        // A replica key has to lie where its bucket lies, so it tells where the bucket was.
+        let region = rules
+            .iter()
+            .find_map(|rule| rule.replica_key().ok().flatten())
+            .map_or_else(|| "REGION".to_owned(), |key| key.region().to_string());
+        let constraint = if region == "us-east-1" {
+            String::new()
+        } else {
+            format!(" --create-bucket-configuration LocationConstraint={region}")
+        };
+        let remedy = format!(
+            "make the bucket again, in the account that is to have the replicas:\naws s3api create-bucket --bucket {name} \
+             --region {region}{constraint} && {}\nuntil then anyone may make a bucket of this name; to be safe at once, \
+             disable the rule:\n{}",
+            enable_versioning(name.as_str()),
+            rule_edit(
+                &facts.snapshot.source.name,
+                rules.iter().copied(),
+                &[("Status", "Disabled")],
+            )
+        );
         outcome.finding(
             Found {
                 check: CheckId::DestinationNotFound,
@@ -33,11 +56,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 found: "no such bucket".to_owned(),
                 evidence: evidence("s3:HeadBucket", arn, "404 Not Found"),
             }
-            .propose(
-                facts.own_account(),
-                "create the bucket in an account of yours with versioning on, or change the rule; until then anyone \
-                 may create a bucket of this name and would be sent the replicas",
-            ),
+            .propose(facts.own_account(), remedy),
         );
     }
 }

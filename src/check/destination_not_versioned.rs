@@ -13,7 +13,9 @@ pub(super) const CHECK: Check = Check {
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
-        let Some(bucket) = bucket.found() else { continue };
+        let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
+            continue;
+        };
         let Some(found) = outcome.needs(&bucket.versioning).copied().and_then(not_enabled) else {
             continue;
         };

@@ -27,7 +27,9 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     for (name, bucket, rules) in facts.destinations() {
-        let Some(bucket) = bucket.found() else { continue };
+        let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
+            continue;
+        };
         match &bucket.object_lock {
             Observed::Found(()) => continue,
             Observed::Unreadable(failure) => {

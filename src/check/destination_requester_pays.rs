@@ -13,7 +13,9 @@ pub(super) const CHECK: Check = Check {
 
 fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
-        let Some(bucket) = bucket.found() else { continue };
+        let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
+            continue;
+        };
         if outcome.needs(&bucket.payer) != Some(&Payer::Requester) {
             continue;
         }

@@ -62,6 +62,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                     .collect::<Vec<_>>(),
             );
         }
+        if passed_over.is_none() && !by_default {
+            // One of those that could not be looked at may be encrypted with KMS.
+            for object in snapshot
+                .objects
+                .iter()
+                .filter(|object| object.key.starts_with(&rule.filter.prefix))
+            {
+                outcome.needs(&object.head);
+            }
+        }
         if passed_over.is_some() || by_default {
             passing_over.push(rule);
         }
@@ -77,8 +87,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let remedy = rule_edit(
         &source.name,
         passing_over.iter().copied(),
-        " |= (.SourceSelectionCriteria.SseKmsEncryptedObjects.Status = \"Enabled\" | \
-         .Destination.EncryptionConfiguration.ReplicaKmsKeyID = \"KEY_ARN\")",
+        &[
+            ("SourceSelectionCriteria.SseKmsEncryptedObjects.Status", "Enabled"),
+            ("Destination.EncryptionConfiguration.ReplicaKmsKeyID", "KEY_ARN"),
+        ],
     );
     outcome.finding(
         Found {
@@ -100,7 +112,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             format!(
                 "choose a symmetric customer managed key in the Region of the destination bucket, let the role use it \
                  (kms:Encrypt, kms:GenerateDataKey, kms:Decrypt) and decrypt with the source key, and with the ARN of \
-                 the key in place of KEY_ARN: {remedy}"
+                 the key in place of KEY_ARN:\n{remedy}"
             ),
         ),
     );

@@ -49,6 +49,10 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         .map(|(reason, count)| format!("{} ({count})", reason.escape_debug()))
         .collect();
     let cause = causes.first().map(|(_, check)| *check);
+    let what_now = match cause {
+        Some(_) => "Mend that first, then replicate what failed",
+        None => "Replicate what failed, if it still matters,",
+    };
     let bucket = &facts.subject.bucket;
     let mut finding = Found {
         check: CheckId::FailedObjects,
@@ -63,7 +67,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     .propose(
         facts.own_account(),
         format!(
-            "{}. When that is mended, replicate what failed with S3 Batch Replication: S3 does not try failed versions \
+            "{}. {what_now} with S3 Batch Replication (the command stands under backlog): S3 does not try failed versions \
              again by itself",
             explained.join("; ")
         ),

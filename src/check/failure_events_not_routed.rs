@@ -2,7 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics-events.html>
 
+use super::rule_edit::quoted;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
+use crate::arn::BucketName;
 use crate::finding::{CheckId, Severity};
 
 pub(super) const CHECK: Check = Check {
@@ -48,16 +50,23 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 "no target has an event of the s3:Replication family",
             ),
         }
-        .propose(
-            facts.own_account(),
-            format!(
-                "set QUEUE_ARN to this stack's queue (output FailureQueueArn), then: \
-                 aws s3api get-bucket-notification-configuration --bucket {name} --output json | \
-                 jq --arg queue \"$QUEUE_ARN\" 'del(.ResponseMetadata) | .QueueConfigurations += [{{\"QueueArn\": $queue, \
-                 \"Events\": [\"s3:Replication:OperationFailedReplication\"]}}]' > notification.json && \
-                 aws s3api put-bucket-notification-configuration --bucket {name} --notification-configuration \
-                 file://notification.json"
-            ),
-        ),
+        .propose(facts.own_account(), route(name)),
     );
+}
+
+/// Adds a target to the notification configuration as it is at that moment: putting one replaces all that was there.
+fn route(bucket: &BucketName) -> String {
+    // Of an empty configuration the command line prints nothing at all.
+    let program = "import json, os, sys; c = json.loads(sys.stdin.read() or \"{}\"); \
+                   c[\"QueueConfigurations\"] = [q for q in c.get(\"QueueConfigurations\", []) if q.get(\"Id\") != \
+                   \"s3-replication-remediator\"] + [{\"Id\": \"s3-replication-remediator\", \"QueueArn\": \
+                   os.environ[\"QUEUE_ARN\"], \"Events\": [\"s3:Replication:OperationFailedReplication\"]}]; \
+                   json.dump(c, sys.stdout)";
+    format!(
+        "with QUEUE_ARN exported as the ARN of this stack's queue (its output QueueArn):\naws s3api \
+         get-bucket-notification-configuration --bucket {bucket} --output json | python3 -c {} > notification.json && \
+         aws s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration \
+         file://notification.json",
+        quoted(program)
+    )
 }

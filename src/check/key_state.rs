@@ -69,7 +69,7 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
             expected: "key material that does not expire within 30 days".to_owned(),
             found: format!("KeyState {state}, ExpirationModel KEY_MATERIAL_EXPIRES, ValidTo {expires}"),
             remedy: format!(
-                "before {expires}, import the same key material again: aws kms get-parameters-for-import --region \
+                "before {expires}, import the same key material again:\naws kms get-parameters-for-import --region \
                  {region} --key-id {id} …, then aws kms import-key-material --region {region} --key-id {id} …"
             ),
         });
@@ -83,13 +83,13 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
             "is about to be deleted",
             format!(
                 "aws kms cancel-key-deletion --region {region} --key-id {id} && aws kms enable-key --region {region} \
-                 --key-id {id}. Once the key is deleted, nothing that it encrypted can be read again"
+                 --key-id {id}\nonce the key is deleted, nothing that it encrypted can be read again"
             ),
         ),
         KeyState::PendingImport => (
             "has no key material",
             format!(
-                "import the same key material again: aws kms get-parameters-for-import --region {region} --key-id {id} \
+                "import the same key material again:\naws kms get-parameters-for-import --region {region} --key-id {id} \
                  …, then aws kms import-key-material --region {region} --key-id {id} …"
             ),
         ),

@@ -26,7 +26,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let remedy = rule_edit(
         name,
         silent.iter().copied(),
-        ".Destination.Metrics.Status = \"Enabled\"",
+        &[("Destination.Metrics.Status", "Enabled")],
     );
     outcome.finding(
         Found {

@@ -54,7 +54,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         .propose(
             facts.own_account(),
             format!(
-                "if no writer depends on access control lists, make the bucket's owner the owner of all objects: aws s3api \
+                "if no writer depends on access control lists, make the bucket's owner the owner of all objects:\naws s3api \
                  put-bucket-ownership-controls --bucket {} --ownership-controls \
                  'Rules=[{{ObjectOwnership=BucketOwnerEnforced}}]'",
                 source.name

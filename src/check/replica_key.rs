@@ -66,18 +66,17 @@ pub(super) fn set_replica_key(facts: &Facts<'_>, rules: &[&Rule], key: Option<&s
             None => format!("the Region of `{name}`"),
         })
         .collect();
-    let assignment = |key: &str| format!(".Destination.EncryptionConfiguration.ReplicaKmsKeyID = \"{key}\"");
     let command = |key: &str| {
         rule_edit(
             &facts.snapshot.source.name,
             rules.iter().copied(),
-            &assignment(key),
+            &[("Destination.EncryptionConfiguration.ReplicaKmsKeyID", key)],
         )
     };
     match key {
         Some(key) => command(key),
         None => format!(
-            "name a symmetric customer managed key of {} in the rule; with its ARN in place of KEY_ARN: {}",
+            "name a symmetric customer managed key of {} in the rule; with its ARN in place of KEY_ARN:\n{}",
             where_to.join(", "),
             command("KEY_ARN")
         ),

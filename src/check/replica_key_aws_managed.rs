@@ -24,18 +24,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let owner = replica.bucket.and_then(|bucket| bucket.owner.found());
         let is_foreign = *reference.account() != facts.snapshot.identity.account;
         let crosses = is_foreign || owner.is_some_and(|owner| owner != reference.account());
-        let (subject, proof) = match &replica.key.metadata {
-            Observed::Found(metadata) => (
-                metadata.arn.to_string(),
-                evidence("kms:DescribeKey", &metadata.arn, "KeyManager AWS"),
+        let proof = match &replica.key.metadata {
+            Observed::Found(metadata) => evidence(
+                "kms:DescribeKey",
+                reference,
+                format!("KeyManager AWS, Arn {}", metadata.arn),
             ),
-            Observed::Absent | Observed::Unreadable(_) => (
-                reference.to_string(),
-                evidence(
-                    "s3:GetBucketReplication",
-                    facts.source_arn(),
-                    format!("ReplicaKmsKeyID {reference}: aliases of this form belong to AWS managed keys"),
-                ),
+            Observed::Absent | Observed::Unreadable(_) => evidence(
+                "s3:GetBucketReplication",
+                facts.source_arn(),
+                format!("ReplicaKmsKeyID {reference}: aliases of this form belong to AWS managed keys"),
             ),
         };
         outcome.finding(
@@ -43,7 +41,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 check: CheckId::ReplicaKeyAwsManaged,
                 severity: if crosses { Severity::Error } else { Severity::Warning },
                 rule_ids: ids(replica.rules.iter().copied()),
-                subject,
+                subject: reference.to_string(),
                 summary: if crosses {
                     "the replica key is managed by AWS, and such a key cannot be used across accounts"
                 } else {

@@ -21,11 +21,11 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         }
         match &replica.key.metadata {
             Observed::Found(_) => continue,
-            Observed::Unreadable(failure) => {
+            Observed::Unreadable(failure) if !replica.key.is_gone() => {
                 outcome.unread(failure);
                 continue;
             }
-            Observed::Absent => {}
+            Observed::Absent | Observed::Unreadable(_) => {}
         }
         let what = match &replica.reference {
             KeyReference::Key(_) => "key",

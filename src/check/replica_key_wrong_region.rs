@@ -28,14 +28,14 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let is_multi_region = matches!(reference, KeyReference::Key(key) if key.is_multi_region());
         let what_now = match related {
             Some(related) => format!(
-                "name {related}, the related multi-Region key that exists in {wanted}: {}",
+                "name {related}, the related multi-Region key that exists in {wanted}:\n{}",
                 set_replica_key(facts, &replica.rules, Some(&related.to_string()))
             ),
             None if is_multi_region => format!(
-                "S3 takes a multi-Region key for a key of one Region. {}. A related key can be made there: aws kms \
-                 replicate-key --region {} --key-id {reference} --replica-region {wanted}",
-                set_replica_key(facts, &replica.rules, None),
-                reference.region()
+                "make the related key of {wanted}:\naws kms replicate-key --region {} --key-id {reference} --replica-region \
+                 {wanted}\nor take another one: {}",
+                reference.region(),
+                set_replica_key(facts, &replica.rules, None)
             ),
             None => set_replica_key(facts, &replica.rules, None),
         };

@@ -33,8 +33,8 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             "no replication configuration",
             "s3:GetBucketReplication",
             format!(
-                "if replication is wanted, put the configuration again: aws s3api put-bucket-replication --bucket {name} \
-                 --replication-configuration file://replication.json; if it was removed on purpose, nothing needs to be \
+                "if replication is wanted, put the configuration again:\naws s3api put-bucket-replication --bucket {name} \
+                 --replication-configuration file://replication.json\nif it was removed on purpose, nothing needs to be \
                  done"
             ),
         ),
@@ -44,8 +44,8 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             "every rule is disabled",
             "s3:GetBucketReplication",
             format!(
-                "if replication is wanted: {}",
-                rule_edit(name, &replication.rules, ".Status = \"Enabled\"")
+                "if replication is wanted:\n{}",
+                rule_edit(name, &replication.rules, &[("Status", "Enabled")])
             ),
         ),
     };

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html> (`AssumeRoleNotPermitted`)
 
 use super::role_not_assumable::TRUST;
+use super::rule_edit::role_edit;
 use super::{Check, Facts, Found, Outcome, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
@@ -33,19 +34,16 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 found.arn
             ),
             format!(
-                "name the role that exists: aws s3api get-bucket-replication --bucket {bucket} --query \
-                 ReplicationConfiguration --output json | jq '.Role = \"{}\"' > replication.json && aws s3api \
-                 put-bucket-replication --bucket {bucket} --replication-configuration file://replication.json",
-                found.arn,
-                bucket = facts.snapshot.source.name
+                "name the role that exists:\n{}",
+                role_edit(&facts.snapshot.source.name, &found.arn)
             ),
         ),
         Observed::Absent => (
             "no such role".to_owned(),
             format!("replication role `{name}` does not exist"),
             format!(
-                "make the role again: aws iam create-role --role-name {name} --path {} --assume-role-policy-document \
-                 '{{\"Version\":\"2012-10-17\",\"Statement\":[{TRUST}]}}', give it its policies again, and look once \
+                "make the role again:\naws iam create-role --role-name {name} --path {} --assume-role-policy-document \
+                 '{{\"Version\":\"2012-10-17\",\"Statement\":[{TRUST}]}}'\ngive it its policies again, and look once \
                  more. Key and bucket policies that named the old role must be saved again: they still mean the deleted \
                  one",
                 role.path()

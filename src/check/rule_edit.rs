@@ -3,37 +3,74 @@
 //! S3 knows no change of one rule: the whole configuration is read, changed and put
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>).
 
-use crate::arn::BucketName;
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::arn::{BucketName, RoleArn};
 use crate::snapshot::Rule;
 
 /// A command that names more rules than this would be no help.
 const MOST_RULES: usize = 20;
 
-/// The command that makes `assignment` (jq, on a rule) in these rules.
+/// The command that sets these elements, each a path and a text, in these rules.
 pub(super) fn rule_edit<'a>(
     bucket: &BucketName,
     rules: impl IntoIterator<Item = &'a Rule>,
-    assignment: &str,
+    elements: &[(&str, &str)],
 ) -> String {
-    let ids: Vec<String> = rules
-        .into_iter()
-        .map(|rule| serde_json::json!(rule.id).to_string())
-        .collect();
-    let selected = match ids.as_slice() {
-        [id] => format!("select(.ID == {id})"),
-        ids if ids.len() <= MOST_RULES => format!("select(.ID | IN({}))", ids.join(", ")),
-        _ => "select(.Status == \"Enabled\")".to_owned(),
+    let ids: BTreeSet<&str> = rules.into_iter().map(|rule| rule.id.as_str()).collect();
+    let selected = if ids.len() <= MOST_RULES {
+        format!("rule[\"ID\"] in {}", json!(ids))
+    } else {
+        "rule[\"Status\"] == \"Enabled\"".to_owned()
     };
-    format!(
-        "aws s3api get-bucket-replication --bucket {bucket} --query ReplicationConfiguration --output json | jq {} > \
-         replication.json && aws s3api put-bucket-replication --bucket {bucket} --replication-configuration \
-         file://replication.json",
-        quoted(&format!("(.Rules[] | {selected}){assignment}"))
+    let changes: Vec<String> = elements
+        .iter()
+        .map(|(path, text)| format!("{}.update({})", holder(path), json!({last(path): text})))
+        .collect();
+    configuration_edit(
+        bucket,
+        &format!(
+            "[({}) for rule in c[\"Rules\"] if {selected}]",
+            changes.join(", ")
+        ),
     )
 }
 
-/// One word for a shell. A rule's id is its author's text.
-fn quoted(text: &str) -> String {
+/// The command that has S3 use another role.
+pub(super) fn role_edit(bucket: &BucketName, role: &RoleArn) -> String {
+    configuration_edit(bucket, &format!("c.update({})", json!({"Role": role})))
+}
+
+/// Reads the configuration, changes it as a line of Python says, and puts it. Python is there wherever the AWS command
+/// line is; jq is not.
+fn configuration_edit(bucket: &BucketName, change: &str) -> String {
+    let program = format!("import json, sys; c = json.load(sys.stdin); {change}; json.dump(c, sys.stdout)");
+    format!(
+        "aws s3api get-bucket-replication --bucket {bucket} --query ReplicationConfiguration --output json | \
+         python3 -c {} > replication.json && aws s3api put-bucket-replication --bucket {bucket} \
+         --replication-configuration file://replication.json",
+        quoted(&program)
+    )
+}
+
+/// The object that holds the last element of a path; what is missing on the way is made.
+fn holder(path: &str) -> String {
+    let Some((parents, _)) = path.rsplit_once('.') else {
+        return "rule".to_owned();
+    };
+    parents.split('.').fold("rule".to_owned(), |object, name| {
+        format!("{object}.setdefault(\"{name}\", {{}})")
+    })
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(_, name)| name)
+}
+
+/// One word for a shell. A rule's id is its author's text; as JSON it is a text to Python too.
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -61,11 +98,11 @@ mod tests {
         let command = rule_edit(
             &"logs".parse().unwrap(),
             [&rule],
-            ".Destination.Metrics.Status = \"Enabled\"",
+            &[("Destination.Metrics.Status", "Enabled")],
         );
-        assert!(
-            command.contains(r#"jq '(.Rules[] | select(.ID == "'\''; rm -rf \"$HOME\" #\n"))"#),
-            "{command}"
+        assert_eq!(
+            command,
+            r#"aws s3api get-bucket-replication --bucket logs --query ReplicationConfiguration --output json | python3 -c 'import json, sys; c = json.load(sys.stdin); [(rule.setdefault("Destination", {}).setdefault("Metrics", {}).update({"Status":"Enabled"})) for rule in c["Rules"] if rule["ID"] in ["'\''; rm -rf \"$HOME\" #\n"]]; json.dump(c, sys.stdout)' > replication.json && aws s3api put-bucket-replication --bucket logs --replication-configuration file://replication.json"#
         );
     }
 }

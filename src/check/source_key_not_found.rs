@@ -17,13 +17,25 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for source in source_keys(facts, outcome) {
         match &source.key.metadata {
             Observed::Found(_) => continue,
-            Observed::Unreadable(failure) => {
+            Observed::Unreadable(failure) if !source.key.is_gone() => {
                 outcome.unread(failure);
                 continue;
             }
-            Observed::Absent => {}
+            Observed::Absent | Observed::Unreadable(_) => {}
         }
         let reference = source.reference;
+        let remedy = if facts.snapshot.default_source_key() == Some(reference) {
+            format!(
+                "give the bucket an existing key, with its ARN in place of KEY_ARN:\naws s3api put-bucket-encryption --bucket {bucket} \
+                 --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
+                 {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"KEY_ARN\"}},\"BucketKeyEnabled\":true}}]}}'\n\
+                 What was encrypted with the deleted key cannot be read again by anyone"
+            )
+        } else {
+            "nobody can read what is encrypted with a deleted key: write these objects anew from another copy, and leave \
+             the old versions out of what is still to be replicated"
+                .to_owned()
+        };
         outcome.finding(
             Found {
                 check: CheckId::SourceKeyNotFound,
@@ -35,15 +47,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 found: "no such key".to_owned(),
                 evidence: evidence("kms:DescribeKey", reference, "NotFoundException"),
             }
-            .propose(
-                facts.own_account(),
-                format!(
-                    "give the bucket an existing key: aws s3api put-bucket-encryption --bucket {bucket} \
-                     --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
-                     {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"ARN of the key\"}},\"BucketKeyEnabled\":true}}]}}'. \
-                     Objects that were encrypted with the deleted key cannot be read again by anyone"
-                ),
-            ),
+            .propose(facts.own_account(), remedy),
         );
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::arn::{AccountId, Arn, Region};
+use crate::guard::Tag;
 
 use super::settings::{NOT_YET, SETTINGS};
 use super::{ConfigError, spelling};
@@ -108,6 +109,20 @@ impl Values {
         }
         items
     }
+}
+
+/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
+pub(super) fn tag(text: &str) -> Result<Tag, &'static str> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("expected KEY=VALUE, such as `s3-replication-remediator=allow`")?;
+    if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+        return Err("a tag's key has 1 to 128 characters and its value at most 256");
+    }
+    if key.starts_with("aws:") {
+        return Err("nobody can set tags whose key starts with `aws:`; choose another key");
+    }
+    Ok(Tag::new(key, value))
 }
 
 pub(super) fn topic(text: &str) -> Result<Arn, &'static str> {

@@ -137,9 +137,9 @@ impl Opener<'_> {
             })
             .collect();
         if buckets.len() > MAX_BUCKETS {
-            return vec![Err(
-                text.invalid(format!("events about at most {MAX_BUCKETS} buckets in one message"))
-            )];
+            return vec![Err(text.invalid(format!(
+                "events about at most {MAX_BUCKETS} buckets in one message"
+            )))];
         }
         outcomes
     }

@@ -27,17 +27,18 @@ pub fn block(text: &str) -> String {
         .join("\n")
 }
 
-/// One line of what we wrote ourselves, around names of checked form: commands and statements. Control and direction
-/// characters are still shown as escapes, but `<` and `>` stay as they are, or nobody could paste it. Only a `<` that
-/// something follows at once would begin markup: it is shown as JSON escapes it, since in JSON alone names can hold one.
+/// One line of what we wrote ourselves to be pasted: commands and statements. Text from outside stands in it as JSON
+/// only, where `\u003c` means the same as the character. So that, control and direction characters are shown as JSON
+/// escapes; `>` stays, since chats act on nothing that does not begin with `<`, and shells need it.
 pub fn pasteable(text: &str) -> String {
     let mut shown = String::new();
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match (character, characters.peek()) {
-            ('<', None | Some(' ' | '<' | '(')) | ('>', _) => shown.push(character),
-            ('<', Some(_)) => shown.push_str("\\u003c"),
-            (other, _) => push(&mut shown, other),
+    for character in text.chars() {
+        if character == '<' || character.is_control() || is_invisible(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(character);
         }
     }
     shown
@@ -86,6 +87,16 @@ mod tests {
     fn a_long_text_is_cut_and_says_so() {
         assert_eq!(line("abcdef", 3), "abc…");
         assert_eq!(line("abc", 3), "abc");
+    }
+
+    #[test]
+    fn what_is_to_be_pasted_means_the_same_and_calls_nobody() {
+        let command = "jq '.ID == \"<!channel>\u{202e}\u{e0041}\"' > file";
+        let shown = pasteable(command);
+        assert_eq!(shown, r#"jq '.ID == "\u003c!channel>\u202e\udb40\udc41"' > file"#);
+        let literal =
+            |text: &str| serde_json::from_str::<String>(text.split('\'').nth(1).unwrap().split_at(7).1);
+        assert_eq!(literal(&shown).unwrap(), literal(command).unwrap());
     }
 
     #[test]

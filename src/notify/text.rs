@@ -7,8 +7,9 @@ use super::Notification;
 use super::plain::{ascii, block, line, pasteable};
 use crate::apply::Status;
 use crate::check::Verdict;
-use crate::event::TriggerKind;
+use crate::event::{Change, TriggerKind};
 use crate::finding::{Finding, RootCause, Severity};
+use crate::mode::Mode;
 use crate::plan::diff::diff;
 use crate::report::Report;
 
@@ -80,13 +81,20 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
 
 fn text(report: &Report) -> String {
     let mut out = String::new();
+    // What is not known comes first where it is the news.
+    let (first, last) = match report.verdict {
+        Verdict::Undetermined => (unread(report), String::new()),
+        Verdict::Broken | Verdict::AtRisk | Verdict::Healthy => (String::new(), unread(report)),
+    };
     for part in [
         head(report),
         done(report),
+        first,
         findings(report),
         plan(report),
         next(report),
-        unread(report),
+        last,
+        not_evaluated(report),
         foot(report),
     ] {
         if !part.is_empty() {
@@ -133,6 +141,7 @@ fn head(report: &Report) -> String {
     .map(|(severity, name)| (count(report, severity), name))
     .filter(|(count, _)| *count > 0)
     .map(|(count, name)| format!("{count} {}", plural(count, name)))
+    .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
     .collect();
     if !counts.is_empty() {
         let _ = writeln!(out, "{}", counts.join(", "));
@@ -144,7 +153,10 @@ fn head(report: &Report) -> String {
 fn cause(report: &Report) -> String {
     let trigger = &report.trigger;
     let what = match trigger.kind {
-        TriggerKind::ReplicationConfigured => "the replication configuration was changed",
+        TriggerKind::ReplicationConfigured => match trigger.change {
+            Some(Change::Removed) => "the replication configuration was removed",
+            Some(Change::Configured) | None => "the replication configuration was changed",
+        },
         TriggerKind::ReplicationFailed => "S3 reported objects that it could not replicate",
         TriggerKind::Alarm => "an alarm on failed replication went off",
         TriggerKind::Drift => "something that replication depends on was changed",
@@ -299,22 +311,29 @@ fn plan(report: &Report) -> String {
     out
 }
 
-/// Commands. They are made of checked names and quoted text only, and must stay as they are to be pasted.
+/// Commands, ready to paste.
 fn next(report: &Report) -> String {
     let commands = &report.commands;
     let mut out = String::new();
-    for (name, command) in [("Apply", &commands.apply), ("Undo", &commands.undo)] {
+    let (apply, undo) = match report.mode {
+        Mode::DryRun => (
+            "Apply by hand (this program writes nothing in dry-run)",
+            "Undo by hand",
+        ),
+        Mode::Approve | Mode::Auto => ("Apply", "Undo"),
+    };
+    for (name, command) in [(apply, &commands.apply), (undo, &commands.undo)] {
         if let Some(command) = command {
-            let _ = writeln!(out, "{name}:\n   {command}");
+            let _ = writeln!(out, "{name}:\n   {}", pasteable(command));
         }
     }
-    let _ = writeln!(out, "Check again:\n   {}", commands.check);
+    let _ = writeln!(out, "Check again:\n   {}", pasteable(&commands.check));
     if let Some(backlog) = &report.backlog {
         let _ = writeln!(
             out,
             "Once repaired, replicate what was left behind (S3 does not retry it; set BATCH_ROLE_ARN; the job waits for \
              your confirmation):\n   {}",
-            backlog.command
+            pasteable(&backlog.command)
         );
     }
     out
@@ -337,6 +356,11 @@ fn unread(report: &Report) -> String {
             }
         }
     }
+    out
+}
+
+fn not_evaluated(report: &Report) -> String {
+    let mut out = String::new();
     if !report.not_evaluated.is_empty() {
         out.push_str("Not evaluated:\n");
         for text in &report.not_evaluated {
@@ -367,7 +391,8 @@ fn plural(count: usize, noun: &str) -> String {
 
 /// The least important stands last, so a message that is too long loses its end, and says so.
 fn cut(mut text: String) -> String {
-    const NOTE: &str = "\n(cut here: the message is longer than SNS takes; the log has the whole report)\n";
+    const NOTE: &str =
+        "\n(cut here: the message is longer than SNS takes; the command `check` answers the whole report)\n";
     if text.len() > TEXT {
         text.truncate(text.floor_char_boundary(TEXT - NOTE.len()));
         text.push_str(NOTE);

@@ -12,33 +12,39 @@ use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::Assessment;
 use crate::guard::GuardSettings;
 use crate::observed::Observed;
-use crate::requirement::{Area, Necessity};
+use crate::requirement::{Area, Necessity, Requirement};
 use crate::snapshot::{Rule, Snapshot};
 
 use super::need::is_certainly_foreign;
 use super::role_policy::{Permission, Written, objects, permission};
 
-/// Does a permission that our policy gives stay in it? `assessments` are those of the account without anything of ours.
+/// What each requirement asks for, and the answer that it gets without anything of ours.
+pub(super) fn asked<'a>(
+    snapshot: &Snapshot,
+    assessments: &'a [Assessment],
+) -> Vec<(Permission, &'a Assessment)> {
+    assessments
+        .iter()
+        .filter_map(
+            |assessment| match permission(&assessment.requirement, snapshot)? {
+                Written::Exactly(permission) => Some((permission, assessment)),
+                Written::PrefixNotWritable => None,
+            },
+        )
+        .collect()
+}
+
+/// Does a permission that our policy gives stay in it?
 pub(super) fn stays(
     given: &Permission,
     snapshot: &Snapshot,
-    assessments: &[Assessment],
+    asked: &[(Permission, &Assessment)],
     settings: &GuardSettings,
 ) -> bool {
     let mut is_known = false;
-    for assessment in assessments {
-        let requirement = &assessment.requirement;
-        if permission(requirement, snapshot) != Some(Written::Exactly(given.clone())) {
-            continue;
-        }
+    for (_, assessment) in asked.iter().filter(|(permission, _)| permission == given) {
         is_known = true;
-        let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
-        let is_needed = is_of_key || requirement.necessity != Necessity::Advised;
-        let mut rules = snapshot
-            .enabled_rules()
-            .filter(|rule| requirement.rule_ids.contains(&rule.id));
-        let leads_home = rules.any(|rule| !is_certainly_foreign(snapshot, &rule.destination, settings));
-        if is_needed && leads_home && !assessment.answer.is_allowed() {
+        if matters(&assessment.requirement, snapshot, settings) && !assessment.answer.is_allowed() {
             return true;
         }
     }
@@ -50,6 +56,16 @@ pub(super) fn stays(
             .rules
             .iter()
             .any(|rule| is_named(given, rule, snapshot, settings))
+}
+
+/// Would it be missed? Not what is only advised of S3, nor what leads nowhere but to strangers.
+pub(super) fn matters(requirement: &Requirement, snapshot: &Snapshot, settings: &GuardSettings) -> bool {
+    let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
+    (is_of_key || requirement.necessity != Necessity::Advised)
+        && snapshot
+            .enabled_rules()
+            .filter(|rule| requirement.rule_ids.contains(&rule.id))
+            .any(|rule| !is_certainly_foreign(snapshot, &rule.destination, settings))
 }
 
 /// Might the rule need it, for all that is known?

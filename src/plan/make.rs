@@ -3,26 +3,25 @@
 //! The account is first judged as if nothing of ours were in it. So the policy that is planned says what is needed now,
 //! whatever it said before, and planning again after it was applied plans nothing.
 
+mod grants;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::arn::{BucketName, KeyArn};
-use crate::assessment::{Assessment, answer_with, assess, key_of};
+use crate::assessment::{Assessment, answer_with, assess, grants_of};
 use crate::guard::{Guard, GuardSettings, Refusal};
 use crate::observed::Observed;
-use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
-use crate::requirement::{Area, Requirement};
+use crate::policy::{NamedPolicy, PolicyDocument, PolicySet};
+use crate::requirement::Requirement;
 use crate::snapshot::{Role, Snapshot};
-use crate::target::GrantRequest;
 
 use super::canonical::canonical;
-use super::keep::{is_named, stays};
+use super::keep::{asked, matters, stays};
 use super::key_grant;
-use super::lookup::Lookup;
 use super::need::{Means, Need, needs, standing, unread_policies};
-use super::role_policy::{KeyContext, OurPolicy, Permission, policy_name};
+use super::role_policy::{OurPolicy, Permission, policy_name};
 use super::size;
-use super::{Basis, Change, GrantRevocation, Plan, Planned, RolePolicyChange, Withheld, record};
+use super::{Basis, Change, Plan, Planned, RolePolicyChange, Slot, Withheld, record, slot};
 
 /// The plan for a snapshot with a role.
 pub(super) fn plan(
@@ -46,11 +45,12 @@ pub(super) fn plan(
 }
 
 struct Planner<'a> {
+    /// What is met as things are; grouped, because there may be ten thousand of them.
+    met: BTreeMap<Slot<'a>, Vec<&'a Requirement>>,
     snapshot: &'a Snapshot,
     role: &'a Role,
     settings: &'a GuardSettings,
     assessments: &'a [Assessment],
-    answers: Lookup<'a, &'a Assessment>,
     /// The account without anything of ours, and what it lacks.
     bare: Snapshot,
     bare_assessments: Cow<'a, [Assessment]>,
@@ -60,12 +60,6 @@ struct Planner<'a> {
     source: String,
     before: Option<PolicyDocument>,
     ours: OurPolicy,
-}
-
-/// The account as it would be.
-struct After {
-    identity: PolicySet,
-    created: Vec<GrantRequest>,
 }
 
 impl<'a> Planner<'a> {
@@ -87,7 +81,6 @@ impl<'a> Planner<'a> {
             .as_ref()
             .map_or_else(OurPolicy::default, |document| OurPolicy::read(document, &source));
         let bare = without_ours(snapshot, &name, &ours, &source);
-        let bare_role = bare.role.found().unwrap_or(role);
         // Where nothing is ours there is nothing to judge anew, and judging a thousand rules takes its time.
         let strict = match settings.unconstrained_grants {
             false if bare == *snapshot => Cow::Borrowed(assessments),
@@ -97,14 +90,24 @@ impl<'a> Planner<'a> {
             true => Cow::Owned(assess(&bare, true)),
             false => Cow::Borrowed(&*strict),
         };
+        let bare_role = bare.role.found().unwrap_or(role);
         let needs = needs(&bare, bare_role, &strict, &generous, settings);
         drop(generous);
+        let mut met: BTreeMap<Slot<'_>, Vec<&Requirement>> = BTreeMap::new();
+        for assessment in assessments
+            .iter()
+            .filter(|assessment| assessment.answer.is_allowed())
+        {
+            met.entry(slot(&assessment.requirement))
+                .or_default()
+                .push(&assessment.requirement);
+        }
         Self {
+            met,
             snapshot,
             role,
             settings,
             assessments,
-            answers: Lookup::of_assessments(assessments),
             bare_assessments: strict,
             needs,
             bare,
@@ -117,9 +120,9 @@ impl<'a> Planner<'a> {
 
     /// Is it met as things are?
     fn is_met(&self, requirement: &Requirement) -> bool {
-        self.answers
-            .get(requirement)
-            .is_some_and(|assessment| assessment.answer.is_allowed())
+        self.met
+            .get(&slot(requirement))
+            .is_some_and(|met| met.contains(&requirement))
     }
 
     fn meets<'n>(&self, needs: impl IntoIterator<Item = &'n Need>) -> Vec<Requirement> {
@@ -145,13 +148,7 @@ impl<'a> Planner<'a> {
             }
         }
         let wanted = permissions(&allowed);
-        let kept: BTreeSet<Permission> = self
-            .ours
-            .permissions
-            .difference(&wanted)
-            .filter(|given| stays(given, &self.bare, &self.bare_assessments, self.settings))
-            .cloned()
-            .collect();
+        let kept = self.kept(&wanted);
         let mut withheld = Vec::new();
         for (refusals, needs) in refused {
             let missing = permissions(&needs);
@@ -183,6 +180,52 @@ impl<'a> Planner<'a> {
         let left = size::LIMIT.saturating_sub(self.others() + applied.map_or(0, size::characters));
         let characters_left = self.role.inline.is_complete().then_some(left);
         (changes, withheld, characters_left)
+    }
+
+    /// What our policy gives now and is to give on, beside what is wanted.
+    fn kept(&self, wanted: &BTreeSet<Permission>) -> BTreeSet<Permission> {
+        if self.ours.permissions.is_empty() {
+            return BTreeSet::new();
+        }
+        let asked = asked(&self.bare, &self.bare_assessments);
+        let (mut kept, dropped): (BTreeSet<_>, BTreeSet<_>) = self
+            .ours
+            .permissions
+            .difference(wanted)
+            .cloned()
+            .partition(|given| stays(given, &self.bare, &asked, self.settings));
+        // A rule may live on what another one left, because its own prefix cannot be written.
+        let left: BTreeSet<Permission> = wanted.union(&kept).cloned().collect();
+        let identity = self.identity_with(self.ours.with(&left, &self.source));
+        for assessment in self.assessments.iter().filter(|_| !dropped.is_empty()) {
+            let requirement = &assessment.requirement;
+            if !assessment.answer.is_allowed() || !matters(requirement, self.snapshot, self.settings) {
+                continue;
+            }
+            let answer = answer_with(
+                self.snapshot,
+                self.role,
+                &requirement.area,
+                &requirement.request,
+                &identity,
+                &grants_of(self.snapshot, &requirement.area),
+            );
+            if !answer.is_allowed() {
+                let same_action = |given: &&Permission| given.action == requirement.request.action;
+                kept.extend(dropped.iter().filter(same_action).cloned());
+            }
+        }
+        kept
+    }
+
+    /// The role's policies with another document in place of ours.
+    fn identity_with(&self, document: Option<PolicyDocument>) -> PolicySet {
+        let mut identity = self.role.identity_policies();
+        identity.policies.retain(|policy| policy.name != self.name);
+        identity
+            .policies
+            .extend(document.map(|document| NamedPolicy::new(self.name.clone(), document)));
+        identity
     }
 
     /// What stands against the document as a whole.
@@ -245,221 +288,6 @@ impl<'a> Planner<'a> {
             refusals,
             meets,
         }
-    }
-
-    /// The grants that should be there and are not, and those that may not be made.
-    fn grants(&self) -> (Vec<Planned>, Vec<Withheld>) {
-        let mut changes = Vec::new();
-        let mut withheld = Vec::new();
-        for (request, needs) in self.wanted_grants() {
-            let Some(key) = key_of(self.snapshot, &request.key) else {
-                continue;
-            };
-            let is_there = key
-                .grants
-                .found()
-                .is_some_and(|grants| grants.iter().any(|grant| key_grant::is(grant, &request)));
-            if is_there {
-                continue;
-            }
-            let meets = self.meets(needs.iter().copied());
-            let refusals: BTreeSet<Refusal> = needs
-                .iter()
-                .flat_map(|need| need.refusals.iter().cloned())
-                .collect();
-            let change = Change::CreateGrant(request);
-            match key.metadata.found() {
-                Some(metadata) if refusals.is_empty() => changes.push(Planned {
-                    change,
-                    basis: Basis::Key(metadata.clone()),
-                    meets,
-                }),
-                Some(_) | None => withheld.push(Withheld {
-                    change,
-                    refusals: refusals.into_iter().collect(),
-                    meets,
-                }),
-            }
-        }
-        (changes, withheld)
-    }
-
-    /// One grant per key, purpose and bucket that it is bound to.
-    fn wanted_grants(&self) -> Vec<(GrantRequest, Vec<&Need>)> {
-        let mut wanted: BTreeMap<(&KeyArn, bool, Option<&BucketName>), Vec<&Need>> = BTreeMap::new();
-        for need in &self.needs {
-            if let Means::Grant {
-                key,
-                bound_to,
-                is_source_key,
-                ..
-            } = &need.means
-            {
-                wanted
-                    .entry((key, *is_source_key, bound_to.as_ref()))
-                    .or_default()
-                    .push(need);
-            }
-        }
-        wanted
-            .into_iter()
-            .map(|((key, _, bound_to), needs)| {
-                let operations = needs
-                    .iter()
-                    .filter_map(|need| match &need.means {
-                        Means::Grant { operation, .. } => Some(operation.clone()),
-                        Means::Statement(_) | Means::NoStatement => None,
-                    })
-                    .collect();
-                let request = key_grant::grant(
-                    &self.snapshot.identity,
-                    &self.snapshot.source.name,
-                    &self.role.arn,
-                    key,
-                    operations,
-                    bound_to,
-                );
-                (request, needs)
-            })
-            .collect()
-    }
-
-    fn account_after(&self, policy: &[Planned], grants: &[Planned]) -> After {
-        let mut document = self.before.clone();
-        for planned in policy {
-            if let Change::PutRolePolicy(change) = &planned.change {
-                document = change.after.clone();
-            }
-        }
-        let mut identity = self.role.identity_policies();
-        identity.policies.retain(|policy| policy.name != self.name);
-        identity
-            .policies
-            .extend(document.map(|document| NamedPolicy::new(self.name.clone(), document)));
-        let created = grants.iter().filter_map(|planned| match &planned.change {
-            Change::CreateGrant(request) => Some(request.clone()),
-            Change::PutRolePolicy(_) | Change::RevokeGrant(_) => None,
-        });
-        After {
-            identity,
-            created: created.collect(),
-        }
-    }
-
-    /// Grants of ours that nothing needs any more.
-    fn revocations(&self, after: &After) -> (Vec<Planned>, Vec<Withheld>) {
-        let wanted: Vec<GrantRequest> = self
-            .wanted_grants()
-            .into_iter()
-            .map(|(request, _)| request)
-            .collect();
-        let standing = standing(self.snapshot, self.settings);
-        let mut changes = Vec::new();
-        let mut withheld = Vec::new();
-        let mut seen = BTreeSet::new();
-        for grant in self
-            .snapshot
-            .keys
-            .values()
-            .filter_map(|key| key.grants.found())
-            .flatten()
-        {
-            let is_superfluous = key_grant::is_ours(grant, &self.snapshot.source.name)
-                && *grant.key.account() == self.snapshot.identity.account
-                && !wanted.iter().any(|request| key_grant::is(grant, request))
-                && seen.insert(grant.id.clone())
-                && self.nothing_needs(grant, after);
-            if !is_superfluous {
-                continue;
-            }
-            let change = Change::RevokeGrant(Box::new(GrantRevocation {
-                again: key_grant::as_request(grant, &self.role.arn, &self.snapshot.identity),
-                grant: grant.clone(),
-            }));
-            if standing.is_empty() {
-                changes.push(Planned {
-                    change,
-                    basis: Basis::Nothing,
-                    meets: Vec::new(),
-                });
-            } else {
-                withheld.push(Withheld {
-                    change,
-                    refusals: standing.clone(),
-                    meets: Vec::new(),
-                });
-            }
-        }
-        (changes, withheld)
-    }
-
-    fn nothing_needs(&self, grant: &Grant, after: &After) -> bool {
-        let Observed::Found(replication) = &self.snapshot.replication else {
-            return false;
-        };
-        let partition = self.role.arn.partition();
-        let given: Vec<Permission> = std::iter::once(&self.snapshot.source.name)
-            .chain(replication.rules.iter().map(|rule| &rule.destination))
-            .map(|bucket| bucket.arn(partition))
-            .filter(|bucket| {
-                key_grant::bound_to(&grant.constraints.equals.clone().unwrap_or_default(), partition)
-                    .is_none_or(|bound_to| bound_to == bucket)
-            })
-            .map(|bucket| Permission {
-                resource: grant.key.to_string(),
-                context: Some(KeyContext {
-                    via_service: String::new(),
-                    arn: bucket,
-                }),
-                action: String::new(),
-            })
-            .collect();
-        let is_named = given.iter().any(|given| {
-            replication
-                .rules
-                .iter()
-                .any(|rule| is_named(given, rule, self.snapshot, self.settings))
-        });
-        if is_named {
-            return false;
-        }
-        let mut grants: Vec<Grant> = key_of(self.snapshot, &grant.key)
-            .and_then(|key| key.grants.found())
-            .map(|grants| {
-                grants
-                    .iter()
-                    .filter(|other| other.id != grant.id)
-                    .cloned()
-                    .collect()
-            })
-            .unwrap_or_default();
-        grants.extend(
-            after
-                .created
-                .iter()
-                .filter(|request| request.key == grant.key)
-                .map(key_grant::as_granted),
-        );
-        let grants = Observed::Found(grants);
-        self.assessments
-            .iter()
-            .filter(|assessment| match &assessment.requirement.area {
-                Area::SourceKey(key) | Area::ReplicaKey(key) => *key == grant.key,
-                Area::Source | Area::Destination(_) => false,
-            })
-            .filter(|assessment| !assessment.is_denied())
-            .all(|assessment| {
-                let requirement = &assessment.requirement;
-                let answer = answer_with(
-                    self.snapshot,
-                    self.role,
-                    &requirement.area,
-                    &requirement.request,
-                    &after.identity,
-                    &grants,
-                );
-                answer.verdict == Verdict::Allowed
-            })
     }
 }
 

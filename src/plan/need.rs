@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::arn::{BucketName, KeyArn};
-use crate::assessment::{Assessment, Repair, answer_with, grants_of};
+use crate::assessment::{Assessment, Repair, answer_with, by_area, grants_of};
 use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
 use crate::observed::Observed;
 use crate::policy::{NamedPolicy, PolicyDocument};
@@ -50,41 +50,29 @@ pub(super) fn needs(
     generous: &[Assessment],
     settings: &GuardSettings,
 ) -> Vec<Need> {
-    let areas: BTreeSet<&Area> = strict
-        .iter()
-        .map(|assessment| &assessment.requirement.area)
-        .collect();
+    let against_all = standing(bare, settings);
+    let against_statements = unread_policies(role).collect();
+    let generous = by_area(generous);
     let mut needs = Vec::new();
-    for area in areas {
-        let of_area = |assessments| -> Vec<&Assessment> {
-            let assessments: &[Assessment] = assessments;
-            assessments
-                .iter()
-                .filter(|assessment| assessment.requirement.area == *area)
-                .collect()
-        };
-        let mut assessments = of_area(strict);
-        if assessments
-            .iter()
-            .any(|assessment| is_error(assessment) && !is_automatic(assessment))
-        {
+    for (area, mut assessments) in by_area(strict) {
+        let is_out_of_reach = |assessment: &&Assessment| is_error(assessment) && !is_automatic(assessment);
+        if assessments.iter().any(is_out_of_reach) {
             // The narrow means leave an error open, so what the owner allows beyond them is looked at.
-            assessments = of_area(generous);
+            assessments = generous.get(area).cloned().unwrap_or_default();
         }
-        if !assessments
-            .iter()
-            .any(|assessment| is_error(assessment) && is_automatic(assessment))
-        {
+        let is_within_reach = |assessment: &&Assessment| is_error(assessment) && is_automatic(assessment);
+        if !assessments.iter().any(is_within_reach) {
             continue;
         }
-        let is_whole = assessments
-            .iter()
-            .any(|assessment| is_error(assessment) && assessment.repair == Repair::RolePolicy);
         let judge = Judge {
             bare,
             role,
             settings,
-            is_whole,
+            is_whole: assessments
+                .iter()
+                .any(|assessment| is_error(assessment) && assessment.repair == Repair::RolePolicy),
+            against_all: &against_all,
+            against_statements: &against_statements,
         };
         needs.extend(assessments.iter().filter_map(|assessment| judge.need(assessment)));
     }
@@ -110,6 +98,9 @@ struct Judge<'a> {
     settings: &'a GuardSettings,
     /// Is our policy to hold all that is needed of the key, what others grant too?
     is_whole: bool,
+    /// What stands against every change, and against every one of our policy.
+    against_all: &'a Vec<Refusal>,
+    against_statements: &'a Vec<Refusal>,
 }
 
 impl Judge<'_> {
@@ -190,9 +181,9 @@ impl Judge<'_> {
 
     fn refusals(&self, requirement: &Requirement, means: &Means) -> Vec<Refusal> {
         let ask = |subject| refusals(subject, self.bare, self.settings);
-        let mut all = standing(self.bare, self.settings);
+        let mut all = self.against_all.clone();
         if !matches!(means, Means::Grant { .. }) {
-            all.extend(unread_policies(self.role));
+            all.extend(self.against_statements.iter().cloned());
         }
         all.extend(self.unproven_destinations(requirement));
         match means {

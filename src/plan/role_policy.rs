@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::canonical::{canonical, sha256, short_hash};
-use super::prefix::{covers, literal};
+use super::prefix::literal;
 use crate::arn::{Arn, BucketName, KeyArn, Partition};
 use crate::policy::PolicyDocument;
 use crate::requirement::{Area, ContextForm, Requirement};
@@ -209,7 +209,16 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
     }
     let mut grouped: BTreeMap<(Scope, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
     for ((scope, action), targets) in targets {
-        grouped.entry((scope, widest(&targets))).or_default().insert(action);
+        let stems: BTreeSet<&str> = targets
+            .iter()
+            .filter_map(|target| target.strip_suffix('*'))
+            .collect();
+        let widest = targets
+            .iter()
+            .copied()
+            .filter(|target| !is_covered(target, &stems))
+            .collect();
+        grouped.entry((scope, widest)).or_default().insert(action);
     }
     grouped
         .into_iter()
@@ -217,20 +226,16 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
         .collect()
 }
 
-/// Those that no other covers. In sorted order all that a pattern covers follows it at once, so one pass is enough: there
-/// may be thousands.
-fn widest<'a>(targets: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
-    let mut sorted: Vec<&str> = targets.iter().copied().collect();
-    sorted.sort_by_key(|target| (target.strip_suffix('*').unwrap_or(target), !target.ends_with('*')));
-    let mut widest = BTreeSet::new();
-    let mut last: Option<&str> = None;
-    for target in sorted {
-        if last.is_none_or(|last| !covers(last, target)) {
-            widest.insert(target);
-            last = Some(target);
-        }
-    }
-    widest
+/// Does a pattern that ends in `*` after one of the stems match all that the target does, and more?
+fn is_covered(target: &str, stems: &BTreeSet<&str>) -> bool {
+    let own = target.strip_suffix('*').unwrap_or(target);
+    let is_wider = |stem: &str| stem != own || target == own;
+    target
+        .char_indices()
+        .map(|(end, _)| end)
+        .chain([target.len()])
+        .filter_map(|end| target.get(..end))
+        .any(|stem| stems.contains(stem) && is_wider(stem))
 }
 
 fn statement(scope: &Scope, targets: &BTreeSet<&str>, actions: &BTreeSet<&str>) -> Value {

@@ -39,6 +39,8 @@ impl<'a> Contexts<'a> {
             .with("aws:SecureTransport", "true")
             .with("aws:CurrentTime", snapshot.taken_at.to_string())
             .with("aws:EpochTime", snapshot.taken_at.as_second().to_string())
+            // S3's next session will be younger than any order to revoke the older ones.
+            .with("aws:TokenIssueTime", snapshot.taken_at.to_string())
             // Present where the account is in an organisation; nothing here reads which.
             .with_unknown("aws:PrincipalOrgID")
             .with_unknown("aws:PrincipalOrgPaths")
@@ -73,6 +75,15 @@ impl<'a> Contexts<'a> {
             Some(owner) => context.with("s3:ResourceAccount", owner.as_str()),
             None => context.with_unknown("s3:ResourceAccount"),
         };
+        // Every request is signed somehow; how S3 signs its own is not documented.
+        for key in [
+            "s3:authType",
+            "s3:signatureversion",
+            "s3:signatureAge",
+            "s3:x-amz-content-sha256",
+        ] {
+            context = context.with_unknown(key);
+        }
         for key in &self.tested_tags {
             context = match self.tag_of_filter(rule, key) {
                 Some(value) => context.with(key.as_str(), value),
@@ -142,6 +153,10 @@ impl<'a> Contexts<'a> {
                 .with("kms:KeyUsage", metadata.usage.as_str())
                 .with("kms:KeyOrigin", metadata.origin.as_str())
                 .with("kms:MultiRegion", (!metadata.related.is_empty()).to_string());
+        }
+        if let KeyReference::Alias(_) = &key.reference {
+            // Whether S3 asks KMS for the alias or for the key behind it is not documented.
+            context = context.with_unknown("kms:RequestAlias");
         }
         match &key.tags {
             Observed::Found(tags) => {

@@ -155,7 +155,8 @@ impl<'a> Needs<'a> {
 
     fn destination(&mut self, rule: &Rule) {
         let snapshot = self.snapshot;
-        let Some(destination) = snapshot.destination(&rule.destination).and_then(Observed::found) else {
+        let existing = snapshot.destination(&rule.destination).and_then(Observed::found);
+        let Some(destination) = existing.filter(|bucket| !bucket.is_gone()) else {
             return;
         };
         let object = format!("{}/{}", rule.destination.arn(self.partition()), rule.sample_key());
@@ -452,7 +453,7 @@ fn usable_arn(key: &Key) -> Option<&KeyArn> {
     match (&key.metadata, &key.reference) {
         (Observed::Found(metadata), _) => metadata.is_symmetric().then_some(&metadata.arn),
         (Observed::Absent, _) => None,
-        (Observed::Unreadable(_), KeyReference::Key(arn)) => Some(arn),
+        (Observed::Unreadable(_), KeyReference::Key(arn)) => (!key.is_gone()).then_some(arn),
         // Which key an alias means is not known, so nothing can be judged.
         (Observed::Unreadable(_), KeyReference::Alias(_)) => None,
     }

@@ -32,6 +32,13 @@ pub struct Bucket {
     pub failure_notifications: Observed<Vec<NotificationTarget>>,
 }
 
+impl Bucket {
+    /// Does AWS say, to a read that no existing bucket answers so, that there is no such bucket?
+    pub fn is_gone(&self) -> bool {
+        self.owner.found().is_none() && self.versioning.is_absent()
+    }
+}
+
 /// Versioning of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versioning {

@@ -24,6 +24,13 @@ pub struct Key {
     pub tags: Observed<Tags>,
 }
 
+impl Key {
+    /// Does AWS say that there is no such key? Every key has a policy, so one without is none.
+    pub fn is_gone(&self) -> bool {
+        self.metadata.is_absent() || (self.metadata.found().is_none() && self.policy.is_absent())
+    }
+}
+
 /// What DescribeKey says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyMetadata {

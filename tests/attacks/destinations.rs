@@ -102,8 +102,7 @@ async fn a_strangers_rule_of_the_same_name_as_ours_gets_nothing_through_it() {
                 rule(name, "a/", "replica", REPLICA_KEY),
                 rule(name, "b/", "stolen", REPLICA_KEY),
             ];
-            let checked =
-                check_json(&rules(&json!(order.map(|index: usize| both[index].clone())))).await;
+            let checked = check_json(&rules(&json!(order.map(|index: usize| both[index].clone())))).await;
             let text: String = match s3_replication_remediator::plan::review::review(
                 &checked.snapshot,
                 &checked.assessments,

@@ -116,9 +116,7 @@ fn a_command_that_changes_something_is_never_taken_from_a_queue_or_topic() {
 
 #[tokio::test]
 async fn one_message_full_of_invented_buckets_wakes_nobody_and_costs_little() {
-    let records: Vec<Value> = (0..100)
-        .map(|n| failure(&format!("invented-{n}"), "k"))
-        .collect();
+    let records: Vec<Value> = (0..100).map(|n| failure(&format!("invented-{n}"), "k")).collect();
     let world = world(&bare());
     let led = invoke(&world, Mode::Auto, &batch(&[json!({"Records": records})])).await;
     assert!(led.told.len() <= 10, "{} messages to people", led.told.len());
@@ -139,7 +137,9 @@ async fn an_invented_bucket_gets_no_more_than_a_look() {
 
 #[tokio::test]
 async fn failed_objects_that_were_invented_cost_few_reads_and_plan_nothing() {
-    let records: Vec<Value> = (0..100).map(|n| failure("source", &format!("invented/{n}"))).collect();
+    let records: Vec<Value> = (0..100)
+        .map(|n| failure("source", &format!("invented/{n}")))
+        .collect();
     let world = world(&with_s3_access(bare()));
     let before = check(&world).await;
     invoke(&world, Mode::DryRun, &batch(&[json!({"Records": records})])).await;
@@ -173,7 +173,12 @@ async fn a_bucket_that_its_owner_opted_out_is_silent_for_events_and_answers_for_
     let world = world(&account);
     let led = invoke(&world, Mode::Auto, &put_event("source")).await;
     assert!(led.told.is_empty() && world.writes().is_empty());
-    let led = invoke(&world, Mode::Auto, &json!({"command": "check", "bucket": "source"})).await;
+    let led = invoke(
+        &world,
+        Mode::Auto,
+        &json!({"command": "check", "bucket": "source"}),
+    )
+    .await;
     assert_eq!(led.report().verdict.as_str(), "broken");
 }
 

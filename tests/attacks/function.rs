@@ -6,10 +6,9 @@ use std::time::Duration;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
-use s3_replication_remediator::mode::{Mode, WriteAccess};
+use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
 use s3_replication_remediator::report::{Caller, Report};
-use s3_replication_remediator::target::{Target, Writable};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -23,63 +22,6 @@ impl Publisher for &Told {
     async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
         self.0.borrow_mut().push(notification.clone());
         Ok(())
-    }
-}
-
-impl Writable for World {
-    fn writer(&self, _permission: &WriteAccess) -> impl Target {
-        Borrowed(self)
-    }
-}
-
-struct Borrowed<'a>(&'a World);
-
-impl Target for Borrowed<'_> {
-    async fn put_role_policy(
-        &self,
-        role: &s3_replication_remediator::arn::RoleArn,
-        name: &str,
-        document: &s3_replication_remediator::policy::PolicyDocument,
-    ) -> Result<
-        s3_replication_remediator::target::Written,
-        s3_replication_remediator::target::WriteFailure,
-    > {
-        self.0.put_role_policy(role, name, document).await
-    }
-    async fn delete_role_policy(
-        &self,
-        role: &s3_replication_remediator::arn::RoleArn,
-        name: &str,
-    ) -> Result<
-        s3_replication_remediator::target::Written,
-        s3_replication_remediator::target::WriteFailure,
-    > {
-        self.0.delete_role_policy(role, name).await
-    }
-    async fn try_grant(
-        &self,
-        grant: &s3_replication_remediator::target::GrantRequest,
-    ) -> Result<(), s3_replication_remediator::target::WriteFailure> {
-        self.0.try_grant(grant).await
-    }
-    async fn create_grant(
-        &self,
-        grant: &s3_replication_remediator::target::GrantRequest,
-    ) -> Result<
-        s3_replication_remediator::target::Written,
-        s3_replication_remediator::target::WriteFailure,
-    > {
-        self.0.create_grant(grant).await
-    }
-    async fn revoke_grant(
-        &self,
-        key: &s3_replication_remediator::arn::KeyArn,
-        grant_id: &str,
-    ) -> Result<
-        s3_replication_remediator::target::Written,
-        s3_replication_remediator::target::WriteFailure,
-    > {
-        self.0.revoke_grant(key, grant_id).await
     }
 }
 

@@ -117,7 +117,9 @@ fn no_two_buckets_share_the_name_of_a_policy() {
         let policy = policy_name(&name.parse().unwrap());
         assert!(policy.len() <= 128, "{policy}");
         assert!(
-            policy.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)),
+            policy
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)),
             "{policy}"
         );
         assert!(seen.insert(policy.to_ascii_lowercase()), "{policy}");

@@ -31,8 +31,18 @@ async fn a_key_of_another_account_is_not_handed_out_whatever_the_list_allows() {
         };
         let checked = check_with(&world(&account), settings).await;
         checked.reviewed();
-        assert!(!checked.document().unwrap_or_default().to_string().contains(foreign));
-        assert!(checked.guards().contains(&"key-account"), "{:?}", checked.guards());
+        assert!(
+            !checked
+                .document()
+                .unwrap_or_default()
+                .to_string()
+                .contains(foreign)
+        );
+        assert!(
+            checked.guards().contains(&"key-account"),
+            "{:?}",
+            checked.guards()
+        );
     }
 }
 
@@ -46,7 +56,11 @@ async fn a_key_that_aws_manages_is_not_handed_out_though_it_is_listed() {
     let checked = check_with(&world(&account), settings).await;
     checked.reviewed();
     assert_eq!(statements_on(&checked, SOURCE_KEY), [] as [Value; 0]);
-    assert!(checked.guards().contains(&"key-manager"), "{:?}", checked.guards());
+    assert!(
+        checked.guards().contains(&"key-manager"),
+        "{:?}",
+        checked.guards()
+    );
 }
 
 #[tokio::test]
@@ -92,7 +106,13 @@ async fn an_alias_leads_to_the_key_behind_it_whose_own_tags_count() {
     account["aliases"] = json!({alias: secret});
     let checked = check_json(&account).await;
     checked.reviewed();
-    assert!(!checked.document().unwrap_or_default().to_string().contains(secret));
+    assert!(
+        !checked
+            .document()
+            .unwrap_or_default()
+            .to_string()
+            .contains(secret)
+    );
     assert!(checked.guards().contains(&"key-opt-in"));
 }
 
@@ -112,7 +132,10 @@ async fn an_alias_that_is_turned_to_another_key_after_planning_changes_nothing_i
     crate::race::apply_to(&world, &checked).await;
     let written = world.writes()[0].detail.to_string();
     assert!(written.contains(REPLICA_KEY), "{written}");
-    assert!(!written.contains(secret) && !written.contains("alias/"), "{written}");
+    assert!(
+        !written.contains(secret) && !written.contains("alias/"),
+        "{written}"
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ mod shared {
 }
 #[cfg(test)]
 #[path = "../plan/world.rs"]
-#[expect(dead_code, reason = "these tests need a part of it")]
 mod world;
 
 #[cfg(test)]

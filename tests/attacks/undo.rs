@@ -81,7 +81,9 @@ async fn a_policy_of_our_name_in_which_nothing_is_ours_survives_an_undo_and_that
         let led = invoke(&world, Mode::Auto, &command).await;
         let report: Value = json!(led.report());
         assert!(
-            report["undo"]["notSearched"].to_string().contains("did not write"),
+            report["undo"]["notSearched"]
+                .to_string()
+                .contains("did not write"),
             "{report}"
         );
     }
@@ -92,7 +94,8 @@ async fn a_denial_that_somebody_wrote_into_our_policy_survives_an_undo() {
     // Taking it away would give access, and an undo only takes access away.
     let world = world(&bare());
     invoke(&world, Mode::Auto, &crate::function::put_event("source")).await;
-    let denial = json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::payroll/*"});
+    let denial =
+        json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::payroll/*"});
     world.edit(|state| {
         let role = state.roles.get_mut(&ROLE.parse().unwrap()).unwrap();
         let document = role.inline.get_mut(POLICY).unwrap();

@@ -7,4 +7,6 @@ mod account;
 #[cfg(test)]
 mod collect;
 #[cfg(test)]
+mod handler;
+#[cfg(test)]
 mod scenarios;

@@ -3,6 +3,10 @@
 //! `tests/scenarios/README.md` says how one is written. Each is run through decoding, collecting, assessing and
 //! checking. `UPDATE_SCENARIOS=1 cargo test` writes what is told anew, for a person to read in the diff.
 
+mod causes;
+mod defects;
+mod document;
+mod many_rules;
 mod patch;
 mod properties;
 mod render;
@@ -59,11 +63,18 @@ fn every_finding_says_which_call_gave_which_value_and_what_to_do() {
                 &finding.summary,
                 &finding.expected,
                 &finding.found,
-                &finding.remedy.text,
                 &finding.remedy.owner,
             ]
             .into_iter()
-            .chain(finding.evidence.iter().flat_map(|one| [&one.source, &one.detail]));
+            // A remedy has its commands on lines of their own.
+            .map(String::as_str)
+            .chain(finding.remedy.text.lines())
+            .chain(
+                finding
+                    .evidence
+                    .iter()
+                    .flat_map(|one| [one.source.as_str(), &one.detail]),
+            );
             for text in texts {
                 assert!(!text.trim().is_empty(), "{name}: an empty text");
                 for leftover in ["Some(", "None", "Found(", "{:?}", "  ", "\n", "Denied("] {

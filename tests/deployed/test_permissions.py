@@ -67,7 +67,6 @@ def reads(role: FunctionRole, seeded: Seeded) -> dict[str, Call]:
         "GetBucketReplication": lambda: s3.get_bucket_replication(**bucket),
         "GetBucketVersioning": lambda: s3.get_bucket_versioning(**bucket),
         "GetBucketEncryption": lambda: s3.get_bucket_encryption(**bucket),
-        "GetBucketLocation": lambda: s3.get_bucket_location(**bucket),
         "GetBucketOwnershipControls": lambda: s3.get_bucket_ownership_controls(**bucket),
         "GetObjectLockConfiguration": lambda: s3.get_object_lock_configuration(**bucket),
         "GetBucketPolicy": lambda: s3.get_bucket_policy(**bucket),

@@ -70,7 +70,7 @@ def checks(report: dict[str, Any], severity: str) -> set[str]:
     return {finding["check"] for finding in report["findings"] if finding["severity"] == severity}
 
 
-@pytest.mark.parametrize("name", ["many-reasons", "healthy"])
+@pytest.mark.parametrize("name", ["many-reasons", "healthy", "key-without-delegation"])
 def test_check_finds_everything_that_the_seed_expects(emulator: Emulator, deploy: Deploy, name: str) -> None:
     seeded = seed(emulator, name)
     report = deploy().invoke({"command": "check", "bucket": seeded.bucket})
@@ -155,6 +155,31 @@ def test_auto_writes_what_was_missing_and_nothing_else(emulator: Emulator, deplo
     assert permissions(ours) == what_was_missing(seeded)
     report = stack.invoke({"command": "check", "bucket": seeded.bucket})
     assert checks(report, "error") == {"replica-key-not-usable"}
+
+
+def test_auto_opens_a_grant_where_the_key_policy_leaves_nothing_to_the_account_and_undo_revokes_it(
+    emulator: Emulator, deploy: Deploy
+) -> None:
+    seeded = seed(emulator, "key-without-delegation")
+    before = inline_policies(emulator, seeded.role_name)
+    stack = deploy(Mode="auto")
+    for _ in ("the first delivery", "and another"):
+        stack.send(seeded.recorded(REPLICATION_CONFIGURED))
+        stack.await_empty_queue()
+    kms = emulator.client("kms", seeded.destination_region)
+    (grant,) = kms.list_grants(KeyId=seeded.replica_key)["Grants"]
+    assert grant["GranteePrincipal"] == seeded.role
+    assert set(grant["Operations"]) == {"Encrypt", "GenerateDataKey", "Decrypt"}
+    context = {"aws:s3:arn": f"arn:aws:s3:::{seeded.destination}"}
+    assert grant["Constraints"] == {"EncryptionContextEquals": context}
+    assert inline_policies(emulator, seeded.role_name) == before
+    assert stack.invoke({"command": "check", "bucket": seeded.bucket})["verdict"] == "healthy"
+
+    undo = {"command": "undo", "bucket": seeded.bucket}
+    shown = stack.invoke(undo)
+    assert len(kms.list_grants(KeyId=seeded.replica_key)["Grants"]) == 1
+    stack.invoke(undo | {"plan": shown["plan"]["digest"]})
+    assert kms.list_grants(KeyId=seeded.replica_key)["Grants"] == []
 
 
 def test_the_second_delivery_changes_nothing(emulator: Emulator, deploy: Deploy) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 
 from conftest import Deploy
 from emulator import Emulator
@@ -64,7 +62,6 @@ def event_patterns(emulator: Emulator) -> dict[str, str]:
     return {logical: events.describe_rule(Name=name)["EventPattern"] for logical, name in names.items()}
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="the printed command needs jq")
 def test_the_printed_command_routes_failure_events_and_keeps_what_was_there(
     emulator: Emulator, deploy: Deploy, tmp_path: Path
 ) -> None:

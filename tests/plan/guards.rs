@@ -255,8 +255,12 @@ async fn a_trusted_accounts_bucket_and_key_may_be_named_in_our_role_and_nothing_
     assert_eq!(checked.kinds(), ["put-role-policy"], "{}", json!(checked.plan));
     assert!(checked.document().unwrap().to_string().contains(theirs));
 
+    // Of a stranger's key only the role's side can be judged; that is told, and its repair withheld.
     let checked = check_json(&shared).await;
-    assert_eq!(refused(&checked), ["destination-account"]);
+    assert_eq!(
+        refused(&checked),
+        ["destination-account", "facts-unread", "key-account", "key-opt-in"]
+    );
 }
 
 #[tokio::test]

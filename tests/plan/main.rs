@@ -16,6 +16,8 @@ mod grants;
 #[cfg(test)]
 mod guards;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod repair;
 #[cfg(test)]
 mod review;

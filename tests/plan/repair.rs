@@ -135,6 +135,7 @@ async fn a_prefix_that_no_policy_can_name_is_told_and_never_widened() {
         let checked = check_json(&with(bare(), "/buckets/source/replication/Rules", rules)).await;
         checked.reviewed();
         assert_eq!(checked.guards(), ["prefix-characters"], "{prefix}");
+        assert_eq!(checked.plan.withheld[0].change.kind(), "put-role-policy");
         let document = checked.document().unwrap().to_string();
         assert!(!document.contains("/*"), "{document}");
     }
@@ -295,4 +296,32 @@ async fn the_digest_is_that_of_the_changes_and_of_what_they_were_made_from() {
     );
     assert_ne!(first, digest(&ours_edited).await);
     assert_ne!(first, digest(&with_s3_access(bare())).await);
+}
+
+#[tokio::test]
+async fn a_role_under_another_path_than_the_rule_names_is_left_as_it_is() {
+    let ours = check_json(&bare()).await.document().unwrap();
+    let mut moved = with(bare(), &at("roles", ROLE, "inline"), json!({POLICY: ours}));
+    moved["buckets"]["source"]["replication"]["Role"] =
+        json!("arn:aws:iam::111122223333:role/service-role/replicate");
+    let checked = check_json(&moved).await;
+    assert!(checked.plan.is_empty(), "{}", json!(checked.plan));
+}
+
+#[tokio::test]
+async fn more_rules_than_an_inline_policy_can_hold_are_withheld_whole() {
+    let rules: Vec<Value> = (0..200)
+        .map(|index| {
+            rule(
+                &format!("r{index}"),
+                &format!("prefix-{index}/"),
+                "replica",
+                REPLICA_KEY,
+            )
+        })
+        .collect();
+    let checked = check_json(&with(bare(), "/buckets/source/replication/Rules", json!(rules))).await;
+    checked.reviewed();
+    assert_eq!(checked.kinds(), [] as [&str; 0]);
+    assert_eq!(checked.guards(), ["inline-policy-size"]);
 }

@@ -21,6 +21,12 @@ async fn carry_out(world: &World, undo: &UndoPlan) -> Outcome {
     apply(&Mode::Approve.write_access().unwrap(), world, world, &undo.plan).await
 }
 
+/// Takes back everything that is found.
+pub(crate) async fn undo_all(world: &World) {
+    let undo = undo(world).await;
+    carry_out(world, &undo).await;
+}
+
 #[tokio::test]
 async fn an_undo_after_an_apply_leaves_everything_as_it_was() {
     for account in [bare(), with_s3_access(bare()), closed_keys()] {

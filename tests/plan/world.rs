@@ -100,7 +100,7 @@ impl Checked {
             &self.settings,
         ) {
             Ok(reviewed) => reviewed,
-            Err(failure) => panic!("{failure}\n{}", json!(self.plan)),
+            Err(failure) => panic!("{failure}"),
         }
     }
 

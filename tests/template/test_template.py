@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from stack import STATEMENTS_BEYOND_THE_EMULATOR, load_template
+from stack import load_template
 
+ROOT = Path(__file__).parents[2]
 TEMPLATE = load_template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 FUNCTION = RESOURCES["Function"]["Properties"]
@@ -41,6 +43,24 @@ def role_policies() -> Iterator[dict[str, Any]]:
     return (resource for resource in RESOURCES.values() if resource["Type"] == "AWS::IAM::ManagedPolicy")
 
 
+def conditional_statements() -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """The statements of the role, each with the condition under which it exists."""
+    for policy in role_policies():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if "Fn::If" in statement:
+                condition, inner, otherwise = statement["Fn::If"]
+                assert otherwise == {"Ref": "AWS::NoValue"}
+                yield policy.get("Condition") or condition, inner
+            else:
+                yield policy.get("Condition"), statement
+
+
+def rows(document: str, marker: str) -> list[list[str]]:
+    """The rows of a generated table, which a test in Rust holds against the program's own lists."""
+    text = (ROOT / document).read_text().split(f"<!-- {marker}: begin -->\n")[1].split(f"<!-- {marker}: end -->")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+
+
 def is_read(action: str) -> bool:
     return action.split(":")[1].startswith(("Get", "List", "Describe"))
 
@@ -51,6 +71,32 @@ def test_every_setting_of_the_function_is_a_parameter_of_the_same_name() -> None
         if setting == "NOTIFICATION_TOPIC_ARN":
             expected = {"Fn::If": ["MakesTopic", {"Ref": "Topic"}, expected]}
         assert value == expected
+
+
+def test_every_setting_of_the_readme_is_one_of_the_function_with_the_same_default() -> None:
+    documented = {name.strip("`"): "" if default == "none" else default.strip("`")
+                  for name, default, _ in rows("README.md", "settings")}
+    defaults = {setting: str(TEMPLATE["Parameters"][pascal_case(setting)]["Default"]) for setting in documented}
+    assert list(FUNCTION["Environment"]["Variables"]) == list(documented)
+    assert defaults == documented
+
+
+def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
+    when = {
+        None: "always",
+        "MayInspect": "`InspectObjects` is true",
+        "HasMemberRole": "`MemberRoleName` is set",
+        "HasNotificationKey": "`NotificationKeyArn` is set",
+        **dict.fromkeys(WRITE_CONDITIONS, "`Mode` is `approve` or `auto`"),
+    }
+    held = {
+        (action, when[condition])
+        for condition, statement in conditional_statements()
+        if statement["Effect"] == "Allow"
+        for action in listed(statement["Action"])
+    }
+    documented = {(action.strip("`"), condition) for action, _, condition in rows("docs/OPERATING.md", "permissions")}
+    assert held == documented
 
 
 def test_every_parameter_is_described_constrained_and_offered() -> None:
@@ -97,12 +143,18 @@ def test_the_role_may_not_change_itself() -> None:
     } in denials
 
 
-def test_what_the_emulator_cannot_keep_is_in_the_template() -> None:
+def test_what_only_aws_can_be_asked_is_denied_there() -> None:
+    """The emulator does not know these keys, so only a look at the template shows that the denials are there."""
     policies = [resource for resource in RESOURCES.values() if "PolicyDocument" in resource.get("Properties", {})]
     denials = {
-        statement["Sid"] for policy in policies for statement in statements(policy) if statement["Effect"] == "Deny"
+        statement["Sid"]: statement
+        for policy in policies for statement in statements(policy) if statement["Effect"] == "Deny"
     }
-    assert denials >= STATEMENTS_BEYOND_THE_EMULATOR
+    for sid in ("DenyInsecureTransport", "NeverGrantToAnotherAccount", "NeverGrantWithoutConstraint"):
+        condition = denials[sid]["Condition"]
+        # Nothing but a call that cannot reach AWS is let off.
+        assert condition["NotIpAddress"] == {"aws:SourceIp": "127.0.0.0/8"}
+        assert len(condition) == 2
 
 
 def test_queues_and_topic_are_encrypted_or_can_be_and_refuse_plain_http() -> None:

@@ -25,7 +25,6 @@ fn get_role(document: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "the stand-in for the evaluator does not decode; take this line away with it"]
 async fn a_role_comes_with_its_trust_policy_decoded() {
     let server = Server::start(|_| query_answer("GetRole", &get_role(DOCUMENT)));
     let found = server.aws().await.role(&role()).await;
@@ -101,7 +100,6 @@ async fn attached_policies_are_read_with_their_arns() {
 }
 
 #[tokio::test]
-#[ignore = "the stand-in for the evaluator does not decode; take this line away with it"]
 async fn inline_and_managed_documents_are_decoded() {
     let server = Server::start(|request| match request.form("Action").unwrap() {
         "GetRolePolicy" => query_answer(

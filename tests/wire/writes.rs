@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::policy::PolicyDocument;
-use s3_replication_remediator::target::{GrantRequest, Target};
+use s3_replication_remediator::target::{GrantRequest, Target, Writable};
 use serde_json::json;
 
 use crate::server::{Server, answer, json_error, query_answer, query_error};
@@ -162,7 +162,7 @@ async fn a_message_goes_to_the_topics_own_region() {
     });
     let aws = server.aws().await;
     let topic = "arn:aws:sns:us-west-2:111122223333:reports".parse().unwrap();
-    let attributes = [("verdict".to_owned(), "broken".to_owned())].into();
+    let attributes = [("verdict", "broken".to_owned())].into();
     let id = aws
         .publish(&topic, "bucket logs\nis broken", "{}", &attributes)
         .await

@@ -4,19 +4,17 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
+use super::denying::{shown, spare, text_of};
 use super::statement::{Place, statement};
-use super::{Cause, Group, Means};
+use super::why::{Why, why};
+use super::{Cause, Group, Means, means};
+use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Found};
 use crate::finding::{Evidence, Finding, Remedy, RemedyKind, Severity};
-use crate::policy::{Layer, StatementRef, explain};
+use crate::policy::{Layer, Values};
 use crate::requirement::{Area, ContextForm};
 use crate::snapshot::{Role, SAMPLE_NAME};
-
-/// How many explanations stand in the evidence of one finding: the rest differ in the object only.
-const EXPLAINED: usize = 6;
 
 pub(super) fn finding(
     facts: &Facts<'_>,
@@ -26,7 +24,7 @@ pub(super) fn finding(
 ) -> Finding {
     let telling = telling(denied);
     let words = Words::of(facts, group, &telling, of_area);
-    let explained = explained(&telling);
+    let reasons = why(facts, group, &telling);
     Found {
         check: group.check,
         severity: group.severity,
@@ -37,14 +35,14 @@ pub(super) fn finding(
         subject: words.subject.clone(),
         summary: words.summary(group),
         expected: words.expected(),
-        found: explained.first().map(Explained::sentence).unwrap_or_default(),
-        evidence: evidence(facts, group, &telling, &explained),
+        found: reasons.first().map(Why::sentence).unwrap_or_default(),
+        evidence: evidence(facts, group, &telling, &reasons),
     }
     .remedy(remedy(facts, group, denied, &words))
 }
 
 /// One denial for each action and context, the most important action first: others differ from these in the object only.
-fn telling<'a>(denied: &[&'a Assessment]) -> Vec<&'a Assessment> {
+pub(super) fn telling<'a>(denied: &[&'a Assessment]) -> Vec<&'a Assessment> {
     let mut seen = BTreeSet::new();
     let mut telling: Vec<&Assessment> = denied
         .iter()
@@ -69,45 +67,6 @@ fn rank(action: &str) -> usize {
         .unwrap_or(FIRST.len())
 }
 
-/// Denials that have the same explanation are told in one piece.
-struct Explained<'a> {
-    actions: Vec<&'a str>,
-    text: String,
-}
-
-fn explained<'a>(telling: &[&'a Assessment]) -> Vec<Explained<'a>> {
-    let mut all: Vec<Explained<'a>> = Vec::new();
-    for one in telling {
-        let request = &one.requirement.request;
-        let sentence = explain(request, &one.answer);
-        let call = format!("{} on {}", request.action, request.resource);
-        let text = match sentence.strip_prefix(&call) {
-            Some(rest) => rest
-                .trim_start_matches(" is")
-                .trim_start_matches([' ', ':'])
-                .to_owned(),
-            None => sentence,
-        };
-        let is_full = all.len() >= EXPLAINED;
-        match all.iter_mut().find(|known| known.text == text) {
-            Some(known) if known.actions.contains(&request.action.as_str()) => {}
-            Some(known) => known.actions.push(&request.action),
-            None if !is_full => all.push(Explained {
-                actions: vec![&request.action],
-                text,
-            }),
-            None => {}
-        }
-    }
-    all
-}
-
-impl Explained<'_> {
-    fn sentence(&self) -> String {
-        format!("{}: {}", self.actions.join(", "), self.text)
-    }
-}
-
 /// The words that the sentences of a finding are made of.
 struct Words {
     role: String,
@@ -121,40 +80,41 @@ struct Words {
     context: String,
 }
 
+/// The actions, each once, in this order.
+pub(super) fn actions_of(telling: &[&Assessment]) -> String {
+    let mut actions: Vec<&str> = telling
+        .iter()
+        .map(|one| one.requirement.request.action.as_str())
+        .collect();
+    actions.dedup();
+    actions.join(", ")
+}
+
+/// The ARN of what an area is about, and how it is called in a sentence.
+pub(super) fn object_of(facts: &Facts<'_>, area: &Area) -> (String, String) {
+    match area {
+        Area::Source => (
+            facts.source_arn(),
+            format!("source bucket `{}`", facts.snapshot.source.name),
+        ),
+        Area::Destination(bucket) => (facts.arn(bucket), format!("destination bucket `{bucket}`")),
+        Area::SourceKey(key) => (key.to_string(), format!("source key {key}")),
+        Area::ReplicaKey(key) => (key.to_string(), format!("replica key {key}")),
+    }
+}
+
 impl Words {
     fn of(facts: &Facts<'_>, group: &Group<'_>, telling: &[&Assessment], of_area: &[&Assessment]) -> Self {
-        let snapshot = facts.snapshot;
-        let mut actions: Vec<&str> = telling
-            .iter()
-            .map(|one| one.requirement.request.action.as_str())
-            .collect();
-        actions.dedup();
-        let (subject, object, owner) = match group.area {
-            Area::Source => (
-                facts.source_arn(),
-                format!("source bucket `{}`", snapshot.source.name),
-                facts.own_account(),
-            ),
-            Area::Destination(bucket) => (
-                facts.arn(bucket),
-                format!("destination bucket `{bucket}`"),
-                facts.owner_of(bucket),
-            ),
-            Area::SourceKey(key) => (
-                key.to_string(),
-                format!("source key {key}"),
-                key.account().to_string(),
-            ),
-            Area::ReplicaKey(key) => (
-                key.to_string(),
-                format!("replica key {key}"),
-                key.account().to_string(),
-            ),
+        let (subject, object) = object_of(facts, group.area);
+        let owner = match group.area {
+            Area::Source => facts.own_account(),
+            Area::Destination(bucket) => facts.owner_of(bucket),
+            Area::SourceKey(key) | Area::ReplicaKey(key) => key.account().to_string(),
         };
         Self {
             role: role(facts).map_or_else(String::new, |role| role.arn.name().to_owned()),
             context: only_context(telling, of_area).unwrap_or_default(),
-            actions: actions.join(", "),
+            actions: actions_of(telling),
             subject,
             object,
             owner,
@@ -176,10 +136,10 @@ impl Words {
             Cause::Boundary => format!("the permissions boundary of role `{role}` does not include {what}"),
             Cause::Resource => match group.area {
                 Area::SourceKey(_) | Area::ReplicaKey(_) => {
-                    format!("the key policy does not let role `{role}` {what}")
+                    format!("the key policy does not allow role `{role}` {what}")
                 }
                 Area::Source | Area::Destination(_) => {
-                    format!("the bucket policy does not let role `{role}` {what}")
+                    format!("the bucket policy does not allow role `{role}` {what}")
                 }
             },
         };
@@ -239,15 +199,26 @@ fn evidence(
     facts: &Facts<'_>,
     group: &Group<'_>,
     telling: &[&Assessment],
-    explained: &[Explained<'_>],
+    reasons: &[Why<'_>],
 ) -> Vec<Evidence> {
-    let mut evidence: Vec<Evidence> = explained
+    let mut evidence: Vec<Evidence> = reasons
         .iter()
         .map(|one| Evidence {
             source: source(facts, group),
             detail: one.sentence(),
         })
         .collect();
+    if let Cause::Denied(denying) = &group.cause
+        && let Some(detail) = text_of(facts, group.area, denying).and_then(shown)
+    {
+        evidence.push(Evidence {
+            source: source(facts, group),
+            detail,
+        });
+    }
+    if let Area::ReplicaKey(key) = group.area {
+        evidence.extend(aliases_of(facts, key));
+    }
     if let (Area::SourceKey(key) | Area::ReplicaKey(key), Cause::Role) = (group.area, &group.cause)
         && let Some(failure) = key_of(facts.snapshot, key).and_then(|key| key.grants.failure())
     {
@@ -268,10 +239,45 @@ fn evidence(
         }
         evidence.push(Evidence {
             source: first.requirement.page.to_owned(),
-            detail: format!("S3 needs it {}", purposes.join(", ")),
+            detail: format!("S3 needs it {}{}", purposes.join(", "), of_sample(telling)),
         });
     }
     evidence
+}
+
+/// The aliases by which rules name a key: who pointed one here should know that it was this.
+fn aliases_of(facts: &Facts<'_>, key: &KeyArn) -> Vec<Evidence> {
+    let keys = facts.snapshot.keys.values();
+    keys.filter(|named| matches!(named.reference, KeyReference::Alias(_)))
+        .filter(|named| {
+            named
+                .metadata
+                .found()
+                .is_some_and(|metadata| metadata.arn == *key)
+        })
+        .map(|named| Evidence {
+            source: format!("kms:DescribeKey {}", named.reference),
+            detail: format!("the alias that is named points at {key} now"),
+        })
+        .collect()
+}
+
+/// Policies are matched against one object: which one is worth saying where it could matter.
+fn of_sample(telling: &[&Assessment]) -> &'static str {
+    let is_of_objects = telling.iter().any(|one| {
+        let request = &one.requirement.request;
+        let context = request
+            .context
+            .get("kms:EncryptionContext:aws:s3:arn")
+            .map_or(&[][..], Values::as_slice);
+        request.resource.ends_with(SAMPLE_NAME)
+            || context.iter().any(|context| context.ends_with(SAMPLE_NAME))
+    });
+    if is_of_objects {
+        "; asked for an object that stands for all with the prefix of the rule"
+    } else {
+        ""
+    }
 }
 
 /// The calls whose answers decided.
@@ -310,7 +316,8 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
         Area::SourceKey(_) | Area::ReplicaKey(_) => "key policy",
         Area::Source | Area::Destination(_) => "bucket policy",
     };
-    let kind = match (group.severity, group.means) {
+    let means = means(&group.cause, denied);
+    let kind = match (group.severity, means) {
         (Severity::Error, Means::Policy | Means::Grant) => RemedyKind::Automatic,
         (Severity::Error, Means::Nothing) | (Severity::Warning | Severity::Advice, _) => RemedyKind::Propose,
     };
@@ -322,11 +329,11 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
             } else {
                 own
             };
-            (owner, spare(facts, denying))
+            (owner, spare(facts, group.area, denying))
         }
         Cause::Role => (
             own,
-            format!("add to a policy of role `{role_name}`: {}", for_role()),
+            format!("add to a policy of role `{role_name}`:\n{}", for_role()),
         ),
         Cause::Boundary => {
             let boundary = role(facts)
@@ -334,31 +341,21 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
                 .unwrap_or_default();
             (
                 own,
-                format!("add to the permissions boundary {boundary}: {}", for_role()),
+                format!("add to the permissions boundary {boundary}:\n{}", for_role()),
             )
         }
-        Cause::Resource if group.means == Means::Grant => (
+        Cause::Resource if means == Means::Grant => (
             own,
             format!(
                 "a grant on the key for role `{role_name}`, because its policy leaves nothing to the account's policies; \
-                 or add to the key policy: {}",
+                 or add to the key policy:\n{}",
                 for_resource()
             ),
         ),
         Cause::Resource => (
             words.owner.clone(),
-            format!("add to the {policy} of {}: {}", words.object, for_resource()),
+            format!("add to the {policy} of {}:\n{}", words.object, for_resource()),
         ),
     };
     Remedy { kind, owner, text }
-}
-
-/// How to except the role from a statement that denies.
-fn spare(facts: &Facts<'_>, denying: &StatementRef) -> String {
-    let arn = role(facts).map_or_else(String::new, |role| role.arn.to_string());
-    let condition = json!({"ArnNotLike": {"aws:PrincipalArn": arn}});
-    format!(
-        "remove {denying}, or except the role from it by adding this to its Condition: {condition}. No Allow outweighs a \
-         Deny"
-    )
 }

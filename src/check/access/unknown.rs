@@ -4,13 +4,14 @@
 //! owner's account can read the policy of a key, and the same holds for bucket policies. So beside the plain fact stands
 //! what the owner must see to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::found::{actions_of, object_of, telling};
 use super::statement::{Place, statement};
-use crate::assessment::Assessment;
+use crate::assessment::{Assessment, key_of};
 use crate::check::{Facts, Outcome};
 use crate::observed::ReadFailure;
-use crate::policy::{Answer, Doubt, DoubtReason, Request, Verdict};
+use crate::policy::{Answer, DoubtReason, Request, Verdict};
 use crate::requirement::{Area, Necessity};
 use crate::source::Read;
 
@@ -22,13 +23,24 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
             .copied()
             .filter(|assessment| assessment.requirement.necessity != Necessity::Advised)
     };
+    let tags = match area {
+        Area::Source | Area::Destination(_) => None,
+        Area::SourceKey(key) | Area::ReplicaKey(key) => {
+            key_of(facts.snapshot, key).and_then(|key| key.tags.failure())
+        }
+    };
     let mut absent = BTreeSet::new();
+    let mut not_understood: BTreeMap<String, Vec<&Assessment>> = BTreeMap::new();
     for assessment in needed() {
         let requirement = &assessment.requirement;
         match (assessment.answer.verdict, &requirement.necessity) {
             (Verdict::Undetermined, _) => {
-                for failure in failures(&requirement.request, &assessment.answer) {
+                let (unread, doubts) = doubts_of(&assessment.answer, tags);
+                for failure in unread {
                     outcome.unread(&told_to_the_owner(facts, area, failure, needed));
+                }
+                for doubt in doubts {
+                    not_understood.entry(doubt).or_default().push(assessment);
                 }
             }
             (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::RequiredUnless(failure)) => {
@@ -37,6 +49,20 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
             (Verdict::Allowed, _) => absent.extend(&assessment.answer.absent_keys),
             (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, _) => {}
         }
+    }
+    for (doubt, undetermined) in not_understood {
+        let undetermined = telling(&undetermined);
+        let Some(first) = undetermined.first() else {
+            continue;
+        };
+        let (_, object) = object_of(facts, area);
+        outcome.unread(&not_known(
+            &first.requirement.request.action,
+            format!(
+                "whether the role may {} on {object}: {doubt}",
+                actions_of(&undetermined)
+            ),
+        ));
     }
     for absent in absent {
         outcome.not_evaluated(format!(
@@ -49,36 +75,60 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
 
 /// Notes what an undetermined answer would have needed.
 pub(in crate::check) fn doubts(request: &Request, answer: &Answer, outcome: &mut Outcome) {
-    for failure in failures(request, answer) {
+    let (unread, doubts) = doubts_of(answer, None);
+    for failure in unread {
         outcome.unread(&failure);
+    }
+    for doubt in doubts {
+        let what = format!(
+            "whether {} on {} is allowed: {doubt}",
+            request.action, request.resource
+        );
+        outcome.unread(&not_known(&request.action, what));
     }
 }
 
-fn failures(request: &Request, answer: &Answer) -> Vec<ReadFailure> {
-    let not_understood = |doubt: Option<&Doubt>| {
-        let because = doubt.map_or_else(String::new, |doubt| format!(": {doubt}"));
-        ReadFailure {
-            what: format!(
-                "whether {} on {} is allowed{because}",
-                request.action, request.resource
-            ),
-            operation: request.action.clone(),
-            error_code: "NotUnderstood".to_owned(),
-            permit: String::new(),
-        }
-    };
-    if answer.doubts.is_empty() {
-        return vec![not_understood(None)];
-    }
-    answer
-        .doubts
-        .iter()
-        .map(|doubt| {
-            if let DoubtReason::Unread(failure) = &doubt.reason {
-                return failure.clone();
+/// What was not read, and what was read and is not understood. `tags` is why those of the key are not known.
+fn doubts_of(answer: &Answer, tags: Option<&ReadFailure>) -> (Vec<ReadFailure>, BTreeSet<String>) {
+    let mut unread = Vec::new();
+    let mut doubts = BTreeSet::new();
+    for doubt in &answer.doubts {
+        match (&doubt.reason, tags) {
+            (DoubtReason::Unread(failure), _) => unread.push(failure.clone()),
+            (DoubtReason::ValueUnknown { key }, Some(failure)) if is_resource_tag(key) => {
+                unread.push(failure.clone());
             }
-            not_understood(Some(doubt))
-        })
+            (_, _) => {
+                doubts.insert(doubt.to_string());
+            }
+        }
+    }
+    if answer.doubts.is_empty() {
+        doubts.insert("a document that decides was not read".to_owned());
+    }
+    (unread, doubts)
+}
+
+fn is_resource_tag(key: &str) -> bool {
+    const FAMILY: &str = "aws:ResourceTag/";
+    key.get(..FAMILY.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(FAMILY))
+}
+
+fn not_known(action: &str, what: String) -> ReadFailure {
+    ReadFailure {
+        what,
+        operation: action.to_owned(),
+        error_code: "NotUnderstood".to_owned(),
+        permit: String::new(),
+    }
+}
+
+/// The rules that need any of these.
+pub(super) fn ids_of(assessments: &[&Assessment]) -> BTreeSet<String> {
+    assessments
+        .iter()
+        .flat_map(|one| one.requirement.rule_ids.iter().cloned())
         .collect()
 }
 
@@ -97,8 +147,8 @@ fn told_to_the_owner<'a, I: Iterator<Item = &'a Assessment>>(
     let required: Vec<&Assessment> = needed().collect();
     ReadFailure {
         what: format!(
-            "{}. AWS shows it to its own account alone: the owner, {owner}, must see to it that the statement given \
-             here is in it",
+            "{}. The owner, {owner}, must see to it that the statement given here is in it; or let this program read \
+             there (TRUSTED_ACCOUNTS, MEMBER_ROLE_NAME)",
             failure.what
         ),
         permit: statement(facts, area, Place::Resource, &required).to_string(),

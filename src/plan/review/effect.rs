@@ -1,28 +1,26 @@
 //! Decides what a plan does to the requirements: those that it claims must be met, and none that is met may be lost.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{Fault, Objection, Reviewer};
-use crate::assessment::{Assessment, Repair, answer_with, grants_of};
+use crate::assessment::{Repair, answer_with, grants_of};
 use crate::guard::{Subject, refusals};
 use crate::observed::Observed;
 use crate::plan::key_grant;
-use crate::plan::lookup::Lookup;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, Slot, slot};
 use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
 use crate::requirement::{Area, Necessity, Requirement};
 
 pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
     let after = After::new(plan, reviewer);
-    let answers = Lookup::of_assessments(reviewer.assessments);
-    let withheld = Lookup::of(
-        plan.withheld
-            .iter()
-            .flat_map(|withheld| &withheld.meets)
-            .map(|requirement| (requirement, ())),
-    );
+    let mut withheld: BTreeMap<Slot<'_>, Vec<&Requirement>> = BTreeMap::new();
+    for requirement in plan.withheld.iter().flat_map(|withheld| &withheld.meets) {
+        withheld.entry(slot(requirement)).or_default().push(requirement);
+    }
     for requirement in plan.changes.iter().flat_map(|planned| &planned.meets) {
-        after.claim(requirement, &answers, objections);
+        after.claim(requirement, objections);
     }
     for assessment in reviewer.assessments {
         let requirement = &assessment.requirement;
@@ -41,7 +39,10 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
                 Repair::RolePolicy | Repair::ConstrainedGrant | Repair::UnconstrainedGrant => true,
                 Repair::None | Repair::Person(_) => false,
             };
-        let is_withheld = || withheld.get(requirement).is_some();
+        let is_withheld = || {
+            let slot = withheld.get(&slot(requirement));
+            slot.is_some_and(|withheld| withheld.contains(&requirement))
+        };
         if could_be_repaired && !after.is_met(requirement) && !is_withheld() {
             objections.push(Objection::new(
                 Fault::NotMet,
@@ -154,14 +155,10 @@ impl<'a> After<'a> {
         }
     }
 
-    fn claim(
-        &self,
-        requirement: &Requirement,
-        answers: &Lookup<'_, &Assessment>,
-        objections: &mut Vec<Objection>,
-    ) {
+    fn claim(&self, requirement: &Requirement, objections: &mut Vec<Objection>) {
         let mut object = |fault, detail| objections.push(Objection::new(fault, detail));
-        match answers.get(requirement) {
+        let mut assessments = self.reviewer.assessments.iter();
+        match assessments.find(|assessment| assessment.requirement == *requirement) {
             None => object(Fault::TooMuch, format!("nothing needs {}", shown(requirement))),
             Some(assessment) if assessment.answer.verdict == Verdict::ExplicitlyDenied => object(
                 Fault::AnswersDenial,

@@ -252,17 +252,25 @@ fn needs(requirement: &Requirement, attempt: Attempt<'_>) -> bool {
     }
 }
 
-/// Names around a statement, right ones and such as look right.
+/// What is tried with a statement: what it names itself, and what looks like it or lies beside it.
+///
+/// A statement allows every combination of its actions, resources and conditions. So it is enough to go one step away
+/// from what it names, in one direction at a time.
 #[derive(Debug, Default)]
 struct Universe {
-    /// Actions beside the usual ones.
+    /// What the statement names.
+    own: Names,
+    /// What else there is.
+    others: Names,
+}
+
+#[derive(Debug, Default)]
+struct Names {
     actions: BTreeSet<String>,
     /// Buckets and objects.
-    names: BTreeSet<String>,
+    targets: BTreeSet<String>,
     keys: BTreeSet<String>,
     services: BTreeSet<String>,
-    /// The services whose actions the statement may be about; empty for any.
-    about: BTreeSet<String>,
 }
 
 impl Universe {
@@ -275,56 +283,134 @@ impl Universe {
         for text in &texts {
             universe.add_text(text);
         }
-        universe.about = services_of(statement);
-        universe.add_bucket(&reviewer.snapshot.source.name, partition);
+        let others = &mut universe.others;
+        others.add_bucket(&reviewer.snapshot.source.name, partition);
         for rule in reviewer.snapshot.enabled_rules().take(MOST_RULES) {
-            universe.add_bucket(&rule.destination, partition);
+            others.add_bucket(&rule.destination, partition);
             for bucket in [&reviewer.snapshot.source.name, &rule.destination] {
-                universe.add_prefix(&bucket.arn(partition), &rule.filter.prefix);
+                others.add_prefix(&bucket.arn(partition), &rule.filter.prefix);
             }
         }
         for key in reviewer.snapshot.keys.values().take(MOST_RULES) {
-            universe.keys.insert(key.reference.to_string());
+            others.keys.insert(key.reference.to_string());
         }
-        universe
-            .names
+        others
+            .targets
             .insert(format!("arn:{partition}:s3:::elsewhere/object"));
-        universe.keys.insert(format!(
+        others.keys.insert(format!(
             "arn:{partition}:kms:us-east-1:{}:key/00000000-0000-0000-0000-000000000000",
             identity.account
         ));
-        universe.keys.insert(reviewer.role.arn.to_string());
+        others.keys.insert(reviewer.role.arn.to_string());
         for service in ["s3.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com"] {
-            universe.services.insert(service.to_owned());
+            others.services.insert(service.to_owned());
+        }
+        for actions in [S3_ACTIONS, KMS_ACTIONS, OTHER_ACTIONS] {
+            others
+                .actions
+                .extend(actions.iter().map(|action| (*action).to_owned()));
         }
         universe
     }
 
-    /// What the statement itself names, with its wildcards and variables taken as such, and what stands beside it.
+    /// Wildcards and variables in a text are taken as such: something that they would match is tried.
     fn add_text(&mut self, text: &str) {
         let tried = text.replace(['*', '?', '$'], "zz");
         if let Ok(key) = text.parse::<KeyArn>() {
-            self.keys.insert(format!("{key}0"));
-            self.keys.insert(key.in_region(&Region::us_east_1()).to_string());
-            self.keys.insert(key.to_string());
-            self.services.insert(format!("s3.{}.amazonaws.com", key.region()));
+            self.others.keys.insert(format!("{key}0"));
+            self.others
+                .keys
+                .insert(key.in_region(&Region::us_east_1()).to_string());
+            self.own.keys.insert(key.to_string());
+            self.own
+                .services
+                .insert(format!("s3.{}.amazonaws.com", key.region()));
         } else if text.contains(":s3:::") {
-            for end in ["*", ""] {
-                let stem = text.strip_suffix(end).unwrap_or(text);
-                self.names.insert(stem.to_owned());
-                self.names.insert(format!("{stem}{SAMPLE}"));
-                self.names.insert(format!("{stem}x/object"));
-            }
-            self.names.insert(tried);
+            let stem = text.strip_suffix('*').unwrap_or(text);
+            self.own.targets.insert(stem.to_owned());
+            self.own.targets.insert(format!("{stem}{SAMPLE}"));
+            self.others.targets.insert(format!("{stem}x/object"));
+            self.others.targets.insert(tried);
         } else if text.starts_with("arn:") {
-            self.keys.insert(tried);
+            self.own.keys.insert(tried);
         } else if text.contains(':') {
-            self.actions.insert(tried);
+            self.own.actions.insert(text.to_owned());
+            self.own.actions.insert(tried);
         } else {
-            self.services.insert(tried);
+            self.own.services.insert(tried);
         }
     }
 
+    fn each(&self, mut attempt: impl FnMut(Attempt<'_>)) {
+        let (own, others) = (&self.own, &self.others);
+        product(
+            &others.actions,
+            &own.targets,
+            &own.keys,
+            &own.services,
+            &mut attempt,
+        );
+        product(
+            &own.actions,
+            &others.targets,
+            &own.keys,
+            &own.services,
+            &mut attempt,
+        );
+        product(
+            &own.actions,
+            &own.targets,
+            &others.keys,
+            &own.services,
+            &mut attempt,
+        );
+        product(
+            &own.actions,
+            &own.targets,
+            &own.keys,
+            &others.services,
+            &mut attempt,
+        );
+        product(&own.actions, &own.targets, &own.keys, &own.services, &mut attempt);
+    }
+}
+
+/// Every action on every bucket, object and key, keys in every context and in none.
+fn product(
+    actions: &BTreeSet<String>,
+    targets: &BTreeSet<String>,
+    keys: &BTreeSet<String>,
+    services: &BTreeSet<String>,
+    attempt: &mut impl FnMut(Attempt<'_>),
+) {
+    fn or_none(texts: &BTreeSet<String>) -> impl Iterator<Item = Option<&str>> {
+        texts.iter().map(|text| Some(text.as_str())).chain([None])
+    }
+    for action in actions {
+        for target in targets {
+            attempt(Attempt {
+                action,
+                resource: target,
+                via_service: None,
+                encryption_context: None,
+            });
+        }
+        for key in keys {
+            for via_service in or_none(services) {
+                for encryption_context in or_none(targets) {
+                    attempt(Attempt {
+                        action,
+                        resource: key,
+                        via_service,
+                        encryption_context,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Names {
     fn add_bucket(&mut self, bucket: &BucketName, partition: &Partition) {
         let arn = bucket.arn(partition);
         for neighbour in [
@@ -337,7 +423,7 @@ impl Universe {
             "/../object",
             "/object",
         ] {
-            self.names.insert(format!("{arn}{neighbour}"));
+            self.targets.insert(format!("{arn}{neighbour}"));
         }
     }
 
@@ -351,80 +437,7 @@ impl Universe {
             &prefix.replace(['*', '?', '$'], "z"),
             &prefix.replace(['*', '?', '$'], "/z/"),
         ] {
-            self.names.insert(format!("{bucket}/{prefix}{SAMPLE}"));
+            self.targets.insert(format!("{bucket}/{prefix}{SAMPLE}"));
         }
     }
-
-    fn is_about(&self, service: &str) -> bool {
-        self.about.is_empty() || self.about.contains(service)
-    }
-
-    fn each(&self, mut attempt: impl FnMut(Attempt<'_>)) {
-        let plain = |action, resource| Attempt {
-            action,
-            resource,
-            via_service: None,
-            encryption_context: None,
-        };
-        let named = || self.actions.iter().map(String::as_str);
-        if self.is_about("s3") {
-            for action in S3_ACTIONS.iter().copied().chain(named()) {
-                self.names.iter().for_each(|name| attempt(plain(action, name)));
-            }
-        }
-        let all = || {
-            [S3_ACTIONS, KMS_ACTIONS, OTHER_ACTIONS]
-                .into_iter()
-                .flatten()
-                .copied()
-        };
-        for action in all().chain(named()) {
-            self.keys.iter().for_each(|key| attempt(plain(action, key)));
-        }
-        if !self.is_about("kms") {
-            return;
-        }
-        for key in &self.keys {
-            for via_service in self.services.iter().map(|service| Some(service.as_str())) {
-                for encryption_context in self.names.iter().map(|name| Some(name.as_str())).chain([None]) {
-                    for action in ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"] {
-                        attempt(Attempt {
-                            action,
-                            resource: key,
-                            via_service,
-                            encryption_context,
-                        });
-                    }
-                }
-                // Other actions of KMS where our statements give the most.
-                for action in KMS_ACTIONS.iter().copied().chain(named()) {
-                    for name in self.names.iter().take(4) {
-                        attempt(Attempt {
-                            action,
-                            resource: key,
-                            via_service,
-                            encryption_context: Some(name),
-                        });
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The services that a statement lists actions of; empty where it might be about any.
-fn services_of(statement: &Value) -> BTreeSet<String> {
-    let mut actions = BTreeSet::new();
-    if let Some(action) = statement.get("Action") {
-        collect(action, &mut actions);
-    }
-    let service = |action: &String| {
-        let (service, _) = action.split_once(':')?;
-        (!service.contains(['*', '?'])).then(|| service.to_ascii_lowercase())
-    };
-    actions
-        .iter()
-        .map(service)
-        .collect::<Option<_>>()
-        .unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! Decides which Allow statements nearly apply, and how near they come.
 
 use super::super::answer::{ArnPart, Layer, Mismatch, NearMiss};
-use super::super::matching::Notes;
+use super::super::matching::{Notes, Reach};
 use super::super::statement::Effect;
 use super::reasons::{policies, reference};
-use super::{Side, Sides};
+use super::{CallKind, Side, Sides};
 
 pub(super) fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
     let mut near = Vec::new();
@@ -12,13 +12,19 @@ pub(super) fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
         if allows_already(sides, layer) {
             continue;
         }
+        // Where the account is let in, a statement for someone else is not what is missing.
+        let lets_account_in = layer == Layer::Resource && sides.resource.allows.account.truth.is_yes();
         for (index, statement) in policy.document.statements().iter().enumerate() {
             if statement.effect != Some(Effect::Allow) {
                 continue;
             }
             let mut notes = Notes::default();
             let reach = statement.reach(&sides.subject, layer, Effect::Allow, Some(&mut notes));
-            if reach.any().truth.is_no() && is_near(&notes.mismatches) {
+            let for_others = notes
+                .mismatches
+                .iter()
+                .any(|mismatch| matches!(mismatch, Mismatch::Principal { .. }));
+            if reach.any().truth.is_no() && is_near(&notes.mismatches) && !(lets_account_in && for_others) {
                 near.push(NearMiss {
                     statement: reference(layer, policy, index),
                     mismatches: notes.mismatches,
@@ -36,7 +42,16 @@ pub(in crate::policy) fn allows_already(sides: &Sides<'_>, layer: Layer) -> bool
     match layer {
         Layer::Identity => sides.identity.allows.any().truth.is_yes(),
         Layer::Boundary => sides.formula().boundary.truth.is_yes(),
-        Layer::Resource => sides.resource.allows.any().truth.is_yes(),
+        Layer::Resource => {
+            let Reach {
+                direct,
+                role,
+                account,
+            } = sides.resource.allows;
+            // In the own account, naming the account only leaves the decision to the role's policies.
+            let account_suffices = sides.formula().kind == CallKind::CrossAccount && account.truth.is_yes();
+            direct.or(role).truth.is_yes() || account_suffices
+        }
         Layer::Scp => all(&sides.scps),
         Layer::Rcp => all(&sides.rcps),
         Layer::Grant => false,

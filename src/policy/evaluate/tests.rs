@@ -1079,3 +1079,35 @@ fn a_grant_that_the_boundary_contains_is_not_in_doubt() {
     assert_eq!(answer.verdict, Undetermined);
     assert_eq!(answer.doubts.len(), 1, "{:?}", answer.doubts);
 }
+
+#[test]
+fn a_key_policy_that_lets_the_account_in_may_still_nearly_allow_the_role_itself() {
+    let use_key = |principal: &str| {
+        json!({"Sid": "Use", "Effect": "Allow", "Principal": {"AWS": principal}, "Action": "kms:Decrypt", "Resource": "*",
+            "Condition": {"StringLike": {"kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::src/*"}}})
+    };
+    let near = |principal: &str, account: &str| {
+        let world = key()
+            .resource(json!([delegation()[0], use_key(principal)]))
+            .of_account(account);
+        world.answer().near_misses.len()
+    };
+    assert_eq!(near(ROLE, "111122223333"), 1);
+    assert_eq!(near("arn:aws:iam::111122223333:role/admin", "111122223333"), 0);
+    assert_eq!(
+        near(ROLE, "444455556666"),
+        0,
+        "across accounts, letting the account in is all that a key policy can do"
+    );
+    let boundary = json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]);
+    let named = key()
+        .resource(json!([to(json!({"AWS": ROLE}))[0], use_key(ROLE)]))
+        .boundary(boundary)
+        .answer();
+    assert!(
+        named
+            .near_misses
+            .iter()
+            .all(|miss| miss.statement.layer == Layer::Boundary)
+    );
+}

@@ -340,3 +340,44 @@ fn verdicts_and_statements_have_names_for_people() {
         "statement 1 of `p` tests `aws:SourceIp`, which the request lacks"
     );
 }
+
+#[test]
+fn a_guardrail_is_told_with_its_own_nearest_statement_and_no_other() {
+    let role = json!([{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]);
+    let boundary = |statement: Value| {
+        world("kms:Decrypt", KEY)
+            .resource(delegation())
+            .role(role.clone())
+            .boundary(json!([statement]))
+            .told()
+    };
+    let other_action = boundary(json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}));
+    assert!(other_action.ends_with("the permissions boundary `limits` does not contain it."));
+    let other_key =
+        boundary(json!({"Effect": "Allow", "Action": "kms:*", "Resource": "arn:aws:kms:*:*:key/x"}));
+    assert!(other_key.ends_with(
+        "does not contain it. There, statement 1 of the permissions boundary `limits` allows it only on `arn:aws:kms:*:*:key/x`."
+    ));
+    let denied = world("kms:Decrypt", KEY)
+        .resource(json!([{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"}, "Action": "kms:*", "Resource": "*"}]))
+        .role(role.clone())
+        .boundary(json!([{"Effect": "Allow", "Action": "kms:*", "Resource": "arn:aws:kms:*:*:key/x"}]));
+    let told = denied.told();
+    assert!(
+        told.contains("There, statement 1 of the permissions boundary"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_near_miss_in_the_policy_of_the_own_account_needs_no_second_side() {
+    let own = world("s3:ReplicateObject", "arn:aws:s3:::b/a").resource(json!([
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/other"}, "Action": "s3:*", "Resource": "*"}
+    ]));
+    assert!(
+        own.told()
+            .ends_with("only to `arn:aws:iam::111122223333:role/other`."),
+        "{}",
+        own.told()
+    );
+}

@@ -383,3 +383,15 @@ fn a_key_policy_that_names_the_role_under_a_condition_does_not_name_only_others(
         assert_eq!(kinds(&world), [], "{principal}");
     }
 }
+
+#[test]
+fn a_statement_for_a_deleted_role_is_told_even_where_the_account_is_let_in() {
+    let gone = json!({"Effect": "Allow", "Principal": {"AWS": "AROAEXAMPLEEXAMPLE123"}, "Action": "kms:*", "Resource": "*"});
+    let world = world("kms:Decrypt", KEY).resource(json!([delegation()[0], gone]));
+    assert_eq!(
+        kinds(&world),
+        [MistakeKind::DeletedPrincipal {
+            id: "AROAEXAMPLEEXAMPLE123".into()
+        }]
+    );
+}

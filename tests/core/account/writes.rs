@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
+use s3_replication_remediator::mode::WriteAccess;
 use s3_replication_remediator::policy::PolicyDocument;
 use s3_replication_remediator::snapshot::KeyState;
-use s3_replication_remediator::target::{GrantRequest, Target, WriteFailure, Written};
+use s3_replication_remediator::target::{GrantRequest, Target, Writable, WriteFailure, Written};
 use serde_json::{Value, json};
 
 use super::model::{Grant, Role, State};
@@ -285,5 +286,41 @@ impl Target for World {
             key.grants.retain(|grant| grant.id != grant_id);
         }
         Ok(self.written(OPERATION, arn, json!({"grantId": grant_id})))
+    }
+}
+
+/// The account, as it is to whoever may write.
+struct Writer<'w>(&'w World);
+
+impl Writable for World {
+    fn writer(&self, _: &WriteAccess) -> impl Target {
+        Writer(self)
+    }
+}
+
+impl Target for Writer<'_> {
+    async fn put_role_policy(
+        &self,
+        role: &RoleArn,
+        name: &str,
+        document: &PolicyDocument,
+    ) -> Result<Written, WriteFailure> {
+        self.0.put_role_policy(role, name, document).await
+    }
+
+    async fn delete_role_policy(&self, role: &RoleArn, name: &str) -> Result<Written, WriteFailure> {
+        self.0.delete_role_policy(role, name).await
+    }
+
+    async fn try_grant(&self, grant: &GrantRequest) -> Result<(), WriteFailure> {
+        self.0.try_grant(grant).await
+    }
+
+    async fn create_grant(&self, grant: &GrantRequest) -> Result<Written, WriteFailure> {
+        self.0.create_grant(grant).await
+    }
+
+    async fn revoke_grant(&self, key: &KeyArn, grant_id: &str) -> Result<Written, WriteFailure> {
+        self.0.revoke_grant(key, grant_id).await
     }
 }

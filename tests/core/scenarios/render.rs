@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use s3_replication_remediator::check::NOBODY_CAN_SEE;
-use s3_replication_remediator::finding::RootCause;
+use s3_replication_remediator::finding::{Finding, RootCause};
 
 use super::story::Told;
 
@@ -32,7 +32,7 @@ pub(super) fn render(told: &Told) -> String {
             "  remedy, {} by {}:\n    {}",
             json["remedy"]["kind"].as_str().unwrap(),
             finding.remedy.owner,
-            finding.remedy.text
+            finding.remedy.text.replace('\n', "\n    ")
         );
         if let RootCause::ConsequenceOf(cause) = finding.root_cause {
             let _ = writeln!(text, "  because of: {}", cause.as_str());
@@ -54,4 +54,19 @@ pub(super) fn render(told: &Told) -> String {
         }
     }
     text
+}
+
+/// One finding without its evidence, as an example.
+pub(super) fn in_short(finding: &Finding) -> String {
+    let json = serde_json::to_value(finding).unwrap();
+    format!(
+        "{}: {}\n  {}\n  found: {}\n  remedy, {} by {}:\n    {}\n",
+        json["severity"].as_str().unwrap(),
+        finding.check.as_str(),
+        finding.summary,
+        finding.found,
+        json["remedy"]["kind"].as_str().unwrap(),
+        finding.remedy.owner,
+        finding.remedy.text
+    )
 }

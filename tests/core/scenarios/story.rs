@@ -13,10 +13,16 @@ use s3_replication_remediator::snapshot::Snapshot;
 use s3_replication_remediator::subject::{Subject, subjects};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 
 use super::patch;
 use crate::account::World;
 use crate::account::model::State;
+
+thread_local! {
+    /// Time does not pass in it but by jumps.
+    static RUNTIME: Runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+}
 
 /// A story.
 #[derive(Debug, Clone)]
@@ -93,6 +99,11 @@ impl Story {
         }
         folders.sort();
         folders.iter().map(|folder| Self::read(folder)).collect()
+    }
+
+    /// The story of this name.
+    pub(super) fn named(name: &str) -> Self {
+        Self::read(&root().join(name))
     }
 
     fn read(folder: &Path) -> Self {
@@ -207,12 +218,8 @@ impl Story {
             inspect_objects: self.settings.inspect_objects,
             sample_objects: self.settings.sample_objects,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let snapshot = runtime.block_on(collect::collect(world, &identity, &scope, &wanted));
+        let snapshot =
+            RUNTIME.with(|runtime| runtime.block_on(collect::collect(world, &identity, &scope, &wanted)));
         (snapshot, subject)
     }
 

@@ -1,0 +1,98 @@
+//! The statement that denies: what it says, and what it would say if it spared the role.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn>:
+//! conditions of a statement must all hold, so one more that does not hold for the role makes it spare the role.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::assessment::resource_policy;
+use crate::check::Facts;
+use crate::policy::{Layer, NamedPolicy, StatementRef};
+use crate::requirement::Area;
+
+/// A statement that is longer than this is looked up, not read in a report.
+const LONGEST: usize = 3000;
+
+/// The statement as it stands in its policy.
+pub(super) fn text_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef) -> Option<&'a Value> {
+    let role = facts.snapshot.role.found()?;
+    let policy: &NamedPolicy = match denying.layer {
+        Layer::Identity => role
+            .inline
+            .policies
+            .iter()
+            .chain(&role.managed.policies)
+            .find(|policy| policy.name == denying.policy)?,
+        Layer::Boundary => role.boundary.found()?,
+        Layer::Resource => match resource_policy(facts.snapshot, area) {
+            Cow::Borrowed(policy) => policy.found()?,
+            Cow::Owned(_) => return None,
+        },
+        Layer::Scp | Layer::Rcp | Layer::Grant => return None,
+    };
+    match policy.document.raw().get("Statement")? {
+        Value::Array(statements) => statements.get(denying.index),
+        one @ (Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            Some(one)
+        }
+    }
+}
+
+/// How to except the role from it.
+pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> String {
+    let instead = text_of(facts, area, denying)
+        .and_then(|statement| sparing(facts, statement))
+        .and_then(|statement| shown(&statement));
+    match instead {
+        Some(statement) => format!(
+            "remove {denying}, which no Allow outweighs, or put this in its place, so that it spares the role:\n{statement}"
+        ),
+        None => format!("remove {denying}, which no Allow outweighs, or except the role from it"),
+    }
+}
+
+/// The statement as text for a person, in ASCII: nobody's policy may rearrange our report. None where it is too long to
+/// be of help.
+pub(super) fn shown(statement: &Value) -> Option<String> {
+    let mut text = String::new();
+    for letter in statement.to_string().chars() {
+        if letter.is_ascii() && !letter.is_ascii_control() {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    (text.len() <= LONGEST).then_some(text)
+}
+
+/// The same statement, which does not hold for the role. None where that is already its condition, or where it is not
+/// of the usual form.
+fn sparing(facts: &Facts<'_>, statement: &Value) -> Option<Value> {
+    const OPERATOR: &str = "ArnNotLike";
+    const KEY: &str = "aws:PrincipalArn";
+    let role = &facts.snapshot.replication.found()?.role;
+    let mut statement = statement.clone();
+    let condition = statement
+        .as_object_mut()?
+        .entry("Condition")
+        .or_insert_with(|| json!({}));
+    let keys = condition
+        .as_object_mut()?
+        .entry(OPERATOR)
+        .or_insert_with(|| json!({}))
+        .as_object_mut()?;
+    let spared = keys.entry(KEY).or_insert_with(|| json!([]));
+    if let Value::String(one) = spared {
+        *spared = json!([one]);
+    }
+    let spared = spared.as_array_mut()?;
+    if spared.contains(&json!(role)) {
+        return None;
+    }
+    spared.push(json!(role));
+    Some(statement)
+}

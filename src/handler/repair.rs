@@ -1,0 +1,114 @@
+//! What is done about one look at a bucket: the plan, what of it is carried out, and the report of both.
+
+use tracing::error;
+
+use super::{Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
+use crate::apply::{Outcome as Applied, apply};
+use crate::error::chain;
+use crate::finding::Finding;
+use crate::mode::Mode;
+use crate::notify::Publisher;
+use crate::plan::plan;
+use crate::plan::review::{ReviewedPlan, review};
+use crate::report::{Parts, Report};
+use crate::source::Source;
+use crate::subject::Subject;
+use crate::target::Writable;
+
+impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
+    /// Plans, does what may be done, and puts the report together.
+    pub(super) async fn finish(
+        &self,
+        invocation: &Invocation,
+        subject: &Subject,
+        mut look: Look,
+        intent: Intent<'_>,
+    ) -> Result<Report, HandlerError> {
+        let guards = &self.settings.guards;
+        let made = plan(&look.snapshot, &look.assessments, guards);
+        let reviewed = match review(&look.snapshot, &look.assessments, made, guards) {
+            Ok(reviewed) => Some(reviewed),
+            Err(failure) => {
+                error!(bucket = %subject.bucket, error = %chain(&failure), "a plan failed its review");
+                look.examination.not_evaluated.insert(
+                    "a repair: a plan was made and failed its review, which is a mistake of this program; please report it"
+                        .to_owned(),
+                );
+                None
+            }
+        };
+        let applied = match &reviewed {
+            Some(reviewed) => Some(self.carry_out(subject, reviewed, intent).await?),
+            None => None,
+        };
+        let mut repaired = Vec::new();
+        if applied.as_ref().is_some_and(Applied::has_written) {
+            let before = std::mem::take(&mut look.examination.findings);
+            let after = self.look(invocation, subject).await;
+            look.examination = after.examination;
+            let is_open = |finding: &Finding| {
+                look.examination.findings.iter().any(|left| {
+                    (left.check, &left.subject, left.severity)
+                        == (finding.check, &finding.subject, finding.severity)
+                })
+            };
+            repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
+        }
+        let report = Report::new(Parts {
+            mode: self.settings.mode,
+            subject,
+            snapshot: &look.snapshot,
+            outcome: look.examination,
+            repaired,
+            plan: reviewed,
+            applied,
+            caller: &invocation.caller,
+        });
+        log(&report);
+        Ok(report)
+    }
+
+    /// Applies the plan, if this is the time and the mode for it.
+    pub(super) async fn carry_out(
+        &self,
+        subject: &Subject,
+        plan: &ReviewedPlan,
+        intent: Intent<'_>,
+    ) -> Result<Applied, HandlerError> {
+        let permission = match (intent, self.settings.mode.write_access()) {
+            (Intent::Look, _) | (Intent::Event, None) => return Ok(Applied::planned(plan)),
+            (Intent::Event, Some(_)) if self.settings.mode != Mode::Auto => {
+                return Ok(Applied::planned(plan));
+            }
+            (Intent::Apply(_), None) => {
+                return Ok(Applied::refused(
+                    plan,
+                    "the mode is dry-run, in which nothing is ever written",
+                ));
+            }
+            (Intent::Apply(digest), Some(_)) if digest.as_str() != plan.digest() => {
+                return Ok(Applied::refused(
+                    plan,
+                    "this is not the plan that was approved: it is what would be done now",
+                ));
+            }
+            (Intent::Event | Intent::Apply(_), Some(permission)) => permission,
+        };
+        if !plan.has_changes() {
+            return Ok(Applied::planned(plan));
+        }
+        let applied = apply(&permission, self.aws, &self.aws.writer(&permission), plan).await;
+        if applied.is_retryable() && !applied.has_written() && may_come_again(subject) {
+            let reasons: Vec<&str> = applied
+                .changes
+                .iter()
+                .filter_map(|change| change.error.as_deref())
+                .collect();
+            return Err(HandlerError::NotWritten {
+                bucket: subject.bucket.clone(),
+                reason: reasons.join("; "),
+            });
+        }
+        Ok(applied)
+    }
+}

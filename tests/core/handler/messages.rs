@@ -1,0 +1,166 @@
+//! What people read, as it is sent: four stories, held against files beside this one.
+//!
+//! `UPDATE_MESSAGES=1 cargo test` writes them anew, for a person to read in the diff. README.md quotes the first.
+
+use std::fs;
+use std::path::Path;
+
+use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::notify::Notification;
+use serde_json::{Value, json};
+
+use super::stage::{REPLICA_KEY, ROLE, SOURCE, Stage, recorded};
+use super::{failed, put};
+
+/// What a stranger would call things: line breaks, a direction mark, a terminal's colour, a chat's alarm, a link, quotes.
+const HOSTILE: &str =
+    "it's \"<!channel>\" <https://evil.example|ok>\r\nHEALTHY\u{202e}\u{1b}[31m\u{7}`$(id)`\u{200b}";
+
+#[track_caller]
+fn is_sent(name: &str, message: &Notification) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/core/handler/{name}.txt"));
+    let text = format!("{}\n\n{}", message.subject, message.text);
+    if std::env::var_os("UPDATE_MESSAGES").is_some() {
+        fs::write(&file, &text).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        text == expected,
+        "{} differs from what is sent now:\n{text}",
+        file.display()
+    );
+}
+
+/// Nothing in it is acted upon: by a terminal, a chat, or the eye that reads from left to right.
+#[track_caller]
+fn is_harmless(message: &Notification) {
+    for character in message.text.chars().filter(|character| *character != '\n') {
+        let acts = character.is_control() || "<\u{200b}\u{202e}".contains(character);
+        assert!(!acts, "{character:?} in {}", message.text);
+    }
+    assert!(message.subject.len() < 100 && message.subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
+}
+
+#[test]
+fn broken_with_a_plan() {
+    let stage = Stage::broken(Mode::DryRun);
+    stage.handle(&put()).unwrap();
+    is_sent("many-reasons", &stage.only_message());
+}
+
+#[test]
+fn healthy_after_it_was_repaired() {
+    let stage = Stage::repairable(Mode::Auto);
+    stage.handle(&put()).unwrap();
+    is_sent("repaired", &stage.only_message());
+}
+
+#[test]
+fn undetermined_with_what_would_permit_to_know() {
+    let stage = Stage::healthy(Mode::DryRun);
+    stage.world.deny("kms:GetKeyPolicy", "*");
+    stage.world.deny("iam:GetRolePolicy", "*");
+    stage.handle(&put()).unwrap();
+    is_sent("undetermined", &stage.only_message());
+}
+
+/// A story in which every text that a stranger may choose is hostile, and nothing was opted in.
+fn among_strangers() -> Stage {
+    let stage = Stage::repairable(Mode::Auto);
+    stage.world.edit(|state| {
+        let source = state.buckets.get_mut(&SOURCE.parse().unwrap()).unwrap();
+        let rule = &mut source.replication.as_mut().unwrap().rules[0];
+        rule.id = HOSTILE.to_owned();
+        rule.filter = serde_json::from_value(json!({"Prefix": "<!here>/\u{202e}'\n/"})).unwrap();
+        rule.destination.metrics = None;
+        let role = state.roles.get_mut(&ROLE.parse().unwrap()).unwrap();
+        role.tags.clear();
+        role.tags.insert(HOSTILE.to_owned(), HOSTILE.to_owned());
+        let policy = role.inline.remove("replication").unwrap();
+        role.inline.insert(HOSTILE.to_owned(), policy);
+        let key = state.keys.get_mut(&REPLICA_KEY.parse().unwrap()).unwrap();
+        key.tags.clear();
+        key.policy = Some(json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": HOSTILE, "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+             "Action": "kms:*", "Resource": "*"},
+            {"Sid": HOSTILE, "Effect": "Deny", "Principal": "*", "Action": "kms:Encrypt", "Resource": "*",
+             "Condition": {"StringNotEquals": {"aws:PrincipalTag/team": HOSTILE}}},
+        ]}));
+    });
+    stage
+}
+
+fn hostile_events() -> [(&'static str, u32, Value); 2] {
+    let mut put = put();
+    put["detail"]["userIdentity"]["arn"] = json!(HOSTILE);
+    put["detail"]["sourceIPAddress"] = json!(HOSTILE);
+    put["detail"]["eventID"] = json!(HOSTILE);
+    let mut failed = failed();
+    failed["Records"][0]["s3"]["object"]["key"] = json!("invoices/%3C%21channel%3E%0A%1B%5B31m.pdf");
+    failed["Records"][0]["s3"]["object"]["versionId"] = json!(HOSTILE);
+    failed["Records"][0]["replicationEventData"]["failureReason"] = json!(HOSTILE);
+    failed["Records"][0]["replicationEventData"]["replicationRuleId"] = json!(HOSTILE);
+    [("put", 1, put), ("failed", 1, failed)]
+}
+
+#[test]
+fn withheld_and_full_of_text_that_strangers_chose() {
+    let stage = among_strangers();
+    assert!(stage.deliver(&hostile_events()).is_empty());
+    let message = stage.only_message();
+    is_harmless(&message);
+    assert!(message.text.contains("WITHHELD"));
+    is_sent("withheld", &message);
+}
+
+#[test]
+fn text_that_strangers_chose_stays_harmless_in_what_is_planned_and_to_be_pasted() {
+    let mut stage = among_strangers();
+    stage.mode = Mode::DryRun;
+    stage.world.edit(|state| {
+        for role in state.roles.values_mut() {
+            role.tags
+                .insert("s3-replication-remediator".to_owned(), "allow".to_owned());
+        }
+        for key in state.keys.values_mut() {
+            key.tags
+                .insert("s3-replication-remediator".to_owned(), "allow".to_owned());
+            key.policy = None;
+        }
+    });
+    assert!(stage.deliver(&hostile_events()).is_empty());
+    let message = stage.only_message();
+    is_harmless(&message);
+    assert!(message.text.contains("Apply by hand"), "{}", message.text);
+}
+
+#[test]
+fn a_message_that_is_too_long_for_sns_is_cut_and_says_so() {
+    let stage = Stage::broken(Mode::DryRun);
+    stage.world.edit(|state| {
+        let source = &state.buckets[&SOURCE.parse().unwrap()];
+        let first = source.replication.as_ref().unwrap().rules[0].clone();
+        let destination = state.buckets[&"amzn-s3-demo-destination-bucket".parse().unwrap()].clone();
+        for number in 0..300 {
+            let mut rule = first.clone();
+            let bucket = format!("amzn-s3-demo-destination-{number}");
+            rule.id = format!("{number}{}", "é".repeat(200));
+            rule.priority = Some(number + 2);
+            rule.destination.bucket = format!("arn:aws:s3:::{bucket}");
+            state
+                .buckets
+                .get_mut(&SOURCE.parse().unwrap())
+                .unwrap()
+                .replication
+                .as_mut()
+                .unwrap()
+                .rules
+                .push(rule);
+            state.buckets.insert(bucket.parse().unwrap(), destination.clone());
+        }
+    });
+    stage.handle(&recorded("cloudtrail/put-kms-rule.json")).unwrap();
+    let text = stage.only_message().text;
+    assert!(text.len() <= 250 * 1024);
+    assert!(text.ends_with("the command `check` answers the whole report)\n"));
+}

@@ -1,0 +1,366 @@
+//! Every known cause of replication that fails, and the stories that tell it, or why none can.
+
+use std::collections::BTreeSet;
+
+use super::story::Story;
+
+enum Shown {
+    By(&'static [&'static str]),
+    /// No read of the account shows it: why.
+    Not(&'static str),
+}
+
+use Shown::{By, Not};
+
+const CAUSES: &[(&str, Shown)] = &[
+    (
+        "the rule does not select objects under KMS keys",
+        By(&[
+            "rule-passes-kms-objects-over",
+            "rule-passes-over-objects-that-their-writers-encrypted",
+            "copied-remedy-without-encryption-in-the-rule",
+        ]),
+    ),
+    (
+        "the rule names no key, or nothing that S3 could take for one",
+        By(&["replica-key-not-named", "replica-key-named-by-a-bare-id"]),
+    ),
+    (
+        "the replica key is gone",
+        By(&["replica-key-deleted", "replica-key-alias-points-nowhere"]),
+    ),
+    (
+        "the replica key lies in another Region than the destination",
+        By(&[
+            "replica-key-in-the-sources-region",
+            "replica-key-is-the-multi-region-key-of-the-source",
+            "replica-key-is-a-multi-region-key-without-relative",
+            "one-of-two-rules-is-wrong",
+        ]),
+    ),
+    (
+        "the replica key is in a state in which it cannot be used, or soon will be",
+        By(&[
+            "replica-key-disabled",
+            "replica-key-about-to-be-deleted",
+            "replica-key-without-material",
+            "replica-key-cut-off-from-its-key-store",
+            "replica-key-still-being-made",
+            "replica-key-in-a-state-nobody-knows",
+            "replica-key-material-about-to-expire",
+            "replica-key-in-an-external-key-store",
+        ]),
+    ),
+    (
+        "the source key is in such a state, or gone",
+        By(&[
+            "source-key-disabled",
+            "source-key-about-to-be-deleted",
+            "source-key-deleted",
+            "source-key-asymmetric",
+            "source-key-material-about-to-expire",
+        ]),
+    ),
+    (
+        "the key is of a type that S3 cannot use",
+        By(&["replica-key-asymmetric", "replica-key-for-authentication-codes"]),
+    ),
+    (
+        "the key is managed by AWS",
+        By(&[
+            "replica-key-managed-by-aws",
+            "replica-key-managed-by-aws-across-accounts",
+            "replica-key-managed-by-aws-for-another-account",
+            "destination-of-a-stranger-and-replica-key-managed-by-aws-there",
+        ]),
+    ),
+    (
+        "the key is named by an alias, which points elsewhere or which a policy takes for the key",
+        By(&[
+            "replica-key-named-by-alias",
+            "replica-key-alias-re-pointed",
+            "policy-names-the-alias-of-the-replica-key",
+        ]),
+    ),
+    (
+        "the role may not decrypt with the source key",
+        By(&["role-lacks-decrypt", "role-lacks-kms-altogether"]),
+    ),
+    (
+        "the role may not encrypt with the replica key",
+        By(&[
+            "role-lacks-encrypt",
+            "role-lacks-data-keys-with-a-bucket-key",
+            "copied-module-without-any-kms-statement",
+        ]),
+    ),
+    (
+        "the encryption context in the policy is not the one that S3 sends",
+        By(&[
+            "context-of-objects-while-a-bucket-key-is-on",
+            "context-of-the-bucket-while-no-bucket-key-is-on",
+            "context-of-a-narrower-prefix-than-the-rules",
+            "context-compared-without-wildcards",
+            "contexts-that-take-in-other-buckets",
+            "objects-seen-without-the-buckets-bucket-key",
+            "copied-walkthrough-with-bucket-keys-switched-on-later",
+            "copied-complete-policy-with-a-bucket-key",
+        ]),
+    ),
+    (
+        "the condition key is misspelt, or names another bucket",
+        By(&["context-key-misspelt", "context-of-another-bucket"]),
+    ),
+    (
+        "kms:ViaService names another Region",
+        By(&["via-service-of-the-sources-region"]),
+    ),
+    (
+        "the key policy neither names the role nor leaves the decision to its account",
+        By(&[
+            "key-policy-leaves-nothing-to-the-account",
+            "key-policy-leaves-nothing-to-the-account-but-grants-to-us",
+            "key-policy-leaves-nothing-to-the-account-and-no-bucket-key-for-a-grant",
+            "key-policy-leaves-only-looking-to-the-account",
+            "key-policy-names-the-service-in-place-of-the-role",
+            "key-policy-still-means-the-deleted-role",
+        ]),
+    ),
+    (
+        "the key policy denies, or allows under conditions that replication does not meet",
+        By(&[
+            "key-policy-denies-outside-the-endpoint",
+            "key-policy-denies-other-addresses",
+            "key-policy-asks-for-an-organisation",
+            "key-policy-for-another-caller-account",
+        ]),
+    ),
+    (
+        "the policy of another account's key does not let the role in",
+        By(&[
+            "other-accounts-key-policy-lacks-the-role",
+            "both-sides-lack-the-other-accounts-key",
+        ]),
+    ),
+    (
+        "the role may not use another account's key",
+        By(&["role-lacks-the-other-accounts-key"]),
+    ),
+    (
+        "a statement for the role asks for keys that only calls of services have",
+        By(&[
+            "key-policy-asks-for-a-source-account",
+            "copied-blog-with-key-policies-and-no-kms-in-the-role",
+        ]),
+    ),
+    (
+        "objects are encrypted with another key than the bucket's",
+        By(&[
+            "object-failed-under-an-older-key",
+            "object-failed-under-a-deleted-key",
+        ]),
+    ),
+    (
+        "s3:GetObjectVersion in place of s3:GetObjectVersionForReplication",
+        By(&[
+            "object-version-in-place-of-version-for-replication",
+            "copied-terraform-example-with-a-replica-key",
+        ]),
+    ),
+    (
+        "the role may not read something else of the source",
+        By(&[
+            "role-may-not-read-the-configuration",
+            "role-may-not-read-access-control-lists",
+            "role-may-not-read-tags",
+            "bucket-actions-on-the-objects-alone",
+            "object-actions-on-the-bucket-alone",
+            "policy-for-a-narrower-prefix-than-the-rules",
+            "policy-tests-a-tag-that-nothing-fixes",
+            "source-policy-denies-outside-the-endpoint",
+            "copied-complete-policy-without-tags",
+            "copied-from-the-first-years-of-replication",
+            "copied-template-with-object-actions-on-buckets",
+        ]),
+    ),
+    (
+        "the role may not write something to the destination",
+        By(&[
+            "role-may-not-write-replicas",
+            "put-object-in-place-of-replicate-object",
+            "role-may-not-write-tags",
+            "role-may-not-replicate-delete-markers",
+            "first-generation-rule-without-the-right-to-delete",
+        ]),
+    ),
+    (
+        "the destination's bucket policy denies, or across accounts does not allow",
+        By(&[
+            "destination-policy-denies-the-role",
+            "destination-policy-denies-another-key-than-its-own",
+            "destination-policy-takes-one-layer-of-encryption-only",
+            "destination-policy-denies-and-role-lacks-it-too",
+            "destination-policy-asks-for-a-kind-of-signature",
+            "destination-policy-demands-encryption-that-nothing-tells",
+            "other-accounts-bucket-policy-still-means-the-deleted-role",
+            "other-accounts-bucket-policy-lacks-the-role",
+            "other-accounts-bucket-policy-for-the-role-under-its-wrong-path",
+            "both-sides-lack-the-other-accounts-bucket",
+        ]),
+    ),
+    (
+        "owner override without permission",
+        By(&[
+            "owner-override-not-allowed-to-the-role",
+            "owner-override-not-allowed-by-the-other-account",
+        ]),
+    ),
+    (
+        "the role is gone or may not be assumed",
+        By(&[
+            "role-deleted",
+            "role-under-another-path",
+            "trust-policy-names-another-service",
+            "trust-policy-asks-for-a-source-account",
+            "role-gone-and-destination-gone",
+        ]),
+    ),
+    (
+        "the permissions boundary, or the role's own denial",
+        By(&[
+            "boundary-without-kms",
+            "boundary-without-kms-and-role-without-it-too",
+            "boundary-denies-other-regions",
+            "role-policy-denies-kms",
+        ]),
+    ),
+    (
+        "service and resource control policies of the organisation",
+        Not("no API shows an account which of them apply to it; every report says so under `notEvaluated`"),
+    ),
+    (
+        "the destination is gone, or somebody else's",
+        By(&[
+            "destination-bucket-gone",
+            "destination-of-a-stranger",
+            "destination-of-a-stranger-and-role-lacks-the-key",
+            "rule-claims-another-owner",
+        ]),
+    ),
+    (
+        "versioning is not on",
+        By(&[
+            "source-versioning-suspended",
+            "destination-versioning-suspended",
+            "destination-never-versioned",
+            "both-buckets-unversioned-and-trust-wrong",
+        ]),
+    ),
+    (
+        "Object Lock on one side only, or without the rights for it",
+        By(&[
+            "destination-without-object-lock",
+            "role-may-not-read-object-locks",
+        ]),
+    ),
+    (
+        "objects that other accounts own",
+        By(&["objects-of-other-accounts"]),
+    ),
+    (
+        "objects older than the rule, replicas, and objects in archives",
+        By(&["object-not-eligible"]),
+    ),
+    (
+        "KMS is asked more often than it answers",
+        Not("such objects stay PENDING and are replicated later; nothing of it stands in any setting"),
+    ),
+    (
+        "metrics are off, so nobody hears of failures",
+        By(&["metrics-off", "alarm-and-metrics-off"]),
+    ),
+    (
+        "the destination makes requesters pay",
+        By(&["destination-requester-pays"]),
+    ),
+    (
+        "the destination's Region is not enabled for the account",
+        Not("a bucket in such a Region cannot be read either: what is unread stands in the report"),
+    ),
+    (
+        "an external key store does not answer although KMS calls the key Enabled",
+        Not(
+            "only a use of the key would show it; `replica-key-in-an-external-key-store` says that it was not tried",
+        ),
+    ),
+    (
+        "annotations are not replicated",
+        Not(
+            "no read says whether objects have any, so the advice would stand in every report and mean nothing",
+        ),
+    ),
+    (
+        "the role has no room for another inline policy, or is service-linked",
+        Not("it breaks no replication but a repair: the guards and the plan tell it"),
+    ),
+    (
+        "there is no configuration, or no enabled rule",
+        By(&[
+            "no-configuration-after-it-was-put",
+            "configuration-removed-on-purpose",
+            "every-rule-disabled",
+            "checked-bucket-does-not-exist",
+        ]),
+    ),
+    (
+        "several of these at once",
+        By(&[
+            "replica-key-disabled-and-role-lacks-it",
+            "four-denials-that-used-to-take-a-month",
+        ]),
+    ),
+    (
+        "no cause that is visible now",
+        By(&[
+            "object-failed-and-no-cause-is-visible",
+            "object-failed-and-the-cause-is-visible",
+            "object-failed-for-another-reason-than-what-is-wrong",
+            "object-failed-for-an-unknown-reason",
+        ]),
+    ),
+    (
+        "what could not be read",
+        By(&[
+            "key-policy-unread",
+            "role-policies-unread",
+            "encryption-unread-and-only-one-context-allowed",
+            "configuration-unread",
+        ]),
+    ),
+    (
+        "a policy from elsewhere that is right as it is",
+        By(&["copied-multi-region-policy-without-conditions"]),
+    ),
+];
+
+#[test]
+fn every_known_cause_is_told_by_a_story_or_cannot_be() {
+    let stories: BTreeSet<String> = Story::all().into_iter().map(|story| story.name).collect();
+    let mut listed = BTreeSet::new();
+    for (cause, shown) in CAUSES {
+        match shown {
+            By(names) => {
+                assert!(!names.is_empty(), "{cause}: no story");
+                listed.extend(names.iter().map(|name| (*name).to_owned()));
+            }
+            Not(reason) => assert!(!reason.is_empty(), "{cause}: no reason"),
+        }
+    }
+    let missing: Vec<_> = listed.difference(&stories).collect();
+    assert!(missing.is_empty(), "no such story: {missing:?}");
+    let unlisted: Vec<_> = stories
+        .difference(&listed)
+        .filter(|name| !name.starts_with("healthy/"))
+        .collect();
+    assert!(unlisted.is_empty(), "of which cause? {unlisted:?}");
+}

@@ -1,0 +1,424 @@
+//! Documents that can drift, held against the code: what a reader is promised is what there is.
+//!
+//! `UPDATE_DOCS=1 cargo test --test docs` writes the generated tables anew, for a person to read in the diff.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use s3_replication_remediator::config::SETTINGS;
+use s3_replication_remediator::finding::CheckId;
+use s3_replication_remediator::guard::Guard;
+use s3_replication_remediator::source::Read;
+use s3_replication_remediator::target;
+
+/// What the function may do beside reading replications and repairing them: action, for what, when.
+const SHELL: [[&str; 3]; 8] = [
+    ["logs:CreateLogStream", "its log", "always"],
+    ["logs:PutLogEvents", "its log", "always"],
+    ["sqs:ReceiveMessage", "its queue", "always"],
+    ["sqs:DeleteMessage", "its queue", "always"],
+    ["sqs:GetQueueAttributes", "its queue", "always"],
+    ["sns:Publish", "its topic", "always"],
+    ["kms:Decrypt", "its topic's key", "`NotificationKeyArn` is set"],
+    [
+        "kms:GenerateDataKey",
+        "its topic's key",
+        "`NotificationKeyArn` is set",
+    ],
+];
+
+/// Documents that others are still writing: they may be named before they are there.
+const AWAITED: [&str; 1] = ["docs/THREATS.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn text(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The files under a folder whose names end so, as paths from the root, what tools leave behind left out.
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !name.starts_with('.') && name != "target" {
+                walk(&path, found);
+            } else if path.is_file() && !name.starts_with('.') {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), &mut found);
+    let mut names: Vec<String> = found
+        .iter()
+        .map(|path| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name.ends_with(ending))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Holds what stands between two markers of a file against what it should be.
+#[track_caller]
+fn generated(file: &str, marker: &str, expected: &str) {
+    let (begin, end) = (
+        format!("<!-- {marker}: begin -->\n"),
+        format!("<!-- {marker}: end -->"),
+    );
+    let text = text(file);
+    let (before, rest) = text
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("{file} lacks {begin}"));
+    let (there, after) = rest
+        .split_once(&end)
+        .unwrap_or_else(|| panic!("{file} lacks {end}"));
+    if there != expected && std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(
+            root().join(file),
+            format!("{before}{begin}{expected}{end}{after}"),
+        )
+        .unwrap();
+    } else {
+        assert!(
+            there == expected,
+            "{file} should hold between the markers `{marker}`:\n{expected}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_lists_every_setting_with_its_default() {
+    let mut table = String::from("| setting | default | |\n| --- | --- | --- |\n");
+    for setting in SETTINGS {
+        let default = match setting.default {
+            "" => "none".to_owned(),
+            value => format!("`{value}`"),
+        };
+        let _ = writeln!(table, "| `{}` | {default} | {} |", setting.name, setting.doc);
+    }
+    generated("README.md", "settings", &table);
+}
+
+#[test]
+fn the_manual_lists_every_permission_that_the_function_holds() {
+    let mut rows: BTreeSet<[String; 3]> = SHELL.iter().map(|row| row.map(str::to_owned)).collect();
+    for read in Read::ALL {
+        let when = match read {
+            Read::HeadObject | Read::ObjectVersions => "`InspectObjects` is true",
+            Read::AssumeMemberRole => "`MemberRoleName` is set",
+            Read::HeadBucket
+            | Read::Replication
+            | Read::Versioning
+            | Read::Encryption
+            | Read::BucketPolicy
+            | Read::Ownership
+            | Read::ObjectLock
+            | Read::BucketTags
+            | Read::Payer
+            | Read::Notifications
+            | Read::DescribeKey
+            | Read::KeyPolicy
+            | Read::Grants
+            | Read::KeyTags
+            | Read::Role
+            | Read::InlinePolicyNames
+            | Read::InlinePolicy
+            | Read::AttachedPolicies
+            | Read::ManagedPolicy
+            | Read::ManagedPolicyVersion => "always",
+        };
+        let name = read.operation().split_once(':').unwrap().1;
+        rows.insert([
+            read.action().to_owned(),
+            format!("the call `{name}`"),
+            when.to_owned(),
+        ]);
+    }
+    for action in target::ACTIONS {
+        let what = match action {
+            "iam:PutRolePolicy" | "kms:CreateGrant" => "a repair",
+            _ => "its undo",
+        };
+        rows.insert([
+            action.to_owned(),
+            what.to_owned(),
+            "`Mode` is `approve` or `auto`".to_owned(),
+        ]);
+    }
+    let mut table = String::from("| action | for | when |\n| --- | --- | --- |\n");
+    for [action, what, when] in rows {
+        let _ = writeln!(table, "| `{action}` | {what} | {when} |");
+    }
+    generated("docs/OPERATING.md", "permissions", &table);
+}
+
+#[test]
+fn the_readme_shows_a_real_report_in_which_every_left_out_line_leaves_a_mark() {
+    let real = text("tests/core/handler/many-reasons.txt");
+    let mut lines = real.lines().filter(|line| !line.is_empty());
+    let readme = text("README.md");
+    let (_, shown) = readme.split_once("<!-- report: begin -->\n```text\n").unwrap();
+    let (shown, _) = shown.split_once("```\n<!-- report: end -->").unwrap();
+    let mut may_skip = false;
+    for line in shown.lines().filter(|line| !line.is_empty()) {
+        if line.trim() == "…" {
+            may_skip = true;
+            continue;
+        }
+        let is_it = |real: &str| match line.strip_suffix('…') {
+            Some(start) => real.starts_with(start),
+            None => real == line,
+        };
+        let next = lines.next();
+        let found = next.is_some_and(is_it) || (may_skip && lines.any(is_it));
+        assert!(
+            found,
+            "the real report does not go on with `{line}` but with {next:?}"
+        );
+        may_skip = false;
+    }
+    assert!(may_skip || lines.next().is_none(), "the report goes on");
+}
+
+#[test]
+fn every_recorded_event_is_described_beside_it() {
+    let readme = text("events/README.md");
+    for file in files("events", ".json") {
+        let name = file.trim_start_matches("events/");
+        assert!(readme.contains(&format!("[`{name}`]({name})")), "{file}");
+    }
+}
+
+#[test]
+fn every_check_is_explained_once_and_nothing_else_is() {
+    names_are("docs/CHECKS.md", CheckId::ALL.iter().map(|check| check.as_str()));
+}
+
+#[test]
+fn every_guard_is_explained_once_and_nothing_else_is() {
+    // Guards stand in the first column of a table or in a heading of their own.
+    let file = "docs/THREATS.md";
+    if !root().join(file).exists() {
+        return;
+    }
+    let text = text(file);
+    for guard in Guard::ALL {
+        assert!(
+            text.contains(&format!("`{}`", guard.as_str())),
+            "{file} says nothing of {guard:?}"
+        );
+    }
+}
+
+/// The headings of the second level are these names, in this order.
+#[track_caller]
+fn names_are(file: &str, names: impl Iterator<Item = &'static str>) {
+    if !root().join(file).exists() {
+        return;
+    }
+    let text = text(file);
+    let headings: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(headings, names.collect(), "{file}");
+}
+
+#[test]
+fn every_source_file_says_first_what_it_decides_and_stays_short() {
+    for file in files("src", ".rs") {
+        let text = text(&file);
+        assert!(
+            text.starts_with("//! "),
+            "{file} does not begin with what it decides"
+        );
+        assert!(
+            !file.ends_with("/mod.rs"),
+            "{file}: modules are foo.rs beside foo/"
+        );
+        for vague in ["utils", "common", "helpers", "types"] {
+            assert!(
+                !file.ends_with(&format!("/{vague}.rs")),
+                "{file} says nothing of what is in it"
+            );
+        }
+        let code = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap()
+            .lines()
+            .count();
+        let is_test = file.ends_with("/tests.rs");
+        assert!(
+            is_test || code <= 500,
+            "{file} has {code} lines without its tests"
+        );
+    }
+}
+
+#[test]
+fn a_module_uses_only_those_that_the_drawing_puts_before_it() {
+    let lib = text("src/lib.rs");
+    let order: Vec<&str> = lib
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .collect();
+    for file in files("src", ".rs") {
+        let inside = file.trim_start_matches("src/");
+        let module = inside.split(['/', '.']).next().unwrap();
+        let Some(at) = order.iter().position(|name| *name == module) else {
+            continue;
+        };
+        let text = text(&file);
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for line in code
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("use crate::"))
+        {
+            let used = line
+                .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .next()
+                .unwrap();
+            let position = order.iter().position(|name| *name == used);
+            assert!(
+                position.is_some_and(|position| position <= at),
+                "{file} uses {used}"
+            );
+        }
+    }
+}
+
+#[test]
+fn links_to_files_of_this_project_lead_somewhere() {
+    for file in files("", ".md") {
+        let text = text(&file);
+        let folder = root().join(&file).parent().unwrap().to_owned();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") {
+                continue;
+            }
+            let is_awaited = AWAITED.iter().any(|awaited| awaited.ends_with(path));
+            assert!(
+                is_awaited || folder.join(path).exists(),
+                "{file} links to {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_that_documents_name_are_there() {
+    let roots = [
+        "src/",
+        "tests/",
+        "docs/",
+        "events/",
+        "scripts/",
+        "examples/",
+        "fuzz/",
+        "benches/",
+    ];
+    for file in files("", ".md") {
+        // A corpus names where its documents come from.
+        if file.starts_with("tests/iam-corpus") {
+            continue;
+        }
+        for name in text(&file).split('`').skip(1).step_by(2) {
+            let is_path =
+                roots.iter().any(|root| name.starts_with(root)) && !name.contains(['<', '*', ' ', '{', '…']);
+            let is_awaited = AWAITED.contains(&name);
+            assert!(
+                !is_path || is_awaited || root().join(name).exists(),
+                "{file} names {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn make_targets_that_documents_name_are_there() {
+    let makefile = text("Makefile");
+    for file in files("", ".md") {
+        let text = text(&file);
+        for (before, after) in text.match_indices("make ").map(|(at, _)| text.split_at(at)) {
+            if !before.ends_with(['`', '\n', '(']) {
+                continue;
+            }
+            let target: String = after
+                .chars()
+                .skip("make ".len())
+                .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                .collect();
+            assert!(
+                makefile.contains(&format!("\n{target}:")),
+                "{file}: make {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn outputs_and_parameters_of_the_stack_that_texts_name_are_there() {
+    let template = text("template.yaml");
+    let (_, outputs) = template.split_once("\nOutputs:").unwrap();
+    let sources = files("src", ".rs");
+    for file in files("", ".md").into_iter().chain(sources) {
+        let text = text(&file);
+        for name in text.split("output ").skip(1) {
+            let name: String = name
+                .trim_start_matches('`')
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
+            let is_name = name.starts_with(|c: char| c.is_ascii_uppercase());
+            assert!(
+                !is_name || outputs.contains(&format!("\n  {name}:\n")),
+                "{file}: output {name}"
+            );
+        }
+    }
+    let (_, parameters) = template.split_once("\nParameters:").unwrap();
+    let (parameters, _) = parameters.split_once("\nRules:\n").unwrap();
+    for setting in SETTINGS {
+        let name: String = setting
+            .name
+            .split('_')
+            .map(|word| {
+                let (first, rest) = word.split_at(1);
+                format!("{first}{}", rest.to_lowercase())
+            })
+            .collect();
+        assert!(parameters.contains(&format!("\n  {name}:\n")), "parameter {name}");
+        assert!(
+            template.contains(&format!("\n          {}: ", setting.name)),
+            "variable {}",
+            setting.name
+        );
+    }
+}
+
+#[test]
+fn documents_name_nothing_of_the_place_where_they_were_written() {
+    let own = text("tests/docs/main.rs");
+    for file in files("", "")
+        .into_iter()
+        .filter(|file| !file.starts_with("target/"))
+    {
+        let Ok(text) = fs::read_to_string(root().join(&file)) else {
+            continue;
+        };
+        if text == own {
+            continue;
+        }
+        for word in ["/work/", "/tmp/wt", "/root/", "artifactory", "nexus."] {
+            assert!(!text.contains(word), "{file} names {word}");
+        }
+    }
+}
