@@ -31,6 +31,8 @@ mod race;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
+mod template;
+#[cfg(test)]
 mod text;
 #[cfg(test)]
 mod undo;
