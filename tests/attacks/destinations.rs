@@ -148,3 +148,53 @@ async fn a_rule_that_is_switched_off_gets_nothing() {
     off["buckets"]["source"]["replication"]["Rules"][0]["Status"] = json!("Disabled");
     assert!(check_json(&off).await.plan.is_empty());
 }
+
+/// Two buckets of ours that have nothing to do with each other: the rule's author may configure one of them.
+fn sideways() -> Value {
+    let mut account = bare();
+    account["buckets"]["payroll"] = json!({"region": "eu-west-2"});
+    account["buckets"]["source"]["replication"]["Rules"] = json!([rule("r1", "", "payroll", REPLICA_KEY)]);
+    account
+}
+
+#[tokio::test]
+async fn whoever_may_pass_an_opened_role_has_it_write_to_any_bucket_of_the_account_unless_a_boundary_stops_it()
+ {
+    // This is what remains: a destination of ours needs no opt-in.
+    let open = check_json(&sideways()).await;
+    assert!(written(&open).contains("arn:aws:s3:::payroll/*"));
+
+    let boundary = "arn:aws:iam::111122223333:policy/replication-of-logs";
+    let mut bounded = with(sideways(), &at("roles", ROLE, "boundary"), json!(boundary));
+    bounded["policies"] = json!({boundary: {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "NotResource": ["arn:aws:s3:::payroll", "arn:aws:s3:::payroll/*"]}]}});
+    let settings = GuardSettings {
+        required_boundary: Some(boundary.to_owned()),
+        ..GuardSettings::default()
+    };
+    let checked = check_with(&world(&bounded), settings.clone()).await;
+    let writes_replicas = |statement: &Value| statement["Action"].to_string().contains("s3:ReplicateObject");
+    let document = checked.document().unwrap_or_default();
+    let statements = document["Statement"].as_array().cloned().unwrap_or_default();
+    assert!(!statements.iter().any(writes_replicas), "{document}");
+    // And a role without it gets nothing.
+    let checked = check_with(&world(&sideways()), settings).await;
+    assert_eq!(
+        (checked.kinds().len(), checked.guards()),
+        (0, vec!["role-boundary"])
+    );
+}
+
+#[tokio::test]
+async fn a_role_that_others_filled_up_is_told_and_what_they_filled_it_with_is_kept() {
+    let mut account = bare();
+    let filler = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::x/{}", "y".repeat(9_900))}]});
+    account["roles"][ROLE]["inline"] = json!({"filler": filler});
+    let checked = check_json(&account).await;
+    checked.reviewed();
+    assert_eq!(
+        (checked.kinds().len(), checked.guards()),
+        (0, vec!["inline-policy-size"])
+    );
+}

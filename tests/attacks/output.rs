@@ -166,14 +166,14 @@ async fn a_command_that_edits_a_rule_of_hostile_name_edits_that_rule_and_runs_no
         let led = invoke(&world(&account), Mode::DryRun, &put_event("source")).await;
         let mut edits = 0;
         for line in led.told[0].text.lines() {
-            let Some(start) = line.find("aws s3api get-bucket-replication") else {
+            let Some((_, command)) = line.split_once("aws s3api get-bucket-replication") else {
                 continue;
             };
             let directory = std::env::temp_dir().join(format!("attack-{}-{edits}", std::process::id()));
             std::fs::create_dir_all(&directory).unwrap();
             let script = format!(
-                "aws() {{ case \"$2\" in get-*) printf '%s' \"$CONFIGURATION\";; esac; }}; {}",
-                &line[start..]
+                "aws() {{ case \"$2\" in get-*) printf '%s' \"$CONFIGURATION\";; esac; }}; \
+                 aws s3api get-bucket-replication{command}"
             );
             let output = Command::new("sh")
                 .args(["-c", &script])
