@@ -45,7 +45,7 @@ async fn a_destination_in_a_trusted_account_is_not_believed_while_its_member_rol
 }
 
 #[tokio::test]
-async fn a_destination_that_a_stranger_made_again_loses_what_it_was_given_for_nothing_new() {
+async fn a_destination_that_a_stranger_made_again_gets_nothing_new() {
     let world = world(&bare());
     let checked = check(&world).await;
     crate::race::apply_to(&world, &checked).await;

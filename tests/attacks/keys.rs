@@ -1,8 +1,9 @@
 //! The author of a rule, and whoever sets a bucket's encryption, chooses keys: none is handed out that its owner has not
 //! opened, and those that are serve S3 and this bucket alone.
 
-use s3_replication_remediator::guard::GuardSettings;
+use s3_replication_remediator::guard::{GuardSettings, Subject, refusals};
 use s3_replication_remediator::policy::pattern::glob;
+use s3_replication_remediator::snapshot::Snapshot;
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -179,4 +180,21 @@ fn a_pattern_of_many_stars_costs_no_more_than_its_length_times_the_texts() {
     let pattern = format!("{}b", "*a".repeat(5_000));
     assert!(!glob(&pattern, &"a".repeat(10_000)));
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_key_where_the_name_of_s3_towards_kms_is_not_documented_is_left_out_of_policies() {
+    let world = world(&bare());
+    let mut snapshot = snapshot_of(&world, &GuardSettings::default()).await;
+    let key = "arn:aws-cn:kms:cn-north-1:111122223333:key/k".parse().unwrap();
+    let guards = |snapshot: &Snapshot| -> Vec<&'static str> {
+        refusals(Subject::KeyInPolicy(&key), snapshot, &GuardSettings::default())
+            .iter()
+            .map(|refusal| refusal.guard.as_str())
+            .collect()
+    };
+    assert!(guards(&snapshot).contains(&"key-account"), "another partition");
+    snapshot.identity.partition = "aws-cn".parse().unwrap();
+    assert!(guards(&snapshot).contains(&"partition"));
+    assert!(!guards(&snapshot).contains(&"key-account"));
 }

@@ -35,4 +35,6 @@ mod template;
 #[cfg(test)]
 mod text;
 #[cfg(test)]
+mod threats;
+#[cfg(test)]
 mod undo;
