@@ -149,6 +149,11 @@ impl Failure {
         Observed::Unreadable(self.into_read_failure(question))
     }
 
+    /// Was there nobody to hear the question?
+    pub(super) fn is_unheard(&self) -> bool {
+        self.code == "NoConnection" || self.code == "Timeout"
+    }
+
     pub(super) fn says_absent(&self, read: Read) -> bool {
         absent_codes(read).contains(&self.code.as_str())
     }

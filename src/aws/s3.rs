@@ -58,6 +58,7 @@ impl Aws {
         let known = lock(&self.bucket_regions).get(&at.name).cloned();
         let mut region = known.unwrap_or_else(|| at.region.clone());
         let mut may_follow = true;
+        let mut may_ask_at_home = true;
         loop {
             let client = self.s3(&at.reader, &region).await?;
             self.count(read.operation(), at.name.as_str());
@@ -71,6 +72,12 @@ impl Aws {
                     lock(&self.bucket_regions).insert(at.name.clone(), elsewhere.clone());
                     region = elsewhere;
                     may_follow = false;
+                }
+                // Whoever forges an event, or mistypes the Region of a key, names a Region that there is not. Our own
+                // knows where every bucket lies.
+                None if may_ask_at_home && may_follow && failure.is_unheard() && region != self.region => {
+                    region = self.region.clone();
+                    may_ask_at_home = false;
                 }
                 Some(_) | None => return Err(failure),
             }

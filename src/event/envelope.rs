@@ -6,6 +6,8 @@
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html> and
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html>.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::field::Field;
@@ -20,6 +22,10 @@ const MAX_DEPTH: usize = 4;
 /// How many events one message or notification may carry. S3 sends one, an alarm may name ten buckets; whoever forges
 /// thousands to keep us busy gets one error.
 const MAX_EVENTS: usize = 100;
+
+/// How many buckets these may name: each costs some twenty calls and perhaps a message to people. An alarm watches ten
+/// metrics at most, S3 names one bucket.
+const MAX_BUCKETS: usize = 10;
 
 /// What one part of a payload turned out to be.
 pub(super) type Outcome = Result<Content, InvalidEvent>;
@@ -122,6 +128,18 @@ impl Opener<'_> {
             return vec![Err(
                 text.invalid(format!("at most {MAX_EVENTS} events in one message"))
             )];
+        }
+        let buckets: BTreeSet<_> = outcomes
+            .iter()
+            .filter_map(|outcome| match outcome {
+                Ok(Content::Trigger(trigger)) => Some(&trigger.bucket),
+                Ok(Content::Command(_) | Content::Dropped(_)) | Err(_) => None,
+            })
+            .collect();
+        if buckets.len() > MAX_BUCKETS {
+            return vec![Err(text.invalid(format!(
+                "events about at most {MAX_BUCKETS} buckets in one message"
+            )))];
         }
         outcomes
     }

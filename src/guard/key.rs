@@ -12,6 +12,13 @@ impl Guards<'_> {
     pub(super) fn key(&self, arn: &KeyArn, for_grant: bool) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         let account = arn.account();
+        if *arn.partition() != self.snapshot.identity.partition {
+            refusals.push(Refusal::always(
+                Guard::KeyAccount,
+                format!("`{arn}` lies in another partition"),
+                "replication stays within one",
+            ));
+        }
         if !self.is_own(account) {
             if for_grant {
                 refusals.push(Refusal::always(

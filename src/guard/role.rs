@@ -22,7 +22,8 @@ impl Guards<'_> {
                 "give replication a role of its own",
             ));
         }
-        if !self.is_own(arn.account()) {
+        // Account ids are given out once for each partition.
+        if !self.is_own(arn.account()) || *arn.partition() != self.snapshot.identity.partition {
             refusals.push(Refusal::always(
                 Guard::RoleAccount,
                 format!("`{arn}` lies in another account"),

@@ -10,6 +10,17 @@ use serde_json::Value;
 /// S3 assumes the role to replicate; Batch Operations may share it to replicate what failed before.
 const REPLICATION: [&str; 2] = ["s3.amazonaws.com", "batchoperations.s3.amazonaws.com"];
 
+/// The elements that a denial may have.
+const DENIAL: [&str; 7] = [
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Condition",
+];
+
 /// Nobody but S3 is trusted.
 ///
 /// # Errors
@@ -36,8 +47,9 @@ fn statement(statement: &Value) -> Result<(), String> {
         .as_object()
         .ok_or_else(|| "has a statement that is not an object".to_owned())?;
     match object.get("Effect").and_then(Value::as_str) {
-        // A denial lets nobody in.
-        Some("Deny") => return Ok(()),
+        // A denial lets nobody in, if it is a whole one: a second spelling of an element might say the contrary.
+        Some("Deny") if object.keys().all(|key| DENIAL.contains(&key.as_str())) => return Ok(()),
+        Some("Deny") => return Err("has a denial with an element that is not known".to_owned()),
         Some("Allow") => {}
         Some(_) | None => return Err("has a statement whose effect is not known".to_owned()),
     }

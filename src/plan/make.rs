@@ -5,6 +5,7 @@
 
 mod grants;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assessment::{Assessment, answer_with, assess, grants_of};
@@ -52,7 +53,7 @@ struct Planner<'a> {
     assessments: &'a [Assessment],
     /// The account without anything of ours, and what it lacks.
     bare: Snapshot,
-    bare_assessments: Vec<Assessment>,
+    bare_assessments: Cow<'a, [Assessment]>,
     needs: Vec<Need>,
     name: String,
     /// ARN of the source bucket.
@@ -80,14 +81,18 @@ impl<'a> Planner<'a> {
             .as_ref()
             .map_or_else(OurPolicy::default, |document| OurPolicy::read(document, &source));
         let bare = without_ours(snapshot, &name, &ours, &source);
-        let strict = assess(&bare, false);
-        let generous = if settings.unconstrained_grants {
-            assess(&bare, true)
-        } else {
-            strict.clone()
+        // Where nothing is ours there is nothing to judge anew, and judging a thousand rules takes its time.
+        let strict = match settings.unconstrained_grants {
+            false if bare == *snapshot => Cow::Borrowed(assessments),
+            false | true => Cow::Owned(assess(&bare, false)),
+        };
+        let generous = match settings.unconstrained_grants {
+            true => Cow::Owned(assess(&bare, true)),
+            false => Cow::Borrowed(&*strict),
         };
         let bare_role = bare.role.found().unwrap_or(role);
         let needs = needs(&bare, bare_role, &strict, &generous, settings);
+        drop(generous);
         let mut met: BTreeMap<Slot<'_>, Vec<&Requirement>> = BTreeMap::new();
         for assessment in assessments
             .iter()

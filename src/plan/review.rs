@@ -161,7 +161,7 @@ pub(super) fn review_removal(
     for planned in &plan.changes {
         let is_ours = match &planned.change {
             Change::PutRolePolicy(change) => {
-                change.after.is_none()
+                form::only_takes_away(change)
                     && change.name == policy_name(source)
                     && *change.role.account() == identity.account
             }

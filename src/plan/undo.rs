@@ -133,9 +133,18 @@ fn policies(
             Observed::Found(policy) if seen.insert(role.name()) => {
                 let source = snapshot.source.name.arn(role.partition());
                 let ours = OurPolicy::read(&policy.document, &source);
-                if ours.is_foreign || !ours.foreign.is_empty() {
+                let is_theirs = !ours.foreign.is_empty() && ours.permissions.is_empty();
+                if ours.is_foreign || is_theirs {
+                    not_searched.push(format!(
+                        "policy `{name}` of `{role}`: it has our name, and this program did not write what it says; it stays"
+                    ));
+                    continue;
+                }
+                // Somebody's denial among them would give access by going.
+                let after = ours.with(&BTreeSet::new(), &source);
+                if after.is_some() {
                     consequences.push(format!(
-                        "policy `{name}` of `{role}` holds statements that this program did not write; they go with it"
+                        "policy `{name}` of `{role}` holds statements that this program did not write; they stay"
                     ));
                 }
                 changes.push(Planned {
@@ -143,7 +152,7 @@ fn policies(
                         role: role.clone(),
                         name: name.clone(),
                         before: Some(policy.document.clone()),
-                        after: None,
+                        after,
                     }),
                     basis: Basis::Nothing,
                     meets: Vec::new(),
@@ -207,6 +216,10 @@ fn losses(snapshot: &Snapshot, assessments: &[Assessment], changes: &[Planned]) 
         match &planned.change {
             Change::PutRolePolicy(change) if change.role.name() == role.arn.name() => {
                 identity.policies.retain(|policy| policy.name != change.name);
+                let left = change.after.clone();
+                identity
+                    .policies
+                    .extend(left.map(|document| NamedPolicy::new(change.name.clone(), document)));
             }
             Change::RevokeGrant(revocation) => {
                 revoked.insert(revocation.grant.id.clone());

@@ -84,16 +84,25 @@ async fn policies_and_grants_of_others_stay_whatever_they_are_called() {
 }
 
 #[tokio::test]
-async fn statements_that_others_wrote_into_our_policy_go_with_it_and_that_is_said() {
-    let mut account = bare();
-    account["roles"][ROLE]["inline"][POLICY] = json!({"Version": "2012-10-17", "Statement": [
-        {"Sid": "Theirs", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]});
-    let undo = undo(&world(&account)).await;
-    assert!(undo.plan.has_changes());
+async fn statements_that_others_wrote_into_our_policy_stay_and_that_is_said() {
+    let theirs = json!({"Sid": "Theirs", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+    let world = world(&bare());
+    apply_to(&world, &check(&world).await).await;
+    world.edit(|state| {
+        let role = state.roles.get_mut(&ROLE.parse().unwrap()).unwrap();
+        let document = role.inline.get_mut(POLICY).unwrap();
+        document["Statement"].as_array_mut().unwrap().push(theirs.clone());
+    });
+    let undo = undo(&world).await;
     assert!(
         undo.consequences[0].contains("did not write"),
         "{:?}",
         undo.consequences
+    );
+    assert_eq!(carry_out(&world, &undo).await.status, Status::Applied);
+    assert_eq!(
+        world.state().roles[&ROLE.parse().unwrap()].inline[POLICY],
+        json!({"Version": "2012-10-17", "Statement": [theirs]})
     );
 }
 

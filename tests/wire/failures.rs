@@ -5,7 +5,7 @@ use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::snapshot::{EncryptionType, ObjectOwnership, Versioning};
 use s3_replication_remediator::source::{BucketAt, Source};
 
-use crate::server::{Server, TRUSTED, account, answer, bucket, s3_error};
+use crate::server::{Server, TRUSTED, account, answer, bucket, s3_error, silence};
 
 const VERSIONED: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
 
@@ -255,4 +255,24 @@ async fn connecting_needs_a_region_and_sends_nothing() {
         matches!(connected, Ok(_) | Err(StartError::NoRegion)),
         "{connected:?}"
     );
+}
+
+#[tokio::test]
+async fn a_region_that_there_is_not_hides_no_bucket() {
+    // A forged event names it, or a mistyped key.
+    let server = Server::start(|request| match request.region() {
+        "zz-nowhere-1" => silence(),
+        "eu-central-1" => answer(200, VERSIONED),
+        _ => s3_error(301, "PermanentRedirect").with("x-amz-bucket-region", "eu-central-1"),
+    });
+    let at = BucketAt {
+        region: "zz-nowhere-1".parse().unwrap(),
+        ..bucket()
+    };
+    let versioning = server.aws().await.versioning(&at).await;
+    assert_eq!(versioning, Observed::Found(Versioning::Enabled));
+
+    let server = Server::start(|_| silence());
+    let versioning = server.aws().await.versioning(&at).await;
+    assert_eq!(versioning.failure().unwrap().error_code, "NoConnection");
 }

@@ -97,6 +97,11 @@ pub(crate) fn answer(status: u16, body: impl Into<String>) -> Response {
     }
 }
 
+/// Nothing: the connection is closed.
+pub(crate) fn silence() -> Response {
+    answer(0, "")
+}
+
 /// An error as S3 writes it.
 pub(crate) fn s3_error(status: u16, code: &str) -> Response {
     answer(
@@ -201,6 +206,9 @@ fn serve(stream: TcpStream, requests: &Mutex<Vec<Request>>, reply: &dyn Fn(&Requ
             requests.lock().unwrap().push(request.clone());
             reply(&request)
         };
+        if response.status == 0 {
+            return;
+        }
         let mut text = format!(
             "HTTP/1.1 {} X\r\ncontent-length: {}\r\n",
             response.status,

@@ -219,6 +219,14 @@ pub(super) fn only_in(one: Option<&PolicyDocument>, other: Option<&PolicyDocumen
     own
 }
 
+/// Does a change of our policy take away what allows something, and nothing else?
+pub(super) fn only_takes_away(change: &RolePolicyChange) -> bool {
+    only_in(change.before.as_ref(), change.after.as_ref())
+        .iter()
+        .all(|removed| removed.get("Effect").and_then(Value::as_str) == Some("Allow"))
+        && only_in(change.after.as_ref(), change.before.as_ref()).is_empty()
+}
+
 /// Every text in the statements that come in addition and that stood nowhere before: what it names is touched.
 pub(super) fn names_added(change: &RolePolicyChange) -> Vec<String> {
     let mut before = BTreeSet::new();

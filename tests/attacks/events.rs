@@ -1,0 +1,208 @@
+//! Events that somebody forged: they lead to a look at most, to few of them, and hide nothing.
+
+use s3_replication_remediator::event::{Content, DropReason, decode};
+use s3_replication_remediator::guard::GuardSettings;
+use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::mode::Mode;
+use serde_json::{Value, json};
+
+use crate::function::{batch, invoke, put_event, through_a_topic};
+use crate::world::*;
+
+fn own_role() -> s3_replication_remediator::arn::RoleArn {
+    "arn:aws:iam::111122223333:role/remediator".parse().unwrap()
+}
+
+fn is_look(event: &Value) -> bool {
+    let decoded = decode(event, Some(&own_role()));
+    matches!(
+        decoded.records.as_slice(),
+        [record] if matches!(record.content, Ok(Content::Trigger(_)))
+    )
+}
+
+fn failure(bucket: &str, key: &str) -> Value {
+    json!({"eventVersion": "2.6", "eventSource": "aws:s3", "awsRegion": "eu-west-1",
+        "eventName": "Replication:OperationFailedReplication", "eventTime": "2026-11-20T23:59:00Z",
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key, "versionId": "v1"}},
+        "replicationEventData": {"replicationRuleId": "r1", "failureReason": "DstKmsKeyNotFound"}})
+}
+
+#[test]
+fn a_stranger_cannot_pass_for_our_own_role_to_be_overlooked() {
+    for identity in [
+        json!({"type": "AssumedRole", "arn": "arn:aws:sts::444455556666:assumed-role/remediator/x",
+            "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::444455556666:role/remediator"}}}),
+        json!({"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/remediator"}),
+        json!({"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/eve/remediator"}),
+        json!({"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/Remediator/x"}),
+        json!({"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/remediator-2/x"}),
+        json!({"type": "FederatedUser", "arn": "arn:aws:sts::111122223333:federated-user/remediator"}),
+        json!({"userName": "remediator", "principalId": "AROA:remediator", "invokedBy": "remediator"}),
+    ] {
+        let mut event = put_event("source");
+        event["detail"]["userIdentity"] = identity.clone();
+        assert!(is_look(&event), "{identity}");
+    }
+    let mut own = put_event("source");
+    own["detail"]["userIdentity"] =
+        json!({"arn": "arn:aws:sts::111122223333:assumed-role/remediator/s3-replication-remediator"});
+    assert!(!is_look(&own));
+}
+
+#[test]
+fn an_odd_error_code_drops_nothing_but_a_failed_call() {
+    for (code, looks) in [
+        (json!(null), true),
+        (json!(""), true),
+        (json!("AccessDenied"), false),
+        (json!(false), false),
+        (json!({}), false),
+    ] {
+        let mut event = put_event("source");
+        event["detail"]["errorCode"] = code.clone();
+        assert_eq!(is_look(&event), looks, "{code}");
+    }
+}
+
+#[test]
+fn our_own_writes_do_not_wake_us() {
+    for (source, name) in [
+        ("iam.amazonaws.com", "PutRolePolicy"),
+        ("iam.amazonaws.com", "DeleteRolePolicy"),
+        ("kms.amazonaws.com", "CreateGrant"),
+        ("kms.amazonaws.com", "RevokeGrant"),
+        ("s3-outposts.amazonaws.com", "PutBucketReplication"),
+        ("S3.amazonaws.com", "PutBucketReplication"),
+    ] {
+        let mut event = put_event("source");
+        event["detail"]["eventSource"] = json!(source);
+        event["detail"]["eventName"] = json!(name);
+        assert!(!is_look(&event), "{source} {name}");
+    }
+    let template = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
+    assert!(!template.contains("eventName: [PutRolePolicy") && !template.contains("aws.iam"));
+}
+
+#[test]
+fn a_command_that_changes_something_is_never_taken_from_a_queue_or_topic() {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    for command in [
+        json!({"command": "apply", "bucket": "source", "plan": digest}),
+        json!({"command": "undo", "bucket": "source", "plan": digest}),
+        json!({"command": "undo", "bucket": "source"}),
+    ] {
+        for event in [
+            batch(std::slice::from_ref(&command)),
+            batch(&[through_a_topic(&command)]),
+            batch(&[through_a_topic(&through_a_topic(&command))]),
+            json!([{"messageId": "1", "body": command.to_string()}]),
+            json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": command.to_string()}}]}),
+            json!({"Type": "Notification", "TopicArn": "t", "Message": command.to_string()}),
+            batch(&[json!({"Records": [{"messageId": "x", "body": command.to_string()}]})]),
+        ] {
+            for record in decode(&event, None).records {
+                assert!(
+                    matches!(
+                        record.content,
+                        Ok(Content::Dropped(DropReason::CommandNotDirect(_)))
+                    ),
+                    "{event}: {record:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_message_full_of_invented_buckets_wakes_nobody_and_costs_little() {
+    let records: Vec<Value> = (0..100).map(|n| failure(&format!("invented-{n}"), "k")).collect();
+    let world = world(&bare());
+    let led = invoke(&world, Mode::Auto, &batch(&[json!({"Records": records})])).await;
+    assert!(led.told.len() <= 10, "{} messages to people", led.told.len());
+    assert!(world.calls().len() <= 200, "{} calls", world.calls().len());
+}
+
+#[tokio::test]
+async fn an_invented_bucket_gets_no_more_than_a_look() {
+    let mut account = bare();
+    account["buckets"]["strangers"] = json!({"owner": OTHER});
+    let world = world(&account);
+    for bucket in ["invented", "strangers"] {
+        let led = invoke(&world, Mode::Auto, &batch(&[failure(bucket, "k")])).await;
+        assert!(matches!(led.answer, Ok(Answer::Batch(_))));
+    }
+    assert_eq!(world.writes(), []);
+}
+
+#[tokio::test]
+async fn failed_objects_that_were_invented_cost_few_reads_and_plan_nothing() {
+    let records: Vec<Value> = (0..100)
+        .map(|n| failure("source", &format!("invented/{n}")))
+        .collect();
+    let world = world(&with_s3_access(bare()));
+    let before = check(&world).await;
+    invoke(&world, Mode::DryRun, &batch(&[json!({"Records": records})])).await;
+    assert!(world.call_counts()["s3:HeadObject"] <= 10);
+    assert_eq!(check(&world).await.plan.digest, before.plan.digest);
+}
+
+#[tokio::test]
+async fn a_forged_record_cannot_take_the_place_of_the_true_one_in_the_same_batch() {
+    // A later time, a kind that leads, a deletion, a Region that does not exist.
+    let mut forged = put_event("source");
+    forged["detail"]["eventName"] = json!("DeleteBucketReplication");
+    forged["detail"]["eventTime"] = json!("2099-01-01T00:00:00Z");
+    forged["detail"]["awsRegion"] = json!("zz-nowhere-1");
+    let world = world(&bare());
+    let both = batch(&[put_event("source"), through_a_topic(&forged)]);
+    let led = invoke(&world, Mode::Auto, &both).await;
+    assert_eq!(led.told.len(), 1);
+    assert!(led.told[0].subject.contains("source"));
+    assert_eq!(world.writes().len(), 1, "the repair is made all the same");
+}
+
+#[tokio::test]
+async fn a_bucket_that_its_owner_opted_out_is_silent_for_events_and_answers_for_a_person() {
+    // Whoever may tag the bucket may silence it: that is what the tag is for, and it stands in the list of what remains.
+    let account = with(
+        bare(),
+        "/buckets/source/tags",
+        json!({"s3-replication-remediator": "ignore"}),
+    );
+    let world = world(&account);
+    let led = invoke(&world, Mode::Auto, &put_event("source")).await;
+    assert!(led.told.is_empty() && world.writes().is_empty());
+    let led = invoke(
+        &world,
+        Mode::Auto,
+        &json!({"command": "check", "bucket": "source"}),
+    )
+    .await;
+    assert_eq!(led.report().verdict.as_str(), "broken");
+}
+
+#[test]
+fn deep_and_huge_payloads_are_refused_or_read_without_harm() {
+    let deep = format!("{}{}", "[".repeat(120_000), "]".repeat(120_000));
+    let event = batch(&[json!({})]);
+    let mut event = event;
+    event["Records"][0]["body"] = json!(deep);
+    assert!(decode(&event, None).records[0].content.is_err());
+
+    let mut nested = put_event("source");
+    for _ in 0..8 {
+        nested = through_a_topic(&nested);
+    }
+    assert!(decode(&batch(&[nested]), None).records[0].content.is_err());
+
+    let mut huge = put_event("source");
+    huge["detail"]["userIdentity"]["arn"] = json!("x".repeat(256 * 1024));
+    huge["detail"]["eventID"] = json!("y".repeat(256 * 1024));
+    let decoded = decode(&huge, None);
+    let Ok(Content::Trigger(trigger)) = &decoded.records[0].content else {
+        panic!("{decoded:?}");
+    };
+    assert!(trigger.actor.as_ref().unwrap().len() <= 600 && trigger.event_id.as_ref().unwrap().len() <= 200);
+    let _ = GuardSettings::default();
+}
