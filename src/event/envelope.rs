@@ -133,6 +133,11 @@ impl Opener<'_> {
             .iter()
             .filter_map(|outcome| match outcome {
                 Ok(Content::Trigger(trigger)) => Some(&trigger.bucket),
+                // Where refused puts are explained, these are looked at too.
+                Ok(Content::Dropped(DropReason::FailedCall {
+                    refused_put: Some(trigger),
+                    ..
+                })) => Some(&trigger.bucket),
                 Ok(Content::Command(_) | Content::Dropped(_)) | Err(_) => None,
             })
             .collect();

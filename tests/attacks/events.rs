@@ -124,6 +124,32 @@ async fn one_message_full_of_invented_buckets_wakes_nobody_and_costs_little() {
 }
 
 #[tokio::test]
+async fn one_message_full_of_refused_puts_wakes_nobody_and_costs_little() {
+    let records: Vec<Value> = (0..100)
+        .map(|n| {
+            let mut refused = put_event(&format!("invented-{n}"));
+            refused["detail"]["errorCode"] = json!("AccessDenied");
+            json!({"messageId": "x", "body": refused.to_string()})
+        })
+        .collect();
+    let world = world(&bare());
+    let led = invoke(&world, Mode::Auto, &batch(&[json!({"Records": records})])).await;
+    assert!(led.told.len() <= 10, "{} messages to people", led.told.len());
+}
+
+#[tokio::test]
+async fn a_refused_put_hides_no_true_one_and_changes_nothing() {
+    let mut refused = put_event("source");
+    refused["detail"]["errorCode"] = json!("AccessDenied");
+    refused["detail"]["eventTime"] = json!("2099-01-01T00:00:00Z");
+    let world = world(&bare());
+    invoke(&world, Mode::Auto, &batch(std::slice::from_ref(&refused))).await;
+    assert_eq!(world.writes(), []);
+    invoke(&world, Mode::Auto, &batch(&[refused, put_event("source")])).await;
+    assert_eq!(world.writes().len(), 1);
+}
+
+#[tokio::test]
 async fn an_invented_bucket_gets_no_more_than_a_look() {
     let mut account = bare();
     account["buckets"]["strangers"] = json!({"owner": OTHER});

@@ -57,6 +57,7 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
                 sample_objects: 0,
             },
             guards,
+            report_refused_puts: true,
         },
     };
     let invocation = Invocation {
