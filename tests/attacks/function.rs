@@ -48,7 +48,6 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
         aws: world,
         publisher: &told,
         settings: Settings {
-            report_refused_puts: true,
             mode,
             scope: Scope {
                 trusted_accounts: guards.trusted_accounts.clone(),
