@@ -39,7 +39,7 @@ impl<'a> Contexts<'a> {
             .with("aws:SecureTransport", "true")
             .with("aws:CurrentTime", snapshot.taken_at.to_string())
             .with("aws:EpochTime", snapshot.taken_at.as_second().to_string())
-            // S3's next session will be younger than any order to revoke the older ones.
+            // S3's session to come will be younger than any order to revoke the older ones.
             .with("aws:TokenIssueTime", snapshot.taken_at.to_string())
             // Present where the account is in an organisation; nothing here reads which.
             .with_unknown("aws:PrincipalOrgID")

@@ -46,11 +46,15 @@ async fn time(rules: usize, policies: usize, destinations: usize, keys: usize) -
     let world = world(&crowded(rules, policies, destinations, keys));
     let settings = GuardSettings::default();
     let snapshot = snapshot_of(&world, &settings).await;
-    let start = Instant::now();
-    let assessments = assess(&snapshot, false);
-    let made = plan(&snapshot, &assessments, &settings);
-    assert!(review(&snapshot, &assessments, made, &settings).is_ok());
-    start.elapsed()
+    // The shorter of two: whatever else the machine does only ever makes it longer.
+    let once = || {
+        let start = Instant::now();
+        let assessments = assess(&snapshot, false);
+        let made = plan(&snapshot, &assessments, &settings);
+        assert!(review(&snapshot, &assessments, made, &settings).is_ok());
+        start.elapsed()
+    };
+    once().min(once())
 }
 
 /// Does ten times as much of it take little more than ten times as long, and not a hundred times? The absolute time is
@@ -69,13 +73,6 @@ async fn a_thousand_rules_take_ten_times_as_long_as_a_hundred_and_not_a_hundred_
 async fn a_hundred_policies_of_hostile_patterns_take_ten_times_as_long_as_ten() {
     let (less, more) = (time(50, 10, 5, 5).await, time(50, 100, 5, 5).await);
     assert!(grows_as_much(less, more), "{less:?} {more:?}");
-}
-
-#[tokio::test]
-#[ignore = "measures: run it in release"]
-async fn the_most_that_s3_and_iam_take() {
-    let took = time(1000, 100, 10, 10).await;
-    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test]

@@ -403,22 +403,3 @@ fn outputs_and_parameters_of_the_stack_that_texts_name_are_there() {
         );
     }
 }
-
-#[test]
-fn documents_name_nothing_of_the_place_where_they_were_written() {
-    let own = text("tests/docs/main.rs");
-    for file in files("", "")
-        .into_iter()
-        .filter(|file| !file.starts_with("target/"))
-    {
-        let Ok(text) = fs::read_to_string(root().join(&file)) else {
-            continue;
-        };
-        if text == own {
-            continue;
-        }
-        for word in ["/work/", "/tmp/wt", "/root/", "artifactory", "nexus."] {
-            assert!(!text.contains(word), "{file} names {word}");
-        }
-    }
-}
