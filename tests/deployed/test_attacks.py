@@ -22,7 +22,8 @@ def test_no_message_on_the_queue_applies_or_takes_back_anything(emulator: Emulat
     stack = deploy(Mode="approve")
     plan = stack.invoke({"command": "check", "bucket": seeded.bucket})["plan"]["digest"]
     apply = json.dumps({"command": "apply", "bucket": seeded.bucket, "plan": plan})
-    stack.send(apply, through_a_topic(apply), through_a_topic(through_a_topic(apply)), seeded.recorded(REPLICATION_CONFIGURED))
+    forged = [apply, through_a_topic(apply), through_a_topic(through_a_topic(apply))]
+    stack.send(*forged, seeded.recorded(REPLICATION_CONFIGURED))
     stack.notifications(1)
     stack.await_empty_queue()
     assert inline_policies(emulator, seeded.role_name) == before
@@ -52,7 +53,8 @@ def test_a_denial_written_into_our_policy_survives_the_undo(emulator: Emulator, 
     stack.send(seeded.recorded(REPLICATION_CONFIGURED))
     stack.notifications(1)
     ((name, ours),) = {
-        name: document for name, document in inline_policies(emulator, seeded.role_name).items() if name not in before
+        name: document
+        for name, document in inline_policies(emulator, seeded.role_name).items() if name not in before
     }.items()
     denial = {"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::payroll/*"}
     ours["Statement"].append(denial)
