@@ -20,6 +20,7 @@ TRUSTED_BY_S3 = {
     "Version": "2012-10-17",
     "Statement": {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"},
 }
+READS_OF_KEYS = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "kms:ListResourceTags"]
 # Where an operation's permission has another name.
 PERMISSIONS = {
     "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
@@ -66,7 +67,7 @@ class Accounts:
     def make_member_role(self, account: str) -> None:
         """Left in place between stories, as the function keeps its session."""
         trust = {"Effect": "Allow", "Principal": {"AWS": self._function_role}, "Action": "sts:AssumeRole"}
-        may = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "kms:Describe*", "kms:Get*", "kms:List*"], "Resource": "*"}
+        may = {"Effect": "Allow", "Action": ["s3:Get*", "s3:ListBucket", *READS_OF_KEYS], "Resource": "*"}
         iam = self._client("iam", REGION, account)
         iam.create_role(RoleName=MEMBER_ROLE, AssumeRolePolicyDocument=_document([trust]))
         iam.put_role_policy(RoleName=MEMBER_ROLE, PolicyName="read", PolicyDocument=_document([may]))
@@ -113,13 +114,22 @@ class Accounts:
             kms.create_grant(KeyId=arn, GranteePrincipal=grant["grantee"], Operations=grant["operations"], **_limits(grant))
         if "policy" in key:
             kms.put_key_policy(
-                KeyId=arn, PolicyName="default", Policy=json.dumps(key["policy"]), BypassPolicyLockoutSafetyCheck=True
+                KeyId=arn, PolicyName="default", Policy=json.dumps(self._readable(key["policy"])),
+                BypassPolicyLockoutSafetyCheck=True,
             )
         match key.get("state", "Enabled"):
             case "Disabled":
                 kms.disable_key(KeyId=arn)
             case "PendingDeletion":
                 kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+
+    def _readable(self, policy: dict[str, Any]) -> dict[str, Any]:
+        """A key policy with what the stories take for granted: that the function may look at the keys of its account."""
+        look = {
+            "Sid": "ReadByTheRemediator", "Effect": "Allow", "Principal": {"AWS": self._function_role},
+            "Action": READS_OF_KEYS, "Resource": "*",
+        }
+        return policy | {"Statement": [*policy["Statement"], look]}
 
     def _make_alias(self, arn: str, key: str, undone: ExitStack) -> None:
         kms = self._kms(arn)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from account import MEMBER_ROLE, Accounts, Names
+from account import MEMBER_ROLE, Accounts
 from emulator import Emulator
 from stack import Stack
 from story import Story, stories
@@ -20,6 +20,55 @@ DEFAULTS = {
     "TrustedAccounts": "", "MemberRoleName": "", "InspectObjects": "false", "InspectableObjectArns": "",
     "SampleObjects": "0", "UnconstrainedGrants": "false",
 }
+# Stories that cannot be told here, by the reason. One that could be fails.
+NOT_HELD = {
+    "the policy denies the function too, and would on AWS": [
+        "destination-policy-denies-and-role-lacks-it-too",
+        "destination-policy-denies-the-role",
+        "key-policy-denies-other-addresses",
+    ],
+    "the emulator speaks plain HTTP, which the policy denies": [
+        "healthy/bucket-policies-deny-insecure-transport",
+        "healthy/destination-denies-uploads-without-its-key",
+    ],
+    "the emulator does not know the condition key, and so denies the function": [
+        "destination-policy-asks-for-a-kind-of-signature",
+        "healthy/bucket-policy-denies-all-but-listed-roles",
+        "key-policy-asks-for-an-organisation",
+    ],
+    "the emulator does not compare the expected owner of a bucket that another account shares": [
+        "healthy/another-account-that-names-the-whole-source-account",
+    ],
+    "the emulator answers GetBucketRequestPayment with a listing": ["destination-requester-pays"],
+    "the emulator has no keys that are managed by AWS": [
+        "replica-key-managed-by-aws",
+        "replica-key-managed-by-aws-across-accounts",
+        "replica-key-managed-by-aws-for-another-account",
+    ],
+    "the emulator has no key stores": [
+        "replica-key-cut-off-from-its-key-store",
+        "replica-key-in-an-external-key-store",
+    ],
+    "nobody can bring a key into this state": [
+        "replica-key-in-a-state-nobody-knows",
+        "replica-key-still-being-made",
+    ],
+    "material is imported until a date, and here time passes": [
+        "healthy/imported-material-that-lasts",
+        "replica-key-material-about-to-expire",
+        "source-key-material-about-to-expire",
+    ],
+    "the emulator refuses the rule, as it says S3 does": [
+        "both-buckets-unversioned-and-trust-wrong",
+        "copied-from-the-first-years-of-replication",
+        "first-generation-rule-without-the-right-to-delete",
+        "healthy/first-generation-rule",
+        "replica-key-named-by-a-bare-id",
+        "replica-key-not-named",
+    ],
+}
+REASONS = {name: reason for reason, names in NOT_HELD.items() for name in names}
+# By settings, since each change of them is a deployment.
 STORIES = sorted(stories(), key=lambda story: json.dumps(story.settings, sort_keys=True))
 
 
@@ -59,11 +108,12 @@ class Deployment:
             self._members.add(member)
         with self.accounts.of(story) as names:
             answer = self.stack.invoke(names(story.event))
-            report, = answer.get("reports", [answer])
+            (report,) = answer.get("reports", [answer])
             return deviations(report, names(story.expected))
 
 
 def deviations(report: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """Compared as the in-memory tests compare: nothing may be told beyond what is expected."""
     wrong = []
     if report["verdict"] != expected["verdict"]:
         wrong.append(f"verdict {report['verdict']}, expected {expected['verdict']}")
@@ -104,6 +154,17 @@ def deployment() -> Iterator[Deployment]:
         yield Deployment(emulator)
 
 
+def test_every_story_that_is_not_held_exists() -> None:
+    assert REASONS.keys() <= {story.name for story in STORIES}
+
+
 @pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])
 def test_the_deployed_function_tells_the_story(deployment: Deployment, story: Story) -> None:
-    assert deployment.tell(story) == []
+    try:
+        wrong = deployment.tell(story)
+    except ClientError as refusal:
+        wrong = [str(refusal)]
+    if story.name in REASONS:
+        assert wrong, "it can be told by now: take it from the table"
+        pytest.skip(REASONS[story.name])
+    assert not wrong, "\n".join(wrong)
