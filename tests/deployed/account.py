@@ -6,8 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from emulator import ACCOUNT, Emulator
 from story import Story
@@ -26,6 +31,32 @@ PERMISSIONS = {
     "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
 }
+# When the stories happen.
+NOW = datetime(2026, 9, 14, 9, tzinfo=timezone.utc)
+# What of an account is made here. The rest would be left out silently.
+MADE = {
+    "account": {"buckets", "roles", "policies", "keys", "aliases", "memberRoles", "failing"},
+    "bucket": {
+        "owner", "region", "versioning", "encryption", "policy", "ownership", "objectLock", "tags", "requesterPays",
+        "notifications", "replication", "objects",
+    },
+    # S3 alone writes an object's status. It is told, but decides nothing.
+    "object": {"key", "versionId", "encryption", "replicationStatus"},
+    "role": {"trust", "inline", "managed", "tags", "boundary"},
+    # KMS reckons the date of a deletion from the request. It is told, but decides nothing.
+    "key": {
+        "state", "policy", "grants", "tags", "spec", "usage", "origin", "deletionDate", "materialExpires", "related",
+    },
+    "grant": {"id", "name", "grantee", "retiringPrincipal", "operations", "contextEquals", "contextSubset"},
+    # A refusal, and for ever.
+    "switch": {"operation", "resource", "code"},
+}
+REFUSALS = ("AccessDenied", "AccessDeniedException")
+STATES = ("Enabled", "Disabled", "PendingDeletion", "PendingImport")
+
+
+class Unheld(Exception):
+    """The emulator cannot hold the account; the message says what of it."""
 
 
 class Names:
@@ -41,7 +72,7 @@ class Names:
         """The same with the names of what was made."""
         # The longest first: one name may begin another.
         told = sorted(self._known, key=len, reverse=True)
-        names = re.compile("|".join(rf"{re.escape(name)}(?![\w-])" for name in told))
+        names = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in told))
         return json.loads(names.sub(lambda found: self._known[found.group()], json.dumps(value)))
 
 
@@ -76,11 +107,12 @@ class Accounts:
     def of(self, story: Story) -> Iterator[Names]:
         """The account of a story, for as long as the block lasts."""
         account = story.account
+        refuse_what_is_not_made(account)
         names = Names({OWN_ROLE: self._function_role})
         with ExitStack() as undone:
             # Before anything that names them.
             for arn, key in account.get("keys", {}).items():
-                names.learn(arn, self._make_key(arn, key))
+                self._make_key(arn, key, names)
             for arn, key in account.get("aliases", {}).items():
                 self._make_alias(arn, names(key), undone)
             for arn, document in account.get("policies", {}).items():
@@ -97,15 +129,26 @@ class Accounts:
                 self._deny(names(switch), undone)
             yield names
 
-    def _make_key(self, arn: str, key: dict[str, Any]) -> str:
+    def _make_key(self, arn: str, key: dict[str, Any], names: Names) -> None:
+        region, key_id = arn.split(":")[3], arn.rsplit("/", 1)[1]
+        tags = [{"TagKey": name, "TagValue": value} for name, value in key.get("tags", {}).items()]
+        elsewhere = names(arn)
+        if elsewhere != arn:
+            # Its relative is there, and so the id that they share.
+            primary = next(other for other in key["related"] if other != arn)
+            self._kms(primary).replicate_key(KeyId=names(key_id), ReplicaRegion=region, Tags=tags)
+            return
         kms = self._kms(arn)
-        answer = kms.create_key(
-            KeySpec=key.get("spec", "SYMMETRIC_DEFAULT"),
-            KeyUsage=key.get("usage", "ENCRYPT_DECRYPT"),
-            Origin=key.get("origin", "AWS_KMS"),
-            Tags=[{"TagKey": name, "TagValue": value} for name, value in key.get("tags", {}).items()],
-        )
-        return str(answer["KeyMetadata"]["Arn"])
+        metadata = kms.create_key(
+            KeySpec=key.get("spec", "SYMMETRIC_DEFAULT"), KeyUsage=key.get("usage", "ENCRYPT_DECRYPT"),
+            Origin=key.get("origin", "AWS_KMS"), MultiRegion="related" in key, Tags=tags,
+        )["KeyMetadata"]
+        if "related" in key:
+            names.learn(key_id, metadata["KeyId"])
+        else:
+            names.learn(arn, metadata["Arn"])
+        if key.get("origin") == "EXTERNAL" and key.get("state") != "PendingImport":
+            _import_material(kms, metadata["KeyId"], key.get("materialExpires"))
 
     def _finish_key(self, arn: str, key: dict[str, Any]) -> None:
         """Last what would keep a key from taking part in anything else."""
@@ -148,10 +191,10 @@ class Accounts:
 
     def _make_role(self, arn: str, role: dict[str, Any], undone: ExitStack) -> None:
         iam = self._client("iam", REGION)
-        path, name = re.fullmatch(r".*:role(/(?:.*/)?)([^/]+)", arn).groups()
+        path, name = arn.split(":role", 1)[1].rsplit("/", 1)
         boundary = {"PermissionsBoundary": role["boundary"]} if "boundary" in role else {}
         iam.create_role(
-            RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(role.get("trust", TRUSTED_BY_S3)),
+            RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(role.get("trust", TRUSTED_BY_S3)),
             Tags=[{"Key": key, "Value": value} for key, value in role.get("tags", {}).items()], **boundary,
         )
         undone.callback(iam.delete_role, RoleName=name)
@@ -210,6 +253,41 @@ class Accounts:
         policy = {"RoleName": self._function_role.rsplit("/", 1)[1], "PolicyName": operation.replace(":", "-")}
         iam.put_role_policy(**policy, PolicyDocument=_document([denied]))
         undone.callback(iam.delete_role_policy, **policy)
+
+
+def refuse_what_is_not_made(account: dict[str, Any]) -> None:
+    """Nothing of an account may be passed over silently: the story would be told of another one."""
+    buckets, keys = list(account.get("buckets", {}).values()), list(account.get("keys", {}).values())
+    things = {
+        "account": [account], "bucket": buckets, "key": keys, "role": list(account.get("roles", {}).values()),
+        "object": [version for bucket in buckets for version in bucket.get("objects", [])],
+        "grant": [grant for key in keys for grant in key.get("grants", [])], "switch": account.get("failing", []),
+    }
+    for kind, several in things.items():
+        for one in several:
+            if others := one.keys() - MADE[kind]:
+                raise Unheld(f"{kind} with {sorted(others)}")
+    for key in keys:
+        if key.get("state", "Enabled") not in STATES:
+            raise Unheld(f"key in the state {key['state']}")
+    for switch in account.get("failing", []):
+        if switch.get("code", "AccessDenied") not in REFUSALS:
+            raise Unheld(f"failure with {switch['code']}")
+
+
+def _import_material(kms: Any, key_id: str, expires: str | None) -> None:
+    """Bring material that lasts as long from now as the story's lasts from when the story happens."""
+    given = kms.get_parameters_for_import(
+        KeyId=key_id, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"
+    )
+    wrapped = load_der_public_key(given["PublicKey"]).encrypt(
+        bytes(32), OAEP(mgf=MGF1(SHA256()), algorithm=SHA256(), label=None)
+    )
+    until = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+    if expires:
+        lasts = datetime.fromisoformat(expires) - NOW
+        until = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": datetime.now(timezone.utc) + lasts}
+    kms.import_key_material(KeyId=key_id, ImportToken=given["ImportToken"], EncryptedKeyMaterial=wrapped, **until)
 
 
 def _document(statements: list[dict[str, Any]]) -> str:
