@@ -15,16 +15,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from emulator import ACCOUNT, Emulator
+from seed import TRUSTED_BY_S3
+from stack import REGION
 from story import Story
 
-REGION = "eu-west-1"
 QUEUE = "s3-replication-remediator"
 MEMBER_ROLE = "remediator-member"
 OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/remediator"
-TRUSTED_BY_S3 = {
-    "Version": "2012-10-17",
-    "Statement": {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"},
-}
 READS_OF_KEYS = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "kms:ListResourceTags"]
 # Where an operation's permission has another name.
 PERMISSIONS = {
@@ -132,9 +129,8 @@ class Accounts:
     def _make_key(self, arn: str, key: dict[str, Any], names: Names) -> None:
         region, key_id = arn.split(":")[3], arn.rsplit("/", 1)[1]
         tags = [{"TagKey": name, "TagValue": value} for name, value in key.get("tags", {}).items()]
-        elsewhere = names(arn)
-        if elsewhere != arn:
-            # Its relative is there, and so the id that they share.
+        if names(arn) != arn:
+            # A relative is there, and so the id that they share.
             primary = next(other for other in key["related"] if other != arn)
             self._kms(primary).replicate_key(KeyId=names(key_id), ReplicaRegion=region, Tags=tags)
             return
@@ -154,11 +150,11 @@ class Accounts:
         """Last what would keep a key from taking part in anything else."""
         kms = self._kms(arn)
         for grant in key.get("grants", []):
-            kms.create_grant(KeyId=arn, GranteePrincipal=grant["grantee"], Operations=grant["operations"], **_limits(grant))
+            kms.create_grant(KeyId=arn, **_grant(grant))
         if "policy" in key:
+            policy = self._readable(key["policy"]) if f":{ACCOUNT}:" in arn else key["policy"]
             kms.put_key_policy(
-                KeyId=arn, PolicyName="default", Policy=json.dumps(self._readable(key["policy"])),
-                BypassPolicyLockoutSafetyCheck=True,
+                KeyId=arn, PolicyName="default", Policy=json.dumps(policy), BypassPolicyLockoutSafetyCheck=True
             )
         match key.get("state", "Enabled"):
             case "Disabled":
@@ -167,7 +163,7 @@ class Accounts:
                 kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
 
     def _readable(self, policy: dict[str, Any]) -> dict[str, Any]:
-        """A key policy with what the stories take for granted: that the function may look at the keys of its account."""
+        """With what the stories take for granted: that the function may look at the keys of its own account."""
         look = {
             "Sid": "ReadByTheRemediator", "Effect": "Allow", "Principal": {"AWS": self._function_role},
             "Action": READS_OF_KEYS, "Resource": "*",
@@ -212,23 +208,7 @@ class Accounts:
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=bucket.get("objectLock", False), **where)
         undone.callback(s3.delete_bucket, Bucket=name)
-        ownership = {"ObjectOwnership": bucket.get("ownership", "BucketOwnerEnforced")}
-        s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [ownership]})
-        versioning = bucket.get("versioning", "Enabled")
-        if versioning != "Never":
-            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        if "type" in bucket.get("encryption", {}):
-            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(bucket["encryption"]))
-        if "tags" in bucket:
-            tags = [{"Key": key, "Value": value} for key, value in bucket["tags"].items()]
-            s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
-        if bucket.get("requesterPays"):
-            s3.put_bucket_request_payment(Bucket=name, RequestPaymentConfiguration={"Payer": "Requester"})
-        if bucket.get("notifications"):
-            queues = [{"QueueArn": one["arn"], "Events": one["events"]} for one in bucket["notifications"]]
-            s3.put_bucket_notification_configuration(
-                Bucket=name, NotificationConfiguration={"QueueConfigurations": queues}
-            )
+        _configure(s3, name, bucket)
         # Before the rule, so that nothing is replicated; the newest comes first in a story.
         for version in reversed(bucket.get("objects", [])):
             answer = s3.put_object(Bucket=name, Key=version["key"], **_object_encryption(version["encryption"]))
@@ -236,7 +216,8 @@ class Accounts:
             undone.callback(s3.delete_object, Bucket=name, Key=version["key"], VersionId=answer["VersionId"])
         if "replication" in bucket:
             s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=_replication(bucket["replication"]))
-        if versioning == "Suspended":
+        # S3 takes a rule only where versions are kept.
+        if bucket.get("versioning") == "Suspended":
             s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
         # Last: it may deny the rest.
         if "policy" in bucket:
@@ -253,6 +234,26 @@ class Accounts:
         policy = {"RoleName": self._function_role.rsplit("/", 1)[1], "PolicyName": operation.replace(":", "-")}
         iam.put_role_policy(**policy, PolicyDocument=_document([denied]))
         undone.callback(iam.delete_role_policy, **policy)
+
+
+def _configure(s3: Any, name: str, bucket: dict[str, Any]) -> None:
+    """Everything that a rule does not depend on, and versioning, without which S3 takes none."""
+    ownership = {"ObjectOwnership": bucket.get("ownership", "BucketOwnerEnforced")}
+    s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [ownership]})
+    if bucket.get("versioning") != "Never":
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    if "type" in bucket.get("encryption", {}):
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(bucket["encryption"]))
+    if "tags" in bucket:
+        tags = [{"Key": key, "Value": value} for key, value in bucket["tags"].items()]
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    if bucket.get("requesterPays"):
+        s3.put_bucket_request_payment(Bucket=name, RequestPaymentConfiguration={"Payer": "Requester"})
+    if bucket.get("notifications"):
+        queues = [{"QueueArn": one["arn"], "Events": one["events"]} for one in bucket["notifications"]]
+        s3.put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration={"QueueConfigurations": queues}
+        )
 
 
 def refuse_what_is_not_made(account: dict[str, Any]) -> None:
@@ -283,9 +284,9 @@ def _import_material(kms: Any, key_id: str, expires: str | None) -> None:
     wrapped = load_der_public_key(given["PublicKey"]).encrypt(
         bytes(32), OAEP(mgf=MGF1(SHA256()), algorithm=SHA256(), label=None)
     )
-    until = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+    until: dict[str, Any] = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
     if expires:
-        lasts = datetime.fromisoformat(expires) - NOW
+        lasts = datetime.fromisoformat(expires.replace("Z", "+00:00")) - NOW
         until = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": datetime.now(timezone.utc) + lasts}
     kms.import_key_material(KeyId=key_id, ImportToken=given["ImportToken"], EncryptedKeyMaterial=wrapped, **until)
 
@@ -294,12 +295,12 @@ def _document(statements: list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def _limits(grant: dict[str, Any]) -> dict[str, Any]:
-    """What of a grant may be left out."""
+def _grant(grant: dict[str, Any]) -> dict[str, Any]:
     context = {"contextEquals": "EncryptionContextEquals", "contextSubset": "EncryptionContextSubset"}
     constraints = {theirs: grant[ours] for ours, theirs in context.items() if ours in grant}
     given = {
-        "Name": grant.get("name"), "RetiringPrincipal": grant.get("retiringPrincipal"), "Constraints": constraints,
+        "GranteePrincipal": grant["grantee"], "Operations": grant["operations"], "Constraints": constraints,
+        "Name": grant.get("name"), "RetiringPrincipal": grant.get("retiringPrincipal"),
     }
     return {name: value for name, value in given.items() if value}
 
