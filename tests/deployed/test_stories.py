@@ -19,6 +19,8 @@ from story import Story, stories
 DEFAULTS = {
     "TrustedAccounts": "", "MemberRoleName": "", "InspectObjects": "false", "InspectableObjectArns": "",
     "SampleObjects": "0", "UnconstrainedGrants": "false",
+    # One story is about a put that S3 refused; to the others it makes no difference.
+    "ReportRefusedPuts": "true",
 }
 # Stories that cannot be told here, by the reason. One that could be fails.
 NOT_HELD = {
