@@ -6,6 +6,9 @@ use super::super::statement::Effect;
 use super::reasons::{policies, reference};
 use super::{CallKind, Side, Sides};
 
+/// How many are kept: what the next would explain, these explain already, and a role may have thousands of statements.
+const KEPT: usize = 32;
+
 pub(super) fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
     let mut near = Vec::new();
     for (layer, policy) in policies(sides) {
@@ -33,6 +36,7 @@ pub(super) fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
         }
     }
     near.sort_by_key(|miss| miss.mismatches.iter().map(distance).sum::<usize>());
+    near.truncate(KEPT);
     near
 }
 

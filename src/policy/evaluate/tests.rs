@@ -917,6 +917,19 @@ fn near_misses_come_nearest_first_and_only_from_layers_that_do_not_allow() {
 }
 
 #[test]
+fn of_thousands_of_near_misses_the_nearest_are_kept() {
+    let far = json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"});
+    let mut statements = vec![far; 1000];
+    statements.push(
+        json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": {"StringEquals": {"kms:ViaService": "x"}}}),
+    );
+    let answer = key().resource(delegation()).role(json!(statements)).answer();
+    assert_eq!(answer.near_misses.len(), 32);
+    assert_eq!(answer.near_misses[0].statement.index, 1000);
+}
+
+#[test]
 fn each_layer_has_its_own_verdict_and_the_resource_policy_its_levels() {
     let world = key().role(allow_all()).resource(delegation());
     let layers = world.answer().layers;
