@@ -10,21 +10,13 @@ use serde_json::json;
 use crate::arn::{BucketName, RoleArn};
 use crate::snapshot::Rule;
 
-/// A command that names more rules than this would be no help.
-const MOST_RULES: usize = 20;
-
-/// The command that sets these elements, each a path and a text, in these rules.
+/// The command that sets these elements, each a path and a text, in these rules and in no other, however many they are.
 pub(super) fn rule_edit<'a>(
     bucket: &BucketName,
     rules: impl IntoIterator<Item = &'a Rule>,
     elements: &[(&str, &str)],
 ) -> String {
     let ids: BTreeSet<&str> = rules.into_iter().map(|rule| rule.id.as_str()).collect();
-    let selected = if ids.len() <= MOST_RULES {
-        format!("rule[\"ID\"] in {}", json!(ids))
-    } else {
-        "rule[\"Status\"] == \"Enabled\"".to_owned()
-    };
     let changes: Vec<String> = elements
         .iter()
         .map(|(path, text)| format!("{}.update({})", holder(path), json!({last(path): text})))
@@ -32,8 +24,9 @@ pub(super) fn rule_edit<'a>(
     configuration_edit(
         bucket,
         &format!(
-            "[({}) for rule in c[\"Rules\"] if {selected}]",
-            changes.join(", ")
+            "[({}) for rule in c[\"Rules\"] if rule[\"ID\"] in {}]",
+            changes.join(", "),
+            json!(ids)
         ),
     )
 }
@@ -79,10 +72,9 @@ mod tests {
     use super::*;
     use crate::snapshot::{RuleFilter, Schema};
 
-    #[test]
-    fn a_rules_id_cannot_break_out_of_the_command() {
-        let rule = Rule {
-            id: "'; rm -rf \"$HOME\" #\n".to_owned(),
+    fn rule(id: &str) -> Rule {
+        Rule {
+            id: id.to_owned(),
             enabled: true,
             schema: Schema::V2,
             filter: RuleFilter::default(),
@@ -94,7 +86,23 @@ mod tests {
             replica_key: None,
             delete_markers: false,
             metrics: false,
-        };
+        }
+    }
+
+    #[test]
+    fn a_rule_that_is_not_meant_is_not_changed_however_many_are() {
+        let meant: Vec<Rule> = (0..50).map(|number| rule(&format!("r{number:02}"))).collect();
+        let command = rule_edit(&"logs".parse().unwrap(), &meant, &[("Status", "Disabled")]);
+        assert!(
+            command.contains("\"r00\"") && command.contains("\"r49\""),
+            "{command}"
+        );
+        assert!(!command.contains("Enabled"), "{command}");
+    }
+
+    #[test]
+    fn a_rules_id_cannot_break_out_of_the_command() {
+        let rule = rule("'; rm -rf \"$HOME\" #\n");
         let command = rule_edit(
             &"logs".parse().unwrap(),
             [&rule],
