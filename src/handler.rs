@@ -25,10 +25,12 @@ use crate::collect::{Scope, Wanted, WantedObject, collect};
 use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
+use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
+use crate::queue::Queue;
 use crate::report::{Caller, Report};
 use crate::snapshot::{Identity, Snapshot};
 use crate::source::Source;
@@ -50,11 +52,15 @@ const PATIENCE: u32 = 3;
 
 /// What the handler works with, for the life of the process.
 #[derive(Debug)]
-pub struct Handler<'a, A, P> {
+pub struct Handler<'a, A, P, L, Q> {
     /// AWS, for reading and, with permission, for writing.
     pub aws: &'a A,
     /// Where messages go.
     pub publisher: P,
+    /// What is remembered from one invocation to the next.
+    pub ledger: L,
+    /// How work is left for later.
+    pub queue: Q,
     /// What the owner of the account has settled.
     pub settings: Settings,
 }
@@ -173,7 +179,7 @@ struct Look {
     examination: Examination,
 }
 
-impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
+impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Does what a payload asks for.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub mod config;
 pub mod error;
 pub mod report;
 pub mod notify;
+pub mod ledger;
+pub mod queue;
 pub mod handler;
 #[cfg(feature = "aws")]
 pub mod aws;

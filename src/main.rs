@@ -12,8 +12,10 @@ use s3_replication_remediator::aws::Aws;
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::sparing::Sparing;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -48,6 +50,8 @@ async fn start() -> Result<(), String> {
             aws,
             arn: config.notification_topic,
         }),
+        ledger: MemoryLedger::default(),
+        queue: NoQueue,
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = invocation(aws, &event.context)

@@ -6,16 +6,18 @@ use super::{Handler, HandlerError, Intent, Invocation, Look, log, may_come_again
 use crate::apply::{Outcome as Applied, apply};
 use crate::error::chain;
 use crate::finding::Finding;
+use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::plan::plan;
 use crate::plan::review::{ReviewedPlan, review};
+use crate::queue::Queue;
 use crate::report::{Parts, Report};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
-impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
+impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Plans, does what may be done, and puts the report together.
     pub(super) async fn finish(
         &self,

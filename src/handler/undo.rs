@@ -8,18 +8,20 @@ use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
 use crate::event::PlanDigest;
+use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::observed::Observed;
 use crate::plan::role_policy::policy_name;
 use crate::plan::undo::{Searched, undo_plan};
+use crate::queue::Queue;
 use crate::report::{Parts, Report, Undo};
 use crate::snapshot::Snapshot;
 use crate::source::{Reader, Source};
 use crate::subject::Subject;
 use crate::target::Writable;
 
-impl<A: Source + Writable, P: Publisher> Handler<'_, A, P> {
+impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Shows what would be taken back, or takes it back where the digest is that of what was shown.
     pub(super) async fn undo(
         &self,

@@ -6,8 +6,10 @@ use std::time::Duration;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::{Caller, Report};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -47,6 +49,8 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
     let handler = Handler {
         aws: world,
         publisher: &told,
+        ledger: MemoryLedger::default(),
+        queue: NoQueue,
         settings: Settings {
             mode,
             scope: Scope {

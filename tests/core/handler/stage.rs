@@ -10,8 +10,10 @@ use std::time::Duration;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
 use s3_replication_remediator::report::{Caller, Report};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -30,9 +32,22 @@ pub(super) struct Stage {
     /// What is left of an invocation's time.
     pub(super) time_left: Duration,
     told: RefCell<Vec<Notification>>,
+    pub(super) ledger: MemoryLedger,
+    pub(super) queue: Outbox,
     pub(super) report_refused_puts: bool,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
+}
+
+/// What was sent to our own queue.
+#[derive(Debug, Default)]
+pub(super) struct Outbox(pub(super) RefCell<Vec<Message>>);
+
+impl Queue for &Outbox {
+    async fn send(&self, messages: &[Message]) -> Result<(), QueueFailure> {
+        self.0.borrow_mut().extend_from_slice(messages);
+        Ok(())
+    }
 }
 
 impl Publisher for &Stage {
@@ -55,6 +70,8 @@ impl Stage {
             mode,
             time_left: Duration::from_secs(60),
             told: RefCell::default(),
+            ledger: MemoryLedger::default(),
+            queue: Outbox::default(),
             report_refused_puts: false,
             is_mute: Cell::new(false),
         }
@@ -112,6 +129,8 @@ impl Stage {
             let handler = Handler {
                 aws: &self.world,
                 publisher: self,
+                ledger: &self.ledger,
+                queue: &self.queue,
                 settings: Settings {
                     mode: self.mode,
                     scope: Scope::default(),

@@ -1,0 +1,80 @@
+//! The port to what is remembered from one invocation to the next: what was told, what was changed, and which buckets a
+//! key or role concerns.
+//!
+//! A ledger only stores. What its items mean is decided by those who write them. It is optional, and never a fact about the
+//! account: whoever loses it loses thrift and convenience, never a finding. Items are written only over the version that
+//! was read (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>),
+//! so that of two invocations at once one learns of the other.
+
+pub mod memory;
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Where an item stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// What it is about, such as `bucket#logs`. All items of a partition are read together.
+    pub partition: String,
+    /// Which it is among those, such as `news#…`; they are read in the order of this.
+    pub sort: String,
+}
+
+/// Something that is remembered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Where it stands.
+    pub place: Place,
+    /// How often it has been written: 1 for a new one.
+    pub version: u64,
+    /// What is remembered, a JSON object of at most 300 KB.
+    pub value: Value,
+    /// When it may be forgotten; it may be read for some days longer.
+    pub expires: Option<Timestamp>,
+}
+
+/// The ledger did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerFailure {
+    /// What stands there is not what the writer has read: somebody else was faster.
+    #[error("the item of the ledger was changed by somebody else; read it again")]
+    Changed,
+    /// It could not be reached, or it refused.
+    #[error("the ledger did not answer as it should: {0}")]
+    Unavailable(String),
+}
+
+/// What is remembered from one invocation to the next.
+pub trait Ledger {
+    /// Does it outlive the process?
+    fn is_lasting(&self) -> bool;
+
+    /// All items of a partition, in the order of their `sort`.
+    fn items(&self, partition: &str) -> impl Future<Output = Result<Vec<Item>, LedgerFailure>>;
+
+    /// Writes an item over its version before, which is nothing for version 1.
+    fn put(&self, item: &Item) -> impl Future<Output = Result<(), LedgerFailure>>;
+
+    /// Removes an item that has the version that was read.
+    fn remove(&self, place: &Place, version: u64) -> impl Future<Output = Result<(), LedgerFailure>>;
+}
+
+impl<L: Ledger> Ledger for &L {
+    fn is_lasting(&self) -> bool {
+        (**self).is_lasting()
+    }
+
+    fn items(&self, partition: &str) -> impl Future<Output = Result<Vec<Item>, LedgerFailure>> {
+        (**self).items(partition)
+    }
+
+    fn put(&self, item: &Item) -> impl Future<Output = Result<(), LedgerFailure>> {
+        (**self).put(item)
+    }
+
+    fn remove(&self, place: &Place, version: u64) -> impl Future<Output = Result<(), LedgerFailure>> {
+        (**self).remove(place, version)
+    }
+}

@@ -1,0 +1,108 @@
+//! A ledger that lasts as long as the process: what there is without a table.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Item, Ledger, LedgerFailure, Place};
+
+/// A ledger in memory.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    items: Mutex<BTreeMap<Place, Item>>,
+}
+
+impl MemoryLedger {
+    /// Everything that is remembered. A panic elsewhere leaves the map whole.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Item>> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn is_lasting(&self) -> bool {
+        false
+    }
+
+    async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
+        let items = self.lock();
+        let of_partition = items
+            .values()
+            .filter(|item| item.place.partition == partition)
+            .cloned();
+        Ok(of_partition.collect())
+    }
+
+    async fn put(&self, item: &Item) -> Result<(), LedgerFailure> {
+        let mut items = self.lock();
+        let stands = items.get(&item.place).map_or(0, |item| item.version);
+        if stands.checked_add(1) != Some(item.version) {
+            return Err(LedgerFailure::Changed);
+        }
+        items.insert(item.place.clone(), item.clone());
+        Ok(())
+    }
+
+    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+        let mut items = self.lock();
+        match items.get(place) {
+            Some(item) if item.version == version => {
+                items.remove(place);
+                Ok(())
+            }
+            Some(_) => Err(LedgerFailure::Changed),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn item(sort: &str, version: u64) -> Item {
+        Item {
+            place: Place {
+                partition: "bucket#logs".to_owned(),
+                sort: sort.to_owned(),
+            },
+            version,
+            value: json!({"written": version}),
+            expires: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_item_is_written_only_over_the_version_that_was_read() {
+        let ledger = MemoryLedger::default();
+        assert_eq!(ledger.put(&item("a", 2)).await, Err(LedgerFailure::Changed));
+        ledger.put(&item("a", 1)).await.unwrap();
+        assert_eq!(ledger.put(&item("a", 1)).await, Err(LedgerFailure::Changed));
+        ledger.put(&item("a", 2)).await.unwrap();
+        assert_eq!(ledger.items("bucket#logs").await.unwrap(), [item("a", 2)]);
+    }
+
+    #[tokio::test]
+    async fn a_partition_is_read_in_order_and_alone() {
+        let ledger = MemoryLedger::default();
+        ledger.put(&item("b", 1)).await.unwrap();
+        ledger.put(&item("a", 1)).await.unwrap();
+        assert_eq!(
+            ledger.items("bucket#logs").await.unwrap(),
+            [item("a", 1), item("b", 1)]
+        );
+        assert!(ledger.items("bucket#other").await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_item_that_somebody_else_wrote_is_not_removed() {
+        let ledger = MemoryLedger::default();
+        ledger.put(&item("a", 1)).await.unwrap();
+        let place = item("a", 1).place;
+        assert_eq!(ledger.remove(&place, 2).await, Err(LedgerFailure::Changed));
+        ledger.remove(&place, 1).await.unwrap();
+        ledger.remove(&place, 1).await.unwrap();
+        assert!(ledger.items("bucket#logs").await.unwrap().is_empty());
+    }
+}
