@@ -65,6 +65,7 @@ pub fn is_worth_telling(report: &Report, subject: &Subject) -> bool {
         | TriggerKind::Sweep => {
             report.verdict != Verdict::Healthy
                 || report.plan.is_some()
+                || !report.earlier.is_empty()
                 || matches!(subject.trigger.change, Some(Change::Removed | Change::Refused))
                 || (report.mode == Mode::Auto && subject.receive_count > 1)
         }

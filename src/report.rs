@@ -264,6 +264,7 @@ impl Report {
             plan: None,
             outcome: None,
             undo: None,
+            earlier: Vec::new(),
             backlog: None,
             commands: Commands {
                 apply: None,

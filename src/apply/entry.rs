@@ -20,7 +20,9 @@ pub struct Entry {
     pub before: Value,
     /// What was to be there; null where nothing was to be.
     pub after: Value,
-    /// The command that takes it back.
+    /// The command that takes it back. It is there for whoever reads the records; a report never shows it, because people
+    /// paste what reports show, and whoever may write the records may not be who they take him for.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub undo: String,
     /// Digest of the plan that it was part of.
     pub plan: String,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tracing::warn;
 
-use super::{Handler, Invocation};
+use super::{Handler, Invocation, Look};
 use crate::apply::{Cause, ChangeOutcome, Entry, Journal, NotRecorded};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::collect::Places;
@@ -18,6 +18,7 @@ use crate::error::chain;
 use crate::event::TriggerKind;
 use crate::ledger::changes::{Holder, Record, partition, places};
 use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::plan::canonical::sha256;
 use crate::plan::role_policy::policy_name;
@@ -95,7 +96,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             };
             remembered
                 .earlier
-                .extend(resolved.changes.last().filter(|last| last.is_made()).cloned());
+                .extend(resolved.changes.last().filter(|last| last.is_made()).map(shown));
             let item = resolved.item(&subject.bucket, *version + 1, now);
             let put = match &item {
                 Ok(item) => self.ledger.put(item).await,
@@ -113,7 +114,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 .iter()
                 .flat_map(|(record, _)| &record.changes)
                 .filter(|entry| entry.is_made() && now.duration_since(entry.begun) < RECENT);
-            remembered.earlier = recent.cloned().collect();
+            remembered.earlier = recent.map(shown).collect();
         }
         snapshot.former.is_settled = !is_contradicted
             && match subject.trigger.kind {
@@ -171,6 +172,34 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         false
     }
 
+    /// Where was not looked for what the rules no longer need.
+    pub(super) fn not_searched(&self, look: &Look) -> Vec<String> {
+        let former = &look.snapshot.former;
+        let roles = former.roles.iter().filter_map(|role| {
+            let failure = role.policy.failure().or_else(|| role.record.failure())?;
+            Some(format!("`{}` ({})", role.arn, failure.error_code.escape_debug()))
+        });
+        let keys = former.keys.iter().filter_map(|key| {
+            let failure = key.grants.failure()?;
+            Some(format!("`{}` ({})", key.arn, failure.error_code.escape_debug()))
+        });
+        let mut gaps: Vec<String> = roles
+            .chain(keys)
+            .chain(former.passed_over.iter().cloned())
+            .collect();
+        // Where nothing was ever written there is nothing to miss.
+        let memory = look.remembered.memory;
+        if self.settings.mode != Mode::DryRun
+            && look.snapshot.replication.is_absent()
+            && memory != Memory::Lasting
+        {
+            gaps.push(memory.gap().to_owned());
+        }
+        gaps.iter()
+            .map(|gap| format!("whether something of ours is left that no rule needs: {gap}"))
+            .collect()
+    }
+
     /// Where changes for a subject are written down.
     pub(super) fn journal<'j>(
         &'j self,
@@ -213,6 +242,14 @@ impl Remembered {
             roles: asked.0,
             keys: asked.1,
         }
+    }
+}
+
+/// What a report shows of a change that was written down.
+fn shown(entry: &Entry) -> Entry {
+    Entry {
+        undo: String::new(),
+        ..entry.clone()
     }
 }
 

@@ -27,6 +27,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         intent: Intent<'_>,
     ) -> Result<Report, HandlerError> {
         let guards = &self.settings.guards;
+        let not_searched = self.not_searched(&look);
         let made = plan(&look.snapshot, &look.assessments, guards);
         let reviewed = match review(&look.snapshot, &look.assessments, made, guards) {
             Ok(reviewed) => Some(reviewed),
@@ -67,6 +68,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             caller: &invocation.caller,
         });
         report.earlier = look.remembered.earlier;
+        if !report.earlier.is_empty() && report.commands.undo.is_none() {
+            let undo = serde_json::json!({"command": "undo", "bucket": subject.bucket});
+            report.commands.undo = Some(invocation.caller.invoke(&undo));
+        }
+        report.not_evaluated.extend(not_searched);
         log(&report);
         Ok(report)
     }

@@ -2,6 +2,7 @@
 
 mod contract;
 mod messages;
+mod records;
 mod stage;
 
 use std::time::Duration;

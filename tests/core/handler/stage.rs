@@ -7,9 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::ledger::Ledger;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
@@ -37,6 +39,8 @@ pub(super) struct Stage {
     pub(super) report_refused_puts: bool,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
+    /// The time.
+    pub(super) now: Cell<Timestamp>,
 }
 
 /// What was sent to our own queue.
@@ -74,6 +78,7 @@ impl Stage {
             queue: Outbox::default(),
             report_refused_puts: false,
             is_mute: Cell::new(false),
+            now: Cell::new("2026-09-14T09:13:00Z".parse().unwrap()),
         }
     }
 
@@ -120,6 +125,11 @@ impl Stage {
     }
 
     pub(super) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
+        self.handle_with(&self.ledger, payload)
+    }
+
+    /// The same, with another ledger.
+    pub(super) fn handle_with<L: Ledger>(&self, ledger: L, payload: &Value) -> Result<Answer, HandlerError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -129,7 +139,7 @@ impl Stage {
             let handler = Handler {
                 aws: &self.world,
                 publisher: self,
-                ledger: &self.ledger,
+                ledger,
                 queue: &self.queue,
                 settings: Settings {
                     mode: self.mode,
@@ -140,7 +150,7 @@ impl Stage {
             };
             let invocation = Invocation {
                 identity: self.world.identity(),
-                now: "2026-09-14T09:13:00Z".parse().unwrap(),
+                now: self.now.get(),
                 deadline: Instant::now() + self.time_left,
                 caller: Caller {
                     function: "s3-replication-remediator".to_owned(),
