@@ -26,7 +26,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
 use jiff::Timestamp;
 
 use crate::aws::{Aws, CallFailure, Login, StartError};
@@ -75,10 +74,7 @@ pub fn main() -> ExitCode {
 fn told_by_clap(error: &clap::Error) -> Exit {
     // Nothing can be done where even this cannot be written.
     let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Healthy,
-        _ => Exit::Usage,
-    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Healthy }
 }
 
 async fn run(arguments: Arguments) -> Result<Exit, Problem> {

@@ -34,11 +34,15 @@ impl Aws {
                 .await
                 .map_err(|error| failed(Failure::of(&error)))?;
             let next = answer.continuation_token.filter(|token| !token.is_empty());
-            let page = answer.buckets.unwrap_or_default().into_iter().filter_map(|bucket| {
-                let name: BucketName = bucket.name?.parse().ok()?;
-                let region = bucket.bucket_region.and_then(|region| region.parse().ok());
-                Some((name, region))
-            });
+            let page = answer
+                .buckets
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|bucket| {
+                    let name: BucketName = bucket.name?.parse().ok()?;
+                    let region = bucket.bucket_region.and_then(|region| region.parse().ok());
+                    Some((name, region))
+                });
             if pages.add(page, next).map_err(failed)? {
                 break;
             }

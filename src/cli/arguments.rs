@@ -15,7 +15,11 @@ use crate::event::PlanDigest;
 /// Finds every reason why S3 replication with KMS silently fails, and proves the least repair.
 #[derive(Debug, Parser)]
 #[command(name = "s3-replication-remediator", version, max_term_width = 110, after_help = Exit::table())]
-#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = false)]
+#[command(
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = false
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -24,7 +28,14 @@ pub struct Arguments {
     #[command(flatten)]
     pub aws: AwsArguments,
     /// When to use colours.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Output"
+    )]
     pub color: Color,
 }
 
@@ -165,7 +176,14 @@ pub struct ExplainArguments {
     #[arg(value_name = "CHECK")]
     pub check: Option<String>,
     /// How it is written
-    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
     pub output: PlainFormat,
 }
 
@@ -182,7 +200,14 @@ pub struct DecodeArguments {
     #[arg(long)]
     pub report_refused_puts: bool,
     /// How it is written
-    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
     pub output: PlainFormat,
 }
 

@@ -112,14 +112,16 @@ fn agreed(
     let Ok(digest) = plan.digest.parse::<PlanDigest>() else {
         return Ok(Agreement::NothingToDo);
     };
-    let answers =
-        Answers::new(vec![looked.clone()], false, None).map_err(UnwritableAnswers::Json)?;
+    let answers = Answers::new(vec![looked.clone()], false, None).map_err(UnwritableAnswers::Json)?;
     let text = answers.written(Format::Text)?;
     let mut out = anstream::stderr();
     let mut asked = || {
         out.write_all(text.as_bytes())?;
         if wanted.is_some_and(|wanted| *wanted != digest) {
-            writeln!(out, "\nThis is not the plan that was named: it is the plan of now.")?;
+            writeln!(
+                out,
+                "\nThis is not the plan that was named: it is the plan of now."
+            )?;
             return Ok(false);
         }
         write!(out, "\n{what} for `{bucket}`? Only `yes` is taken: ")?;
@@ -146,8 +148,7 @@ fn view(looked: &Looked) -> Result<Report, Problem> {
 }
 
 fn write(looked: &Looked, said: &OutputArguments) -> Result<(), Problem> {
-    let answers =
-        Answers::new(vec![looked.clone()], false, None).map_err(UnwritableAnswers::Json)?;
+    let answers = Answers::new(vec![looked.clone()], false, None).map_err(UnwritableAnswers::Json)?;
     let text = answers.written(said.output)?;
     output::put(&text, said.output_file.as_deref()).map_err(Problem::Unwritable)
 }

@@ -88,7 +88,10 @@ async fn all(desk: &Desk<'_, Aws>, said: &CheckArguments) -> Result<Exit, Proble
         }
     }
     let listed = desk.aws.buckets().await.map_err(Problem::NoList)?;
-    let open: Vec<Place> = listed.into_iter().filter(|(name, _)| !done.contains(name)).collect();
+    let open: Vec<Place> = listed
+        .into_iter()
+        .filter(|(name, _)| !done.contains(name))
+        .collect();
     let bar = bar(open.len());
     let rest = look(desk, &open, said, &bar, journal.as_mut()).await?;
     bar.finish_and_clear();
@@ -205,7 +208,9 @@ async fn passed_over(desk: &Desk<'_, Aws>, bucket: &BucketName, region: Option<&
         Observed::Found(_) | Observed::Unreadable(_) => {}
     }
     let tags = desk.aws.bucket_tags(&at).await;
-    let is_opted_out = tags.found().is_some_and(|tags| desk.config.opt_out_tag.is_in(tags));
+    let is_opted_out = tags
+        .found()
+        .is_some_and(|tags| desk.config.opt_out_tag.is_in(tags));
     is_opted_out.then_some(Turn::OptedOut)
 }
 
@@ -229,11 +234,14 @@ fn finish(said: &CheckArguments, found: Found, is_list: bool, file: Option<File>
     if found.looked.is_empty() && !said.all {
         return Ok(failed.unwrap_or(Exit::Unreachable));
     }
-    let answers = Answers::new(in_order(said, found.looked), is_list, file)
-        .map_err(UnwritableAnswers::Json)?;
+    let answers =
+        Answers::new(in_order(said, found.looked), is_list, file).map_err(UnwritableAnswers::Json)?;
     let text = answers.written(said.output.output)?;
     output::put(&text, said.output.output_file.as_deref()).map_err(Problem::Unwritable)?;
-    let verdicts = answers.reports.iter().map(|report| said.fail_on.exit(report.verdict));
+    let verdicts = answers
+        .reports
+        .iter()
+        .map(|report| said.fail_on.exit(report.verdict));
     Ok(verdicts.chain(failed).max().unwrap_or(Exit::Healthy))
 }
 

@@ -58,7 +58,9 @@ pub fn alike(text: &str) -> Vec<&'static str> {
     let wanted: String = text.to_ascii_lowercase().chars().take(LONGEST).collect();
     let mut found = similar::get_close_matches(wanted.as_str(), &ids, 3, ALIKE);
     // Whoever knows a part of a name need not know the rest.
-    let parts = ids.iter().filter(|id| wanted.len() >= 3 && id.contains(wanted.as_str()));
+    let parts = ids
+        .iter()
+        .filter(|id| wanted.len() >= 3 && id.contains(wanted.as_str()));
     for id in parts {
         if !found.contains(id) && found.len() < 5 {
             found.push(id);
@@ -74,8 +76,18 @@ mod tests {
     #[test]
     fn every_check_has_a_chapter_that_begins_with_what_it_means() {
         for chapter in Chapter::all() {
-            assert!(chapter.summary.ends_with('.'), "{}: {}", chapter.id, chapter.summary);
-            assert!(!chapter.summary.contains("**"), "{}: {}", chapter.id, chapter.summary);
+            assert!(
+                chapter.summary.ends_with('.'),
+                "{}: {}",
+                chapter.id,
+                chapter.summary
+            );
+            assert!(
+                !chapter.summary.contains("**"),
+                "{}: {}",
+                chapter.id,
+                chapter.summary
+            );
             assert!(chapter.help().contains("**Repaired by.**"), "{}", chapter.id);
             assert!(!chapter.text.contains("\n## "), "{}", chapter.id);
         }
@@ -83,7 +95,10 @@ mod tests {
 
     #[test]
     fn a_misspelt_or_half_known_name_is_found() {
-        assert_eq!(alike("role-replica-key-acess").first(), Some(&"role-replica-key-access"));
+        assert_eq!(
+            alike("role-replica-key-acess").first(),
+            Some(&"role-replica-key-access")
+        );
         assert_eq!(alike("metrics").first(), Some(&"metrics-disabled"));
         assert!(alike("ownership").contains(&"object-ownership"));
         assert!(alike("zzzz").is_empty());

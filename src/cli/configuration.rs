@@ -145,7 +145,10 @@ struct Criteria {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "fields that decide nothing here are still fields, and may not be misspelt")]
+#[expect(
+    dead_code,
+    reason = "fields that decide nothing here are still fields, and may not be misspelt"
+)]
 struct Destination {
     bucket: String,
     #[serde(default)]
@@ -183,7 +186,10 @@ struct Encryption {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "fields that decide nothing here are still fields, and may not be misspelt")]
+#[expect(
+    dead_code,
+    reason = "fields that decide nothing here are still fields, and may not be misspelt"
+)]
 struct ReplicationTime {
     status: Status,
     time: Minutes,
@@ -191,7 +197,10 @@ struct ReplicationTime {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "fields that decide nothing here are still fields, and may not be misspelt")]
+#[expect(
+    dead_code,
+    reason = "fields that decide nothing here are still fields, and may not be misspelt"
+)]
 struct Metrics {
     status: Status,
     #[serde(default)]
@@ -200,7 +209,10 @@ struct Metrics {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "fields that decide nothing here are still fields, and may not be misspelt")]
+#[expect(
+    dead_code,
+    reason = "fields that decide nothing here are still fields, and may not be misspelt"
+)]
 struct Minutes {
     minutes: i32,
 }
@@ -234,7 +246,11 @@ impl Configuration {
             true => serde_json::from_str::<WrappedPlaces<'_>>(text).map(|places| places.inner.rules),
             false => serde_json::from_str::<Places<'_>>(text).map(|places| places.rules),
         };
-        let under = if is_wrapped { "ReplicationConfiguration." } else { "" };
+        let under = if is_wrapped {
+            "ReplicationConfiguration."
+        } else {
+            ""
+        };
         Ok(Self {
             replication: known(&document, under)?,
             lines: rules
@@ -258,12 +274,11 @@ impl Configuration {
 
 fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, InvalidConfiguration> {
     let reader = &mut serde_json::Deserializer::from_str(text);
-    let document = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
-        InvalidConfiguration::Unreadable {
+    let document =
+        serde_path_to_error::deserialize(&mut *reader).map_err(|error| InvalidConfiguration::Unreadable {
             path: visible(&error.path().to_string()),
             problem: visible(&error.into_inner().to_string()),
-        }
-    })?;
+        })?;
     reader.end().map_err(|error| InvalidConfiguration::Unreadable {
         path: String::new(),
         problem: visible(&error.to_string()),
@@ -280,7 +295,8 @@ fn line_of(text: &str, part: &str) -> usize {
 /// The configuration as the program knows it: as if S3 had taken it and given it back.
 fn known(document: &Document, under: &str) -> Result<Replication, InvalidConfiguration> {
     let mut problems = Vec::new();
-    let mut problem = |field: &str, problem: &str| problems.push(format!("field `{under}{field}`: {problem}"));
+    let mut problem =
+        |field: &str, problem: &str| problems.push(format!("field `{under}{field}`: {problem}"));
     let role: Option<RoleArn> = ok(document.role.parse(), "Role", &mut problem);
     let rules: Vec<_> = document
         .rules
@@ -320,7 +336,10 @@ fn known_rule(rule: &Rule, at: usize, problem: &mut impl FnMut(&str, &str)) -> O
     // A rule with a filter is of the second generation, which has no prefix of its own.
     let (schema, filter) = match (&rule.filter, &rule.prefix) {
         (Some(_), Some(_)) => {
-            problem("Prefix", "a rule has either `Filter` or the older `Prefix`; drop one of them");
+            problem(
+                "Prefix",
+                "a rule has either `Filter` or the older `Prefix`; drop one of them",
+            );
             (Schema::V2, RuleFilter::default())
         }
         (Some(given), None) => {
@@ -384,7 +403,11 @@ fn known_rule(rule: &Rule, at: usize, problem: &mut impl FnMut(&str, &str)) -> O
 
 /// One of a prefix, a tag, or several of them under `And`; with none it takes everything.
 fn known_filter(filter: &Filter, problem: &mut impl FnMut(&str, &str)) -> RuleFilter {
-    let given = [filter.prefix.is_some(), filter.tag.is_some(), filter.and.is_some()];
+    let given = [
+        filter.prefix.is_some(),
+        filter.tag.is_some(),
+        filter.and.is_some(),
+    ];
     if given.into_iter().filter(|is_given| *is_given).count() > 1 {
         problem(
             "Filter",

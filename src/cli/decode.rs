@@ -138,10 +138,20 @@ fn shown(batch: &Batch) -> String {
         let _ = writeln!(out, "command{}: {}", from(&one.message_id), command(&one.item));
     }
     for one in &batch.dropped {
-        let _ = writeln!(out, "dropped{}: {}", from(&one.message_id), line(&one.item.to_string(), FIELD));
+        let _ = writeln!(
+            out,
+            "dropped{}: {}",
+            from(&one.message_id),
+            line(&one.item.to_string(), FIELD)
+        );
     }
     for one in &batch.invalid {
-        let _ = writeln!(out, "invalid{}: {}", from(&one.message_id), line(&chain(&one.item), FIELD));
+        let _ = writeln!(
+            out,
+            "invalid{}: {}",
+            from(&one.message_id),
+            line(&chain(&one.item), FIELD)
+        );
     }
     if out.is_empty() {
         out.push_str("nothing in it\n");

@@ -127,8 +127,14 @@ mod tests {
 
     #[test]
     fn broken_is_worse_than_undetermined_whatever_their_numbers() {
-        assert_eq!([Exit::Undetermined, Exit::Broken].into_iter().max(), Some(Exit::Broken));
-        assert_eq!([Exit::Broken, Exit::Unreachable].into_iter().max(), Some(Exit::Unreachable));
+        assert_eq!(
+            [Exit::Undetermined, Exit::Broken].into_iter().max(),
+            Some(Exit::Broken)
+        );
+        assert_eq!(
+            [Exit::Broken, Exit::Unreachable].into_iter().max(),
+            Some(Exit::Unreachable)
+        );
     }
 
     #[test]

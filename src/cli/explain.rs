@@ -39,7 +39,10 @@ fn written(value: &serde_json::Value) -> String {
 fn list() -> String {
     let mut out = String::new();
     for chapter in Chapter::all() {
-        let first = chapter.summary.split_once(". ").map_or(chapter.summary, |(first, _)| first);
+        let first = chapter
+            .summary
+            .split_once(". ")
+            .map_or(chapter.summary, |(first, _)| first);
         let first = first.trim_end_matches('.');
         let _ = writeln!(out, "{BOLD}{}{BOLD:#}\n    {first}", chapter.id);
     }

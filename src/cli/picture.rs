@@ -398,9 +398,8 @@ fn settled(
             place(&mut stops, part_of(&finding.check), *number, how, &mut own);
         }
         for stop in &mut stops {
-            let is_unread = |what: &str| {
-                names(what, &stop.name) || (!stop.arn.is_empty() && names(what, &stop.arn))
-            };
+            let is_unread =
+                |what: &str| names(what, &stop.name) || (!stop.arn.is_empty() && names(what, &stop.arn));
             if report.unread.iter().any(|unread| is_unread(&unread.what)) {
                 stop.state = stop.state.max(State::Unknown);
                 state = state.max(State::Unknown);

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 /// A report.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Report {
     pub id: String,
     pub mode: String,
@@ -30,7 +33,10 @@ pub struct Report {
 /// The source bucket.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Bucket {
     pub name: String,
     pub account_id: Option<String>,
@@ -102,7 +108,10 @@ impl Severity {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Finding {
     pub check: String,
     pub severity: Severity,
@@ -125,7 +134,10 @@ impl Finding {
 
 /// Why it is believed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Evidence {
     pub source: String,
     pub detail: String,
@@ -133,7 +145,10 @@ pub struct Evidence {
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Remedy {
     pub kind: String,
     pub owner: String,
@@ -143,7 +158,10 @@ pub struct Remedy {
 /// What could not be read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Unread {
     pub what: String,
     pub operation: String,
@@ -154,7 +172,10 @@ pub struct Unread {
 
 /// What would be changed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Plan {
     pub digest: String,
     pub changes: Vec<Change>,
@@ -163,7 +184,10 @@ pub struct Plan {
 
 /// A change.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Change {
     pub kind: String,
     pub target: String,
@@ -173,7 +197,10 @@ pub struct Change {
 
 /// A change that may not be made.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Withheld {
     pub change: Change,
     pub guard: String,
@@ -184,7 +211,10 @@ pub struct Withheld {
 /// What became of the plan.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Outcome {
     pub status: String,
     pub changes: Vec<ChangeOutcome>,
@@ -194,7 +224,10 @@ pub struct Outcome {
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct ChangeOutcome {
     pub status: String,
     pub request_id: Option<String>,
@@ -205,7 +238,10 @@ pub struct ChangeOutcome {
 /// What else there is to know about an undo.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Undo {
     pub consequences: Vec<String>,
     pub not_searched: Vec<String>,
@@ -213,14 +249,20 @@ pub struct Undo {
 
 /// What is still to be replicated.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Backlog {
     pub command: String,
 }
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "docs/report-v1.schema.json says what each field means")]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
 pub struct Commands {
     pub apply: Option<String>,
     pub undo: Option<String>,

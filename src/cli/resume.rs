@@ -93,7 +93,9 @@ impl Journal {
         };
         let mut lines = whole.lines();
         let first: Option<Task> = match lines.next() {
-            Some(line) => Some(serde_json::from_str(line).map_err(|_| ResumeFailure::Foreign { path: name() })?),
+            Some(line) => {
+                Some(serde_json::from_str(line).map_err(|_| ResumeFailure::Foreign { path: name() })?)
+            }
             // Cut off before its first line was whole, or somebody else's file.
             None if !text.is_empty() && !text.starts_with("{\"form\":") => {
                 return Err(ResumeFailure::Foreign { path: name() });

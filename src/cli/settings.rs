@@ -23,7 +23,10 @@ impl Given {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn config(&self, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
+    pub fn config(
+        &self,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigErrors> {
         let is_given = |name: &str| self.0.iter().any(|(given, _)| given == name);
         let environment =
             environment.filter(|(name, _)| !is_given(name) && !OF_THE_FUNCTION.contains(&name.as_str()));
@@ -123,7 +126,12 @@ mod tests {
 
     #[test]
     fn who_sits_at_the_keyboard_may_approve_unless_the_environment_says_otherwise() {
-        let mode = |environment| Given::default().config(variables(environment).into_iter()).unwrap().mode;
+        let mode = |environment| {
+            Given::default()
+                .config(variables(environment).into_iter())
+                .unwrap()
+                .mode
+        };
         assert_eq!(mode(&[]), Mode::Approve);
         assert_eq!(mode(&[("MODE", "")]), Mode::Approve);
         assert_eq!(mode(&[("MODE", "dry-run")]), Mode::DryRun);
@@ -143,7 +151,10 @@ mod tests {
         let error = Given(variables(&[("SAMPLE_OBJECTS", "5")]))
             .config(std::iter::empty())
             .unwrap_err();
-        assert!(error.to_string().contains("needs INSPECT_OBJECTS=true"), "{error}");
+        assert!(
+            error.to_string().contains("needs INSPECT_OBJECTS=true"),
+            "{error}"
+        );
     }
 
     #[test]

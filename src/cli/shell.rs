@@ -28,7 +28,9 @@ pub(super) fn man(folder: Option<&Path>) -> Result<Exit, Problem> {
         }
         None => {
             let mut page = Vec::new();
-            Man::new(described).render(&mut page).map_err(Problem::Unwritable)?;
+            Man::new(described)
+                .render(&mut page)
+                .map_err(Problem::Unwritable)?;
             say(&String::from_utf8_lossy(&page))?;
         }
     }

@@ -180,7 +180,11 @@ impl Section {
 
     fn commands(&self) -> Vec<(&'static str, &str)> {
         let commands = &self.report.commands;
-        let backlog = self.report.backlog.as_ref().map(|backlog| backlog.command.as_str());
+        let backlog = self
+            .report
+            .backlog
+            .as_ref()
+            .map(|backlog| backlog.command.as_str());
         [
             ("Apply the plan", commands.apply.as_deref()),
             ("Take it back", commands.undo.as_deref()),
@@ -231,7 +235,10 @@ fn severity_class(finding: &Finding) -> &'static str {
 
 /// The lines of a diff with the name of their style.
 fn diff(change: &Change) -> Vec<(&'static str, &str)> {
-    let lines = change.diff.lines().filter(|line| !line.starts_with("---") && !line.starts_with("+++"));
+    let lines = change
+        .diff
+        .lines()
+        .filter(|line| !line.starts_with("---") && !line.starts_with("+++"));
     lines
         .map(|line| match line.bytes().next() {
             Some(b'+') => ("add", line),

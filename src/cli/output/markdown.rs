@@ -75,12 +75,20 @@ fn one(report: &Report, level: &str) -> String {
         report.verdict.meaning()
     );
     let place = [
-        report.bucket.account_id.as_ref().map(|id| format!("account {id}")),
+        report
+            .bucket
+            .account_id
+            .as_ref()
+            .map(|id| format!("account {id}")),
         report.bucket.region.clone(),
         Some(format!("mode {}", report.mode)),
         Some(report.time.clone()),
     ];
-    let _ = writeln!(out, "{}\n", place.into_iter().flatten().collect::<Vec<_>>().join(" · "));
+    let _ = writeln!(
+        out,
+        "{}\n",
+        place.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    );
     if !report.findings.is_empty() {
         out.push_str("| | severity | check | what |\n| ---: | --- | --- | --- |\n");
         for (at, finding) in report.findings.iter().enumerate() {
@@ -95,14 +103,23 @@ fn one(report: &Report, level: &str) -> String {
         }
         out.push('\n');
     }
-    if let Some(outcome) = report.outcome.as_ref().filter(|outcome| outcome.status != "planned") {
+    if let Some(outcome) = report
+        .outcome
+        .as_ref()
+        .filter(|outcome| outcome.status != "planned")
+    {
         let _ = writeln!(out, "**Repair: {}**\n", text(&outcome.status));
         for change in &outcome.changes {
             let why = change.error.as_ref().map(|error| format!(": {}", text(error)));
             let _ = writeln!(out, "- {}{}", text(&change.status), why.unwrap_or_default());
         }
         for finding in &report.repaired {
-            let _ = writeln!(out, "- mended: {}: {}", code(&finding.check), text(&finding.summary));
+            let _ = writeln!(
+                out,
+                "- mended: {}: {}",
+                code(&finding.check),
+                text(&finding.summary)
+            );
         }
         out.push('\n');
     }
@@ -142,7 +159,11 @@ fn one(report: &Report, level: &str) -> String {
 
 fn detail(number: usize, finding: &Finding) -> String {
     let mut out = String::new();
-    let open = if finding.severity == Severity::Error { " open" } else { "" };
+    let open = if finding.severity == Severity::Error {
+        " open"
+    } else {
+        ""
+    };
     let _ = writeln!(
         out,
         "<details{open}><summary>{number}. {} <code>{}</code></summary>\n",
@@ -152,14 +173,23 @@ fn detail(number: usize, finding: &Finding) -> String {
     let rules: Vec<String> = finding.rule_ids.iter().take(10).map(|id| code(id)).collect();
     let more = finding.rule_ids.len().saturating_sub(rules.len());
     if !rules.is_empty() {
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         let _ = writeln!(out, "- rules: {}{more}", rules.join(", "));
     }
     let _ = writeln!(out, "- subject: {}", code(&finding.subject));
     let _ = writeln!(out, "- expected: {}", text(&finding.expected));
     let _ = writeln!(out, "- found: {}", text(&finding.found));
     for evidence in &finding.evidence {
-        let _ = writeln!(out, "- evidence: {}: {}", code(&evidence.source), text(&evidence.detail));
+        let _ = writeln!(
+            out,
+            "- evidence: {}: {}",
+            code(&evidence.source),
+            text(&evidence.detail)
+        );
     }
     if let Some(cause) = finding.follows_from() {
         let _ = writeln!(out, "- follows from {}", code(cause));
@@ -282,7 +312,11 @@ fn code(text: &str) -> String {
     let shown = visible(text);
     let longest = longest_run(&shown);
     let ticks = "`".repeat(longest + 1);
-    let space = if shown.starts_with('`') || shown.ends_with('`') || shown.is_empty() { " " } else { "" };
+    let space = if shown.starts_with('`') || shown.ends_with('`') || shown.is_empty() {
+        " "
+    } else {
+        ""
+    };
     format!("{ticks}{space}{shown}{space}{ticks}")
 }
 

@@ -13,7 +13,8 @@ use crate::cli::checks::Chapter;
 use crate::cli::report::{Finding, Report, Severity};
 use crate::notify::plain::visible;
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// Names what a fingerprint is made of; another recipe needs another name.
 const FINGERPRINT: &str = "bucketCheckSubject/v1";
 

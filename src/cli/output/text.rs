@@ -56,7 +56,9 @@ fn list(answers: &Answers) -> String {
     for report in &reports {
         let style = verdict_style(report.verdict);
         let first = report.findings.first().filter(|_| has_news(report));
-        let first = first.map_or_else(String::new, |finding| format!("  {}", line(&finding.summary, 200)));
+        let first = first.map_or_else(String::new, |finding| {
+            format!("  {}", line(&finding.summary, 200))
+        });
         let _ = writeln!(
             out,
             "{style}{:<12}{style:#} {}{DIM}{first}{DIM:#}",
@@ -101,8 +103,7 @@ fn painted(text: &str, verdict: Verdict) -> String {
 fn style_of(row: &str) -> Style {
     let is_numbered = |severity: Severity| {
         row.split_once(". ").is_some_and(|(number, rest)| {
-            number.bytes().all(|b| b.is_ascii_digit())
-                && rest.starts_with(&severity.as_str().to_uppercase())
+            number.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(&severity.as_str().to_uppercase())
         })
     };
     if let Some(diff) = row.strip_prefix("      ") {
