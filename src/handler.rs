@@ -335,7 +335,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             region: trigger
                 .region_hint
                 .clone()
-                .unwrap_or_else(|| invocation.caller.region.clone()),
+                .unwrap_or_else(|| invocation.caller.region().clone()),
             expects_configuration: match trigger.kind {
                 TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
                 TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
