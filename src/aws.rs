@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/sdk-for-rust/latest/dg/welcome.html>
 
 mod clients;
+mod dynamodb;
 mod error;
 mod iam;
 mod kms;
@@ -23,6 +24,7 @@ use crate::snapshot::Identity;
 use crate::source::Reader;
 
 pub use clients::StartError;
+pub use dynamodb::{AnyLedger, Table};
 pub use error::CallFailure;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions

@@ -8,12 +8,11 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::arn::Arn;
-use s3_replication_remediator::aws::Aws;
+use s3_replication_remediator::aws::{AnyLedger, Aws};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::notify::sparing::Sparing;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
@@ -45,12 +44,17 @@ async fn start() -> Result<(), String> {
             scope: config.scope(),
             guards: config.guards(),
             report_refused_puts: config.report_refused_puts,
+            remind_after: config.remind_after(),
         },
-        publisher: Sparing::new(Topic {
+        publisher: Topic {
             aws,
             arn: config.notification_topic,
-        }),
-        ledger: MemoryLedger::default(),
+        },
+        ledger: match config.ledger_table {
+            Some(name) => AnyLedger::Table(aws.table(name)),
+            None => AnyLedger::Memory(MemoryLedger::default()),
+        },
+        memory: MemoryLedger::default(),
         queue: NoQueue,
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {
