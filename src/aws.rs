@@ -4,8 +4,10 @@
 
 mod clients;
 mod error;
+mod eventbridge;
 mod iam;
 mod kms;
+mod publishers;
 mod s3;
 mod sns;
 mod source;
@@ -24,6 +26,7 @@ use crate::source::Reader;
 
 pub use clients::StartError;
 pub use error::CallFailure;
+pub use publishers::{Bus, Topic};
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.
@@ -37,6 +40,7 @@ pub struct Aws {
     s3: Clients<aws_sdk_s3::Client>,
     kms: Clients<aws_sdk_kms::Client>,
     sns: Clients<aws_sdk_sns::Client>,
+    eventbridge: Clients<aws_sdk_eventbridge::Client>,
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,

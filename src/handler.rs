@@ -237,10 +237,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            return self
-                .command(invocation, command.item)
-                .await
-                .map(|report| Answer::Report(Box::new(report)));
+            let report = self.command(invocation, command.item).await?;
+            self.tell_machines(&report).await;
+            return Ok(Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -391,6 +390,21 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .chain(tags)
             .find(|failure| is_temporary(&failure.error_code))
             .filter(|_| may_come_again(subject))
+    }
+
+    /// What was asked for is answered to whoever asked. Machines keep the state of buckets and hear of it too; whoever
+    /// asked gets the answer even where they do not.
+    async fn tell_machines(&self, report: &Report) {
+        let told = self
+            .publisher
+            .publish(Bulletin {
+                report,
+                message: None,
+            })
+            .await;
+        if let Err(failure) = told {
+            warn!(bucket = %report.bucket.name, error = %chain(&failure), "answered, and not published");
+        }
     }
 
     async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {

@@ -1,7 +1,13 @@
 //! What is worth telling, and the port through which it is told.
 
+pub mod concerned;
+pub mod events;
+pub mod once;
 pub mod plain;
+pub mod several;
 pub mod sparing;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::collections::BTreeMap;

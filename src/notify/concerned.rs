@@ -1,0 +1,37 @@
+//! Which resources a report is about, by their ARNs, for forms that name them.
+
+use std::collections::BTreeSet;
+
+use crate::arn::{Arn, Partition};
+use crate::report::Report;
+
+/// The most that are named; Security Hub takes no more than 32, and a person reads fewer.
+const MOST: usize = 20;
+/// Longer than any ARN of a bucket, role or key.
+const LONGEST: usize = 512;
+
+/// The bucket first; then the roles and keys that would be changed, then whatever else is wrong, the worst first.
+///
+/// Subjects of findings come from replication configurations, which may name anything: what is no ARN is left out.
+pub fn concerned(report: &Report, partition: &Partition) -> Vec<Arn> {
+    let bucket = report.bucket.name.arn(partition);
+    let plan = report.plan.as_ref().map(|plan| plan.plan());
+    let targets = plan
+        .into_iter()
+        .flat_map(|plan| &plan.changes)
+        .map(|planned| planned.change.target());
+    let subjects = report
+        .findings
+        .iter()
+        .chain(&report.repaired)
+        .map(|finding| finding.subject.clone());
+    let mut seen = BTreeSet::new();
+    std::iter::once(bucket)
+        .chain(targets)
+        .chain(subjects)
+        .filter(|text| text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|text| seen.insert(text.clone()))
+        .filter_map(|text| text.parse().ok())
+        .take(MOST)
+        .collect()
+}
