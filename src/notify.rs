@@ -1,5 +1,6 @@
 //! What is worth telling, and the port through which it is told.
 
+pub mod chat;
 pub mod concerned;
 pub mod events;
 pub mod once;
