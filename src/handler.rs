@@ -12,6 +12,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -238,7 +239,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
             let report = self.command(invocation, command.item).await?;
-            self.tell_machines(&report).await;
+            // Whoever asked gets the answer whatever else fails.
+            if let Err(error) = self.tell_state(&report).await {
+                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            }
             return Ok(Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
@@ -279,7 +283,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(subject, &report).await?;
+            // Neither keeps the other from being told.
+            let (state, news) = join(self.tell_state(&report), self.tell(subject, &report)).await;
+            news.and(state)?;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -392,31 +398,25 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .filter(|_| may_come_again(subject))
     }
 
-    /// What was asked for is answered to whoever asked. Machines keep the state of buckets and hear of it too; whoever
-    /// asked gets the answer even where they do not.
-    async fn tell_machines(&self, report: &Report) {
-        let told = self
-            .publisher
-            .publish(Bulletin {
-                report,
-                message: None,
-            })
-            .await;
-        if let Err(failure) = told {
-            warn!(bucket = %report.bucket.name, error = %chain(&failure), "answered, and not published");
-        }
+    /// Machines keep the state of buckets, and hear of each look.
+    async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
+        self.publish(Bulletin::State(report)).await
     }
 
+    /// People hear what is news.
     async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
-        let message = is_worth_telling(report, subject).then(|| text::render(report));
+        if !is_worth_telling(report, subject) {
+            return Ok(());
+        }
+        self.publish(Bulletin::News(report, &text::render(report))).await
+    }
+
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
         self.publisher
-            .publish(Bulletin {
-                report,
-                message: message.as_ref(),
-            })
+            .publish(bulletin)
             .await
             .map_err(|source| HandlerError::NotTold {
-                bucket: subject.bucket.clone(),
+                bucket: bulletin.report().bucket.name.clone(),
                 source,
             })
     }

@@ -21,7 +21,7 @@ pub struct Topic<'a> {
 
 impl Publisher for Topic<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Some(message) = bulletin.message else {
+        let Bulletin::News(_, message) = bulletin else {
             return Ok(());
         };
         let Some(arn) = &self.arn else {
@@ -47,8 +47,11 @@ pub struct Bus<'a> {
 
 impl Publisher for Bus<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Bulletin::State(report) = bulletin else {
+            return Ok(());
+        };
         let partition = &self.aws.identity().await.map_err(failure)?.partition;
-        for event in events::render(bulletin.report, partition) {
+        for event in events::render(report, partition) {
             self.aws.put_event(&self.bus, &event).await.map_err(failure)?;
         }
         Ok(())

@@ -48,7 +48,7 @@ impl<P> Once<P> {
 
 impl<P: Publisher> Publisher for Once<P> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let bucket = &bulletin.report.bucket.name;
+        let bucket = &bulletin.report().bucket.name;
         let matter = matter(bulletin);
         if matter.is_some() && self.last().get(bucket).map(|(last, _)| *last) == matter {
             return Ok(());
@@ -65,7 +65,7 @@ impl<P: Publisher> Publisher for Once<P> {
 /// The event and what was found. Failed objects are no events of their own: what is failing is. None where nothing tells
 /// one event from another; then each is told.
 fn matter(bulletin: Bulletin<'_>) -> Option<Matter> {
-    let report = bulletin.report;
+    let report = bulletin.report();
     let trigger = &report.trigger;
     let event = match trigger.kind {
         TriggerKind::ReplicationFailed => {
@@ -105,7 +105,7 @@ fn matter(bulletin: Bulletin<'_>) -> Option<Matter> {
     let matter = json!([
         trigger.kind,
         event,
-        bulletin.message.is_some(),
+        matches!(bulletin, Bulletin::News(..)),
         report.verdict,
         findings,
         unread,

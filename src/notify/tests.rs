@@ -25,7 +25,7 @@ impl Publisher for &Recorder {
                 reason: "gone".to_owned(),
             });
         }
-        self.told.borrow_mut().push(bulletin.report.verdict);
+        self.told.borrow_mut().push(bulletin.report().verdict);
         Ok(())
     }
 }
@@ -39,12 +39,7 @@ fn of(kind: TriggerKind, event: Option<&str>, verdict: Verdict) -> Report {
 }
 
 async fn tell(publisher: &impl Publisher, report: &Report) -> Result<(), PublishFailure> {
-    publisher
-        .publish(Bulletin {
-            report,
-            message: None,
-        })
-        .await
+    publisher.publish(Bulletin::State(report)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +121,7 @@ async fn in_a_storm_of_failures_the_same_state_is_told_once_an_hour_and_each_cha
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_no_news_to_people_may_become_some() {
+async fn a_state_and_the_news_of_it_are_two_things() {
     let recorder = Recorder::default();
     let once = Once::new(&recorder);
     let report = of(TriggerKind::ReplicationFailed, None, Verdict::Broken);
@@ -136,9 +131,8 @@ async fn what_was_no_news_to_people_may_become_some() {
         attributes: BTreeMap::new(),
         sameness: None,
     };
-    for message in [None, Some(&message)] {
-        let report = &report;
-        once.publish(Bulletin { report, message }).await.unwrap();
+    for bulletin in [Bulletin::State(&report), Bulletin::News(&report, &message)] {
+        once.publish(bulletin).await.unwrap();
     }
     assert_eq!(recorder.told.borrow().len(), 2);
 }
