@@ -13,6 +13,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -29,7 +30,7 @@ use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::{PublishFailure, Publisher};
+use crate::notify::{Bulletin, PublishFailure, Publisher};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
@@ -247,10 +248,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            return self
-                .command(invocation, command.item)
-                .await
-                .map(|report| Answer::Report(Box::new(report)));
+            let report = self.command(invocation, command.item).await?;
+            // Whoever asked gets the answer whatever else fails.
+            if let Err(error) = self.tell_state(&report).await {
+                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            }
+            return Ok(Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -290,7 +293,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(invocation, subject, &report).await?;
+            // Neither keeps the other from being told.
+            let (state, news) = join(self.tell_state(&report), self.tell(invocation, subject, &report)).await;
+            news.and(state)?;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -401,6 +406,21 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .chain(tags)
             .find(|failure| is_temporary(&failure.error_code))
             .filter(|_| may_come_again(subject))
+    }
+
+    /// Machines keep the state of buckets, and hear of each look.
+    async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
+        self.publish(Bulletin::State(report)).await
+    }
+
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
+        self.publisher
+            .publish(bulletin)
+            .await
+            .map_err(|source| HandlerError::NotTold {
+                bucket: bulletin.report().bucket.name.clone(),
+                source,
+            })
     }
 }
 

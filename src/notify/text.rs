@@ -12,7 +12,7 @@ use crate::event::{Change, TriggerKind};
 use crate::finding::{Finding, RootCause, Severity};
 use crate::mode::Mode;
 use crate::plan::diff::diff;
-use crate::report::Report;
+use crate::report::{Report, Trigger};
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 99;
@@ -111,16 +111,20 @@ pub fn text(report: &Report, telling: &Telling) -> String {
     out
 }
 
-/// Verdict, what it means, and who caused it.
-fn head(report: &Report) -> String {
-    let bucket = &report.bucket;
-    let mut out = String::new();
-    let meaning = match report.verdict {
+pub(super) fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Broken => "objects are not replicated",
         Verdict::AtRisk => "objects replicate today, with the reservations below",
         Verdict::Undetermined => "whether objects replicate could not be determined",
         Verdict::Healthy => "nothing is wrong",
-    };
+    }
+}
+
+/// Verdict, what it means, and who caused it.
+fn head(report: &Report) -> String {
+    let bucket = &report.bucket;
+    let mut out = String::new();
+    let meaning = meaning(report.verdict);
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     let place = [
@@ -136,6 +140,16 @@ fn head(report: &Report) -> String {
         "{}",
         place.into_iter().flatten().collect::<Vec<_>>().join(", ")
     );
+    let counts = counts(report);
+    if !counts.is_empty() {
+        let _ = writeln!(out, "{counts}");
+    }
+    let _ = writeln!(out, "{}", cause(report));
+    out
+}
+
+/// `3 errors, 1 warning`
+pub(super) fn counts(report: &Report) -> String {
     let counts: Vec<String> = [
         (Severity::Error, "error"),
         (Severity::Warning, "warning"),
@@ -147,11 +161,7 @@ fn head(report: &Report) -> String {
     .map(|(count, name)| format!("{count} {}", plural(count, name)))
     .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
     .collect();
-    if !counts.is_empty() {
-        let _ = writeln!(out, "{}", counts.join(", "));
-    }
-    let _ = writeln!(out, "{}", cause(report));
-    out
+    counts.join(", ")
 }
 
 /// What became of the messages before this one.
@@ -191,9 +201,9 @@ fn history(telling: &Telling) -> String {
     out
 }
 
-fn cause(report: &Report) -> String {
-    let trigger = &report.trigger;
-    let what = match trigger.kind {
+/// What woke us.
+pub(super) fn occasion(trigger: &Trigger) -> &'static str {
+    match trigger.kind {
         TriggerKind::ReplicationConfigured => match trigger.change {
             Some(Change::Refused) => "S3 refused a replication configuration",
             Some(Change::Removed) => "the replication configuration was removed",
@@ -204,7 +214,12 @@ fn cause(report: &Report) -> String {
         TriggerKind::Drift => "something that replication depends on was changed",
         TriggerKind::Sweep => "regular check",
         TriggerKind::Command => "asked for",
-    };
+    }
+}
+
+fn cause(report: &Report) -> String {
+    let trigger = &report.trigger;
+    let what = occasion(trigger);
     let mut out = format!("why now: {what}");
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");

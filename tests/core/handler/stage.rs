@@ -33,11 +33,15 @@ pub(super) struct Stage {
     /// What is left of an invocation's time.
     pub(super) time_left: Duration,
     told: RefCell<Vec<Notification>>,
+    /// What machines were told.
+    pub(super) states: RefCell<Vec<Report>>,
     pub(super) ledger: MemoryLedger,
     pub(super) queue: Outbox,
     pub(super) report_refused_puts: bool,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
+    /// Does the bus refuse?
+    pub(super) is_bus_mute: Cell<bool>,
 }
 
 /// What was sent to our own queue.
@@ -53,12 +57,19 @@ impl Queue for &Outbox {
 
 impl Publisher for &Stage {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        if self.is_mute.get() {
+        let is_mute = match bulletin {
+            Bulletin::State(_) => &self.is_bus_mute,
+            Bulletin::News(..) => &self.is_mute,
+        };
+        if is_mute.get() {
             return Err(PublishFailure {
                 reason: "the topic is gone".to_owned(),
             });
         }
-        self.told.borrow_mut().extend(bulletin.message.cloned());
+        match bulletin {
+            Bulletin::State(report) => self.states.borrow_mut().push(report.clone()),
+            Bulletin::News(_, message) => self.told.borrow_mut().push(message.clone()),
+        }
         Ok(())
     }
 }
@@ -71,10 +82,12 @@ impl Stage {
             mode,
             time_left: Duration::from_secs(60),
             told: RefCell::default(),
+            states: RefCell::default(),
             ledger: MemoryLedger::default(),
             queue: Outbox::default(),
             report_refused_puts: false,
             is_mute: Cell::new(false),
+            is_bus_mute: Cell::new(false),
         }
     }
 
@@ -122,6 +135,7 @@ impl Stage {
     /// What was told so far is told.
     pub(super) fn forget(&self) {
         self.told.borrow_mut().clear();
+        self.states.borrow_mut().clear();
     }
 
     pub(super) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
