@@ -6,6 +6,7 @@
 
 mod records;
 mod repair;
+mod tell;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -13,8 +14,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -27,8 +29,9 @@ use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
+use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::{Bulletin, PublishFailure, Publisher, is_worth_telling, text};
+use crate::notify::{Bulletin, PublishFailure, Publisher};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
@@ -61,6 +64,8 @@ pub struct Handler<'a, A, P, L, Q> {
     pub publisher: P,
     /// What is remembered from one invocation to the next.
     pub ledger: L,
+    /// What is remembered while the ledger does not answer.
+    pub memory: MemoryLedger,
     /// How work is left for later.
     pub queue: Q,
     /// What the owner of the account has settled.
@@ -78,6 +83,8 @@ pub struct Settings {
     pub guards: GuardSettings,
     /// Are replication configurations that S3 refused explained?
     pub report_refused_puts: bool,
+    /// How long trouble that goes on is not told again; none is for ever.
+    pub remind_after: Option<SignedDuration>,
 }
 
 /// What holds for one invocation.
@@ -122,6 +129,9 @@ pub enum HandlerError {
         #[source]
         source: PublishFailure,
     },
+    /// Another invocation is telling of the bucket.
+    #[error("bucket `{0}` is being told of by another invocation, which does not come to an end; try again")]
+    BeingTold(BucketName),
     /// AWS did not answer enough, and may do so later.
     #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
     Unavailable {
@@ -155,6 +165,7 @@ impl HandlerError {
             Self::Invalid(_) => "InvalidEvent",
             Self::Unsupported(_) => "UnsupportedCommand",
             Self::NotTold { .. } => "NotTold",
+            Self::BeingTold(_) => "BeingTold",
             Self::Unavailable { .. } => "Unavailable",
             Self::NotWritten { .. } => "NotWritten",
             Self::BadPlan(_) => "BadPlan",
@@ -243,10 +254,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            return self
-                .command(invocation, command.item)
-                .await
-                .map(|report| Answer::Report(Box::new(report)));
+            let report = self.command(invocation, command.item).await?;
+            // Whoever asked gets the answer whatever else fails.
+            if let Err(error) = self.tell_state(&report).await {
+                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            }
+            return Ok(Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -286,7 +299,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(subject, &report).await?;
+            // Neither keeps the other from being told.
+            let (state, news) = join(self.tell_state(&report), self.tell(invocation, subject, &report)).await;
+            news.and(state)?;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -342,7 +357,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             region: trigger
                 .region_hint
                 .clone()
-                .unwrap_or_else(|| invocation.caller.region.clone()),
+                .unwrap_or_else(|| invocation.caller.region().clone()),
             expects_configuration: match trigger.kind {
                 TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
                 TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
@@ -412,16 +427,17 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .filter(|_| may_come_again(subject))
     }
 
-    async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
-        let message = is_worth_telling(report, subject).then(|| text::render(report));
+    /// Machines keep the state of buckets, and hear of each look.
+    async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
+        self.publish(Bulletin::State(report)).await
+    }
+
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
         self.publisher
-            .publish(Bulletin {
-                report,
-                message: message.as_ref(),
-            })
+            .publish(bulletin)
             .await
             .map_err(|source| HandlerError::NotTold {
-                bucket: subject.bucket.clone(),
+                bucket: bulletin.report().bucket.name.clone(),
                 source,
             })
     }

@@ -12,7 +12,7 @@ use crate::notify::Publisher;
 use crate::plan::plan;
 use crate::plan::review::{ReviewedPlan, review};
 use crate::queue::Queue;
-use crate::report::{Parts, Report};
+use crate::report::{Order, Parts, Report};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
@@ -69,8 +69,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         });
         report.earlier = look.remembered.earlier;
         if !report.earlier.is_empty() && report.commands.undo.is_none() {
-            let undo = serde_json::json!({"command": "undo", "bucket": subject.bucket});
-            report.commands.undo = Some(invocation.caller.invoke(&undo));
+            report.commands.undo = Some(invocation.caller.command(&Order::Undo {
+                bucket: &subject.bucket,
+                role: None,
+                keys: Vec::new(),
+                plan: None,
+            }));
         }
         report.not_evaluated.extend(not_searched);
         log(&report);

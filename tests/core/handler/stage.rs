@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
@@ -34,11 +34,15 @@ pub(super) struct Stage {
     /// What is left of an invocation's time.
     pub(super) time_left: Duration,
     told: RefCell<Vec<Notification>>,
+    /// What machines were told.
+    pub(super) states: RefCell<Vec<Report>>,
     pub(super) ledger: MemoryLedger,
     pub(super) queue: Outbox,
     pub(super) report_refused_puts: bool,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
+    /// Does the bus refuse?
+    pub(super) is_bus_mute: Cell<bool>,
     /// The time.
     pub(super) now: Cell<Timestamp>,
 }
@@ -56,12 +60,19 @@ impl Queue for &Outbox {
 
 impl Publisher for &Stage {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        if self.is_mute.get() {
+        let is_mute = match bulletin {
+            Bulletin::State(_) => &self.is_bus_mute,
+            Bulletin::News(..) => &self.is_mute,
+        };
+        if is_mute.get() {
             return Err(PublishFailure {
                 reason: "the topic is gone".to_owned(),
             });
         }
-        self.told.borrow_mut().extend(bulletin.message.cloned());
+        match bulletin {
+            Bulletin::State(report) => self.states.borrow_mut().push(report.clone()),
+            Bulletin::News(_, message) => self.told.borrow_mut().push(message.clone()),
+        }
         Ok(())
     }
 }
@@ -74,10 +85,12 @@ impl Stage {
             mode,
             time_left: Duration::from_secs(60),
             told: RefCell::default(),
+            states: RefCell::default(),
             ledger: MemoryLedger::default(),
             queue: Outbox::default(),
             report_refused_puts: false,
             is_mute: Cell::new(false),
+            is_bus_mute: Cell::new(false),
             now: Cell::new("2026-09-14T09:13:00Z".parse().unwrap()),
         }
     }
@@ -116,12 +129,17 @@ impl Stage {
         let stage = Self::repairable(Mode::Auto);
         stage.handle(&recorded("cloudtrail/put-kms-rule.json")).unwrap();
         stage.forget();
-        Self { mode, ..stage }
+        Self {
+            mode,
+            ledger: MemoryLedger::default(),
+            ..stage
+        }
     }
 
     /// What was told so far is told.
     pub(super) fn forget(&self) {
         self.told.borrow_mut().clear();
+        self.states.borrow_mut().clear();
     }
 
     pub(super) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
@@ -140,20 +158,22 @@ impl Stage {
                 aws: &self.world,
                 publisher: self,
                 ledger,
+                memory: MemoryLedger::default(),
                 queue: &self.queue,
                 settings: Settings {
                     mode: self.mode,
                     scope: Scope::default(),
                     guards: GuardSettings::default(),
                     report_refused_puts: self.report_refused_puts,
+                    remind_after: Some(SignedDuration::from_hours(24)),
                 },
             };
             let invocation = Invocation {
                 identity: self.world.identity(),
                 now: self.now.get(),
                 deadline: Instant::now() + self.time_left,
-                caller: Caller {
-                    function: "s3-replication-remediator".to_owned(),
+                caller: Caller::Function {
+                    name: "s3-replication-remediator".to_owned(),
                     region: "eu-west-1".parse().unwrap(),
                 },
             };
