@@ -16,7 +16,7 @@ PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo invoke test check build deploy clean tools \
+.PHONY: help demo invoke test check build deploy live clean tools \
 	check-format check-clippy test-core test-wire test-template test-deployed lint-template deny
 
 help: ## List these targets
@@ -41,6 +41,9 @@ build: tools ## Build the function for Lambda (ARCH=arm64 for Graviton)
 deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings (ARCH=arm64 for Graviton)
 	PATH="$(BUILD_TOOLS):$$PATH" sam build --parameter-overrides Architecture=$(ARCH)
 	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided --parameter-overrides Architecture=$(ARCH)
+
+live: build ## Tell the demo's story in a real AWS account of yours, and remove it again (asks first; less than 0.10 USD)
+	@$(PYTHON) scripts/live.py $(LIVE) $(DEPLOYED)
 
 clean: ## Remove what was built and the installed tools
 	rm -rf .tools .aws-sam
