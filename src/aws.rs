@@ -2,10 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/sdk-for-rust/latest/dg/welcome.html>
 
+#[cfg(feature = "cli")]
+mod buckets;
 mod clients;
 mod error;
 mod iam;
 mod kms;
+#[cfg(feature = "cli")]
+mod login;
 mod s3;
 mod sns;
 mod source;
@@ -24,6 +28,8 @@ use crate::source::Reader;
 
 pub use clients::StartError;
 pub use error::CallFailure;
+#[cfg(feature = "cli")]
+pub use login::Login;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.

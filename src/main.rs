@@ -14,7 +14,7 @@ use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::sparing::Sparing;
-use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
@@ -85,8 +85,8 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
         identity,
         now,
         deadline: Instant::now() + left,
-        caller: Caller {
-            function: context.env_config.function_name.clone(),
+        caller: Caller::Function {
+            name: context.env_config.function_name.clone(),
             region: aws.region().clone(),
         },
     })
@@ -122,7 +122,10 @@ struct Topic<'a> {
 }
 
 impl Publisher for Topic<'_> {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Some(notification) = bulletin.message else {
+            return Ok(());
+        };
         let Some(arn) = &self.arn else {
             info!(report = notification.text, "{}", notification.subject);
             return Ok(());

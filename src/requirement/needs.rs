@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::context::Contexts;
-use super::{Area, ContextForm, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE, Requirement};
+use super::{
+    ANNOTATIONS_PAGE, Area, ContextForm, Feature, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE,
+    Requirement,
+};
 use crate::arn::{AccountId, Partition, Region};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Request};
@@ -54,6 +57,7 @@ impl<'a> Needs<'a> {
                 needs.source_keys(rule);
                 needs.replica_key(rule);
             }
+            needs.default_key(rule);
         }
         needs
     }
@@ -83,6 +87,7 @@ impl<'a> Needs<'a> {
                 PERMISSIONS_PAGE,
             ),
         ];
+        let annotations = Necessity::WhereUsed(Feature::Annotations);
         let mut on_objects: Vec<Permission> = vec![
             (
                 "s3:GetObjectVersionForReplication",
@@ -101,6 +106,12 @@ impl<'a> Needs<'a> {
                 Required,
                 "to read tags",
                 PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:GetObjectVersionAnnotationForReplication",
+                annotations,
+                "to read annotations",
+                ANNOTATIONS_PAGE,
             ),
         ];
         let locked = match &source.object_lock {
@@ -249,12 +260,7 @@ impl<'a> Needs<'a> {
             page,
         };
         self.add(rule, None, need, differs, |contexts| {
-            let context = contexts.s3(rule, owner, region);
-            if writes_replica {
-                contexts.replica(rule, context)
-            } else {
-                context
-            }
+            contexts.s3(rule, owner, region, writes_replica)
         });
     }
 
@@ -264,7 +270,7 @@ impl<'a> Needs<'a> {
         form: Option<ContextForm>,
         need: Need,
         differs: String,
-        context: impl FnOnce(&Contexts<'_>) -> Context,
+        context: impl FnOnce(&mut Contexts<'_>) -> Context,
     ) {
         let slot = (need.area.clone(), need.action, need.resource.clone(), differs);
         let requirement = match self.found.entry(slot) {
@@ -279,16 +285,25 @@ impl<'a> Needs<'a> {
                     action: need.action.to_owned(),
                     resource: need.resource,
                     resource_account: need.owner,
-                    context: context(&self.contexts),
+                    context: context(&mut self.contexts),
                 },
                 purpose: need.purpose,
                 page: need.page,
             }),
         };
-        requirement.rule_ids.insert(rule.id.clone());
-        // Of two rules that share a requirement, the one that needs it more decides.
-        if requirement.necessity == Necessity::Advised || need.necessity == Necessity::Required {
-            requirement.necessity = need.necessity;
+        // Of two rules that share a requirement, the one that needs it more decides; and beside one that is known to
+        // need it, those that may not need it at all do not count.
+        let (known, new) = (requirement.necessity.rank(), need.necessity.rank());
+        if new > known {
+            if matches!(requirement.necessity, Necessity::WhereUsed(_)) {
+                requirement.rule_ids.clear();
+            }
+            requirement.necessity = need.necessity.clone();
+            requirement.purpose = need.purpose;
+            requirement.page = need.page;
+        }
+        if new >= known || !matches!(need.necessity, Necessity::WhereUsed(_)) {
+            requirement.rule_ids.insert(rule.id.clone());
         }
     }
 

@@ -315,6 +315,8 @@ def _encryption(encryption: dict[str, Any]) -> dict[str, Any]:
 
 
 def _object_encryption(encryption: dict[str, Any]) -> dict[str, Any]:
+    if encryption.get("type") == "none":
+        return {}
     if "key" not in encryption:
         return {"ServerSideEncryption": encryption.get("type", "AES256")}
     return {
