@@ -49,8 +49,8 @@ package: build ## Put what a release is made of into dist/ (ARCH=arm64 for Gravi
 	$(PYTHON) scripts/package.py --architecture $(ARCH) --program $(DEPLOYED)
 
 sbom: ## Write the bill of materials of the function into dist/ (installs cargo-cyclonedx once)
-	cargo install --locked --quiet --root .tools/cyclonedx --version 0.5.7 cargo-cyclonedx
-	PATH="$(CURDIR)/.tools/cyclonedx/bin:$$PATH" cargo cyclonedx --format json --describe binaries --override-filename bom
+	cargo install --locked --quiet --root .tools/cyclonedx --version 0.5.9 cargo-cyclonedx
+	PATH="$(CURDIR)/.tools/cyclonedx/bin:$$PATH" cargo cyclonedx --quiet --format json --no-default-features --features lambda --override-filename bom
 	mkdir -p dist && mv bom.json dist/s3-replication-remediator.cdx.json
 
 clean: ## Remove what was built and the installed tools
@@ -79,7 +79,7 @@ test-template: tools ## Check the templates, and the commands that documents and
 	$(PYTHON) -m pytest --quiet tests/template
 
 test-deployed: tools ## Test the deployed stack in an emulator
-	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
+	$(if $(BOOTSTRAP),,cargo build --bins)
 	BOOTSTRAP=$(abspath $(or $(BOOTSTRAP),$(TESTED))) $(PYTHON) -m pytest --quiet tests/deployed
 
 lint-template: ## Look for what is unwise in the templates and workflows (installs 300 MB of tools, so it is not part of `make test`)
