@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
-use s3_replication_remediator::arn::Arn;
-use s3_replication_remediator::aws::{AnyLedger, Aws, MemberRole};
+use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
+use s3_replication_remediator::notify::once::Once;
+use s3_replication_remediator::notify::several::Both;
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
@@ -46,10 +46,13 @@ async fn start() -> Result<(), String> {
             report_refused_puts: config.report_refused_puts,
             remind_after: config.remind_after(),
         },
-        publisher: Topic {
-            aws,
-            arn: config.notification_topic,
-        },
+        publisher: Both(
+            Once::new(Topic {
+                aws,
+                arn: config.notification_topic,
+            }),
+            config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+        ),
         ledger: match config.ledger_table {
             Some(name) => AnyLedger::Table(aws.table(name)),
             None => AnyLedger::Memory(MemoryLedger::default()),
@@ -113,36 +116,5 @@ fn failed(kind: &'static str, message: String) -> Diagnostic {
     Diagnostic {
         error_type: kind.to_owned(),
         error_message: message,
-    }
-}
-
-/// The topic for people. Without one the log has what would be told: nobody reads what is answered to a queue.
-#[derive(Debug)]
-struct Topic<'a> {
-    aws: &'a Aws,
-    arn: Option<Arn>,
-}
-
-impl Publisher for Topic<'_> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Some(notification) = bulletin.message else {
-            return Ok(());
-        };
-        let Some(arn) = &self.arn else {
-            info!(report = notification.text, "{}", notification.subject);
-            return Ok(());
-        };
-        self.aws
-            .publish(
-                arn,
-                &notification.subject,
-                &notification.text,
-                &notification.attributes,
-            )
-            .await
-            .map(drop)
-            .map_err(|error| PublishFailure {
-                reason: chain(&error),
-            })
     }
 }

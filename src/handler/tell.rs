@@ -106,7 +106,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report: &Report,
     ) -> Result<(), HandlerError> {
         let Some(tidings) = Tidings::of(report, subject) else {
-            return self.publish(report, None).await;
+            return Ok(());
         };
         match self.tell_once(&self.ledger, invocation, &tidings, report).await {
             Ok(()) => {
@@ -123,7 +123,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         match self.tell_once(&self.memory, invocation, &tidings, report).await {
             Ok(()) => Ok(()),
             Err(Untold::Again(error)) => Err(error),
-            Err(Untold::Ledger(_)) => self.publish(report, Some(&Telling::default())).await,
+            Err(Untold::Ledger(_)) => self.news(report, &Telling::default()).await,
         }
     }
 
@@ -141,7 +141,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let mut known = Known::read(ledger, bucket).await?;
             let step = consider(known.record.as_ref(), tidings, now, self.settings.remind_after);
             let written = match &step {
-                Step::Nothing => return self.publish(report, None).await.map_err(Untold::Again),
+                Step::Nothing => return Ok(()),
                 Step::Wait => {
                     tokio::time::sleep(wait).await;
                     wait = wait.saturating_mul(2);
@@ -156,9 +156,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             let Step::Tell(claimed, telling) = step else {
                 info!(%bucket, "not told again: the same was told");
-                return self.publish(report, None).await.map_err(Untold::Again);
+                return Ok(());
             };
-            let published = self.publish(report, Some(&telling)).await;
+            let published = self.news(report, &telling).await;
             let settled = match &published {
                 Ok(()) => claimed.confirmed(),
                 Err(_) => claimed.failed(),
@@ -178,18 +178,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
     }
 
-    /// Tells people what is news to them, and machines the state.
-    async fn publish(&self, report: &Report, telling: Option<&Telling>) -> Result<(), HandlerError> {
-        let message = telling.map(|telling| text::render(report, telling));
-        self.publisher
-            .publish(Bulletin {
-                report,
-                message: message.as_ref(),
-            })
-            .await
-            .map_err(|source| HandlerError::NotTold {
-                bucket: report.bucket.name.clone(),
-                source,
-            })
+    /// People hear what is news.
+    async fn news(&self, report: &Report, telling: &Telling) -> Result<(), HandlerError> {
+        let message = text::render(report, telling);
+        self.publish(Bulletin::News(report, &message)).await
     }
 }

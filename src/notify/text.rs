@@ -12,7 +12,7 @@ use crate::event::{Change, TriggerKind};
 use crate::finding::{Finding, RootCause, Severity};
 use crate::mode::Mode;
 use crate::plan::diff::diff;
-use crate::report::Report;
+use crate::report::{Report, Trigger};
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 99;
@@ -93,6 +93,7 @@ pub fn text(report: &Report, telling: &Telling) -> String {
         head(report),
         history(telling),
         done(report),
+        earlier(report),
         first,
         findings(report),
         plan(report),
@@ -111,16 +112,20 @@ pub fn text(report: &Report, telling: &Telling) -> String {
     out
 }
 
-/// Verdict, what it means, and who caused it.
-fn head(report: &Report) -> String {
-    let bucket = &report.bucket;
-    let mut out = String::new();
-    let meaning = match report.verdict {
+pub(super) fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Broken => "objects are not replicated",
         Verdict::AtRisk => "objects replicate today, with the reservations below",
         Verdict::Undetermined => "whether objects replicate could not be determined",
         Verdict::Healthy => "nothing is wrong",
-    };
+    }
+}
+
+/// Verdict, what it means, and who caused it.
+fn head(report: &Report) -> String {
+    let bucket = &report.bucket;
+    let mut out = String::new();
+    let meaning = meaning(report.verdict);
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     let place = [
@@ -136,6 +141,16 @@ fn head(report: &Report) -> String {
         "{}",
         place.into_iter().flatten().collect::<Vec<_>>().join(", ")
     );
+    let counts = counts(report);
+    if !counts.is_empty() {
+        let _ = writeln!(out, "{counts}");
+    }
+    let _ = writeln!(out, "{}", cause(report));
+    out
+}
+
+/// `3 errors, 1 warning`
+pub(super) fn counts(report: &Report) -> String {
     let counts: Vec<String> = [
         (Severity::Error, "error"),
         (Severity::Warning, "warning"),
@@ -147,11 +162,7 @@ fn head(report: &Report) -> String {
     .map(|(count, name)| format!("{count} {}", plural(count, name)))
     .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
     .collect();
-    if !counts.is_empty() {
-        let _ = writeln!(out, "{}", counts.join(", "));
-    }
-    let _ = writeln!(out, "{}", cause(report));
-    out
+    counts.join(", ")
 }
 
 /// What became of the messages before this one.
@@ -191,9 +202,9 @@ fn history(telling: &Telling) -> String {
     out
 }
 
-fn cause(report: &Report) -> String {
-    let trigger = &report.trigger;
-    let what = match trigger.kind {
+/// What woke us.
+pub(super) fn occasion(trigger: &Trigger) -> &'static str {
+    match trigger.kind {
         TriggerKind::ReplicationConfigured => match trigger.change {
             Some(Change::Refused) => "S3 refused a replication configuration",
             Some(Change::Removed) => "the replication configuration was removed",
@@ -204,7 +215,12 @@ fn cause(report: &Report) -> String {
         TriggerKind::Drift => "something that replication depends on was changed",
         TriggerKind::Sweep => "regular check",
         TriggerKind::Command => "asked for",
-    };
+    }
+}
+
+fn cause(report: &Report) -> String {
+    let trigger = &report.trigger;
+    let what = occasion(trigger);
     let mut out = format!("why now: {what}");
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");
@@ -317,6 +333,28 @@ fn done(report: &Report) -> String {
     }
     if let Some(verify) = &outcome.verify_after {
         let _ = writeln!(out, "   {}", verify);
+    }
+    out
+}
+
+/// What somebody did who was stopped before it could be told.
+fn earlier(report: &Report) -> String {
+    if report.earlier.is_empty() {
+        return String::new();
+    }
+    let mut out = "Changed before, when this message was handed out first:\n".to_owned();
+    for change in &report.earlier {
+        let _ = write!(
+            out,
+            "   {} {}",
+            line(&change.kind, FIELD),
+            line(&change.target, FIELD)
+        );
+        let _ = write!(out, ", {}", line(&change.name, FIELD));
+        if let Some(id) = &change.request_id {
+            let _ = write!(out, ", AWS request {}", line(id, FIELD));
+        }
+        let _ = writeln!(out, ", at {}", change.begun);
     }
     out
 }

@@ -81,13 +81,17 @@ const WANTED: &[&str] = &[
     "dynamodb:PutResourcePolicy",
     "dynamodb:UpdateTable",
     "ec2:RunInstances",
+    "events:PutPermission",
     "events:PutRule",
+    "events:PutTargets",
     "lambda:AddPermission",
     "lambda:InvokeFunction",
     "lambda:UpdateFunctionCode",
     "lambda:UpdateFunctionConfiguration",
     "organizations:LeaveOrganization",
     "secretsmanager:GetSecretValue",
+    "securityhub:BatchUpdateFindings",
+    "securityhub:DisableSecurityHub",
     "sns:SetTopicAttributes",
     "sns:Subscribe",
     "sqs:SendMessage",
@@ -110,6 +114,8 @@ fn resources() -> Vec<&'static str> {
         "arn:aws:sqs:eu-west-1:111122223333:queue",
         "arn:aws:sns:eu-west-1:111122223333:topic",
         "arn:aws:dynamodb:eu-west-1:111122223333:table/others",
+        "arn:aws:events:eu-west-1:111122223333:event-bus/operations",
+        "arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default",
         "arn:aws:lambda:eu-west-1:111122223333:function:s3-replication-remediator",
         "*",
     ]
@@ -318,6 +324,33 @@ fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
                     "{setting} {action} {other}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn machines_and_chats_are_told_where_that_is_switched_on_and_no_others() {
+    let arn = |service, resource| format!("arn:aws:{service}:eu-west-1:111122223333:{resource}");
+    for (service, action, own, other) in [
+        (
+            "events",
+            "events:PutEvents",
+            "event-bus/operations",
+            "event-bus/default",
+        ),
+        ("sns", "sns:Publish", "chat", "payroll"),
+        (
+            "securityhub",
+            "securityhub:BatchImportFindings",
+            "product/111122223333/default",
+            "product/aws/inspector",
+        ),
+    ] {
+        let (own, other) = (arn(service, own), arn(service, other));
+        assert_eq!(ask("watchful", action, &own, context(&own)), Verdict::Allowed);
+        for (setting, resource) in [("watchful", &other), ("dry-run", &own), ("open", &own)] {
+            let answer = ask(setting, action, resource, context(resource));
+            assert_eq!(answer, Verdict::ImplicitlyDenied, "{setting} {action} {resource}");
         }
     }
 }

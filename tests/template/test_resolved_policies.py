@@ -20,7 +20,8 @@ BOUNDED = {**OPEN, "RequiredPermissionsBoundaryArn": "arn:aws:iam::111122223333:
 WATCHFUL = {"TrustedAccounts": "444455556666", "MemberRoleName": "reader", "InspectObjects": "true",
             "InspectableObjectArns": "arn:aws:s3:::inspected/*", "ReportRefusedPuts": "true", "Tracing": "true",
             "EncryptionKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/stack",
-            "NotificationKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/topic"}
+            "NotificationKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/topic", "EventBusName": "operations",
+            "ChatTopicArn": "arn:aws:sns:eu-west-1:111122223333:chat", "SecurityHub": "true"}
 SETTINGS = {"dry-run": {}, "watchful": WATCHFUL, "tagged": {"Mode": "approve"}, "open": OPEN, "bounded": BOUNDED}
 
 

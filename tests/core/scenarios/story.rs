@@ -206,6 +206,7 @@ impl Story {
                     version_id: object.version_id.clone(),
                 })
                 .collect(),
+            former: collect::Places::default(),
             now: "2026-09-14T09:00:00Z".parse().unwrap(),
         };
         let scope = Scope {
