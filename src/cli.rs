@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use jiff::Timestamp;
 
-use crate::aws::{Aws, CallFailure, Login, StartError};
+use crate::aws::{Aws, CallFailure, Login, MemberRole, StartError};
 use crate::config::{ConfigErrors, environment};
 use crate::error::chain;
 use crate::mode::Mode;
@@ -74,7 +74,11 @@ pub fn main() -> ExitCode {
 fn told_by_clap(error: &clap::Error) -> Exit {
     // Nothing can be done where even this cannot be written.
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Healthy }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Healthy
+    }
 }
 
 async fn run(arguments: Arguments) -> Result<Exit, Problem> {
@@ -211,7 +215,11 @@ async fn reach(said: &AwsArguments, given: &Given, mode: Option<Mode>) -> Result
         region: said.region.clone(),
         endpoint_url: said.endpoint_url.clone(),
     };
-    let aws = Aws::log_in(&login, config.member_role_name.clone()).await?;
+    let member_role = config.member_role_name.clone().map(|name| MemberRole {
+        name,
+        external_id: config.member_role_external_id.clone(),
+    });
+    let aws = Aws::log_in(&login, member_role).await?;
     let identity = aws.identity().await.map_err(|source| Problem::Unreachable {
         hint: match said.profile {
             Some(_) => "",

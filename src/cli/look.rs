@@ -18,7 +18,7 @@ use crate::error::chain;
 use crate::event::PlanDigest;
 use crate::handler::{Answer, Handler, HandlerError, Invocation, Settings};
 use crate::ledger::memory::MemoryLedger;
-use crate::notify::{Notification, PublishFailure, Publisher, text};
+use crate::notify::{Bulletin, PublishFailure, Publisher, text};
 use crate::queue::NoQueue;
 use crate::report::Caller;
 use crate::snapshot::{Identity, Replication};
@@ -183,7 +183,7 @@ impl LookFailure {
 struct Nobody;
 
 impl Publisher for Nobody {
-    async fn publish(&self, _: &Notification) -> Result<(), PublishFailure> {
+    async fn publish(&self, _: Bulletin<'_>) -> Result<(), PublishFailure> {
         Ok(())
     }
 }
