@@ -11,7 +11,7 @@ use s3_replication_remediator::arn::Arn;
 use s3_replication_remediator::aws::Aws;
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::sparing::Sparing;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
@@ -66,7 +66,6 @@ async fn start() -> Result<(), String> {
 }
 
 async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> {
-    let identity = aws.identity().await.map_err(|error| chain(&error))?.clone();
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the time that the core is handed comes from"
@@ -76,11 +75,17 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
     let left = i64::try_from(context.deadline)
         .unwrap_or(i64::MAX)
         .saturating_sub(exactly_now.as_millisecond());
-    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+    let identity = tokio::time::timeout_at(until, aws.identity())
+        .await
+        .map_err(|_| "the invocation's time was up before AWS said who we are".to_owned())?
+        .map_err(|error| chain(&error))?
+        .clone();
     Ok(Invocation {
         identity,
         now,
-        deadline: Instant::now() + left,
+        deadline,
         caller: Caller {
             function: context.env_config.function_name.clone(),
             region: aws.region().clone(),
