@@ -2,10 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/sdk-for-rust/latest/dg/welcome.html>
 
+#[cfg(feature = "cli")]
+mod buckets;
 mod clients;
 mod error;
 mod iam;
 mod kms;
+#[cfg(feature = "cli")]
+mod login;
 mod s3;
 mod sns;
 mod source;
@@ -24,6 +28,8 @@ use crate::source::Reader;
 
 pub use clients::StartError;
 pub use error::CallFailure;
+#[cfg(feature = "cli")]
+pub use login::Login;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.
@@ -31,7 +37,7 @@ pub use error::CallFailure;
 pub struct Aws {
     config: SdkConfig,
     region: Region,
-    member_role_name: Option<String>,
+    member_role: Option<MemberRole>,
     identity: tokio::sync::OnceCell<Identity>,
     members: tokio::sync::Mutex<HashMap<AccountId, SharedCredentialsProvider>>,
     s3: Clients<aws_sdk_s3::Client>,
@@ -40,6 +46,15 @@ pub struct Aws {
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// The role that is assumed in trusted accounts, for reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRole {
+    /// Its name, without path, the same in every account.
+    pub name: String,
+    /// What its trust policy asks for as `sts:ExternalId`.
+    pub external_id: Option<String>,
 }
 
 /// The clients of one service, made when they are first needed.

@@ -27,7 +27,7 @@ use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::mode::Mode;
-use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
+use crate::notify::{Bulletin, PublishFailure, Publisher, is_worth_telling, text};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
@@ -335,7 +335,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             region: trigger
                 .region_hint
                 .clone()
-                .unwrap_or_else(|| invocation.caller.region.clone()),
+                .unwrap_or_else(|| invocation.caller.region().clone()),
             expects_configuration: match trigger.kind {
                 TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
                 TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
@@ -394,11 +394,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 
     async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
-        if !is_worth_telling(report, subject) {
-            return Ok(());
-        }
+        let message = is_worth_telling(report, subject).then(|| text::render(report));
         self.publisher
-            .publish(&text::render(report))
+            .publish(Bulletin {
+                report,
+                message: message.as_ref(),
+            })
             .await
             .map_err(|source| HandlerError::NotTold {
                 bucket: subject.bucket.clone(),

@@ -8,13 +8,13 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::arn::Arn;
-use s3_replication_remediator::aws::Aws;
+use s3_replication_remediator::aws::{Aws, MemberRole};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::sparing::Sparing;
-use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
@@ -35,9 +35,11 @@ async fn main() -> ExitCode {
 
 async fn start() -> Result<(), String> {
     let config = Config::from_env(environment()).map_err(|error| chain(&error))?;
-    let aws = &Aws::connect(config.member_role_name.clone())
-        .await
-        .map_err(|error| chain(&error))?;
+    let member_role = config.member_role_name.clone().map(|name| MemberRole {
+        name,
+        external_id: config.member_role_external_id.clone(),
+    });
+    let aws = &Aws::connect(member_role).await.map_err(|error| chain(&error))?;
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -57,7 +59,9 @@ async fn start() -> Result<(), String> {
         let invocation = invocation(aws, &event.context)
             .await
             .map_err(|error| failed("Unavailable", error))?;
-        match handler.handle(&invocation, &event.payload).await {
+        let answer = handler.handle(&invocation, &event.payload).await;
+        info!(calls = aws.take_calls().values().sum::<u64>(), "answered");
+        match answer {
             Ok(answer) => to_json(answer).map_err(|error| failed("Unwritable", chain(&error))),
             Err(error) => Err(failed(error.kind(), chain(&error))),
         }
@@ -86,8 +90,8 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
         identity,
         now,
         deadline,
-        caller: Caller {
-            function: context.env_config.function_name.clone(),
+        caller: Caller::Function {
+            name: context.env_config.function_name.clone(),
             region: aws.region().clone(),
         },
     })
@@ -123,7 +127,10 @@ struct Topic<'a> {
 }
 
 impl Publisher for Topic<'_> {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Some(notification) = bulletin.message else {
+            return Ok(());
+        };
         let Some(arn) = &self.arn else {
             info!(report = notification.text, "{}", notification.subject);
             return Ok(());

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Notification, PublishFailure, Publisher};
+use super::{Bulletin, PublishFailure, Publisher};
 
 /// The same news is told again after this long.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A publisher that tells the same news once an hour.
+/// A publisher that tells people the same news once an hour.
 #[derive(Debug)]
 pub struct Sparing<P> {
     publisher: P,
@@ -40,18 +40,28 @@ impl<P> Sparing<P> {
 }
 
 impl<P: Publisher> Publisher for Sparing<P> {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
-        let Some(news) = &notification.sameness else {
-            return self.publisher.publish(notification).await;
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Some((message, news)) = bulletin
+            .message
+            .and_then(|message| Some((message, message.sameness.as_ref()?)))
+        else {
+            return self.publisher.publish(bulletin).await;
         };
         if self.was_told(news) {
             info!(
-                subject = notification.subject,
+                subject = message.subject,
                 "not told again: the same was told within the hour"
             );
-            return Ok(());
+            let report = bulletin.report;
+            return self
+                .publisher
+                .publish(Bulletin {
+                    report,
+                    message: None,
+                })
+                .await;
         }
-        self.publisher.publish(notification).await?;
+        self.publisher.publish(bulletin).await?;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.insert(news.clone(), Instant::now());
         Ok(())
@@ -63,32 +73,47 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
+    use crate::notify::Notification;
+    use crate::report::Report;
 
     #[derive(Debug, Default)]
     struct Recorder {
         subjects: RefCell<Vec<String>>,
+        reports: Cell<usize>,
         is_mute: Cell<bool>,
     }
 
     impl Publisher for &Recorder {
-        async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
+        async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
             if self.is_mute.get() {
                 return Err(PublishFailure {
                     reason: "the topic is gone".to_owned(),
                 });
             }
-            self.subjects.borrow_mut().push(notification.subject.clone());
+            self.reports.update(|count| count + 1);
+            let subject = bulletin.message.map(|message| message.subject.clone());
+            self.subjects.borrow_mut().extend(subject);
             Ok(())
         }
     }
 
-    fn message(subject: &str, sameness: Option<&str>) -> Notification {
-        Notification {
+    async fn publish(
+        sparing: &Sparing<&Recorder>,
+        subject: &str,
+        sameness: Option<&str>,
+    ) -> Result<(), PublishFailure> {
+        let message = Notification {
             subject: subject.to_owned(),
             text: String::new(),
             attributes: BTreeMap::new(),
             sameness: sameness.map(str::to_owned),
-        }
+        };
+        sparing
+            .publish(Bulletin {
+                report: &Report::healthy(),
+                message: Some(&message),
+            })
+            .await
     }
 
     #[tokio::test(start_paused = true)]
@@ -102,11 +127,12 @@ mod tests {
             ("plain", None),
             ("plain", None),
         ] {
-            sparing.publish(&message(subject, sameness)).await.unwrap();
+            publish(&sparing, subject, sameness).await.unwrap();
         }
         assert_eq!(*recorder.subjects.borrow(), ["first", "other", "plain", "plain"]);
+        assert_eq!(recorder.reports.get(), 5, "people alone are spared");
         tokio::time::advance(HOUR).await;
-        sparing.publish(&message("later", Some("a"))).await.unwrap();
+        publish(&sparing, "later", Some("a")).await.unwrap();
         assert_eq!(recorder.subjects.borrow().last().unwrap(), "later");
     }
 
@@ -115,9 +141,9 @@ mod tests {
         let recorder = Recorder::default();
         let sparing = Sparing::new(&recorder);
         recorder.is_mute.set(true);
-        assert!(sparing.publish(&message("lost", Some("a"))).await.is_err());
+        assert!(publish(&sparing, "lost", Some("a")).await.is_err());
         recorder.is_mute.set(false);
-        sparing.publish(&message("again", Some("a"))).await.unwrap();
+        publish(&sparing, "again", Some("a")).await.unwrap();
         assert_eq!(*recorder.subjects.borrow(), ["again"]);
     }
 }

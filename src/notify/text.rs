@@ -106,7 +106,8 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
     ])
 }
 
-fn text(report: &Report) -> String {
+/// The text of a message, however long it is.
+pub fn text(report: &Report) -> String {
     let mut out = String::new();
     // What is not known comes first where it is the news.
     let (first, last) = match report.verdict {

@@ -114,6 +114,9 @@ impl<'a> Contexts<'a> {
             Some(owner) => context.with("s3:ResourceAccount", owner.as_str()),
             None => context.with_unknown("s3:ResourceAccount"),
         };
+        // The replication role is a service role, and so S3 acts for nobody else:
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-viaawsservice
+        context = context.with("aws:ViaAWSService", "false");
         // Every request is signed somehow; how S3 signs its own is not documented.
         for key in [
             "s3:authType",
@@ -159,7 +162,11 @@ impl<'a> Contexts<'a> {
             (true, Some(EncryptionType::Kms)) => "aws:kms",
             (true, Some(EncryptionType::KmsDualLayer)) => "aws:kms:dsse",
             // Whether S3 says AES256 or nothing for replicas under its own keys is not documented.
-            (true, Some(EncryptionType::S3 | EncryptionType::Customer) | None) | (false, _) => {
+            (
+                true,
+                Some(EncryptionType::S3 | EncryptionType::Customer | EncryptionType::Plaintext) | None,
+            )
+            | (false, _) => {
                 return context.with_unknown(KIND).with_unknown(KEY);
             }
         };
@@ -190,7 +197,10 @@ impl<'a> Contexts<'a> {
             .with("kms:CallerAccount", self.role.arn.account().as_str())
             .with_set("kms:EncryptionContextKeys", ["aws:s3:arn"])
             .with("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
-            .with_unknown("kms:ResourceAliases");
+            .with_unknown("kms:ResourceAliases")
+            // Every request says whether a service makes it for a principal. S3 makes it with the role's credentials,
+            // which would be so, but those of a service role, which would not.
+            .with_unknown("aws:ViaAWSService");
         // Whether S3 in China and the isolated partitions sends this suffix is not documented.
         context = if arn.partition().has_known_service_names() {
             context.with("kms:ViaService", via_s3(arn.region()))

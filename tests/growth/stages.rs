@@ -148,8 +148,8 @@ pub(crate) fn costs(snapshot: &Snapshot) -> Vec<Cost> {
                     repaired: Vec::new(),
                     plan: reviewed.take(),
                     applied,
-                    caller: &Caller {
-                        function: "f".to_owned(),
+                    caller: &Caller::Function {
+                        name: "f".to_owned(),
                         region: "eu-west-1".parse().unwrap(),
                     },
                 }));

@@ -16,7 +16,7 @@ use crate::assessment::Assessment;
 use crate::observed::Observed;
 use crate::plan::{Change, Plan, RolePolicyChange};
 use crate::policy::{Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
-use crate::requirement::{Area, ContextForm, Requirement};
+use crate::requirement::{Area, ContextForm, Necessity, Requirement};
 use crate::target::GrantRequest;
 
 /// The end of the objects that requirements are about; what stands before it is the rule's prefix.
@@ -122,7 +122,12 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
             .with("aws:PrincipalAccount", role.account().as_str()),
     };
     let mut needed: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
-    for Assessment { requirement, .. } in reviewer.assessments {
+    for assessment in reviewer
+        .assessments
+        .iter()
+        .filter(|assessment| counts(assessment))
+    {
+        let requirement: &Requirement = &assessment.requirement;
         needed
             .entry(&requirement.request.action)
             .or_default()
@@ -169,7 +174,8 @@ fn grant(request: &GrantRequest, reviewer: &Reviewer<'_>, objections: &mut Vec<O
                 requirement.form == Some(ContextForm::Bucket)
                     && encryption_context(requirement) == Some(bucket.as_str())
             });
-            requirement.request.action == format!("kms:{operation}")
+            counts(assessment)
+                && requirement.request.action == format!("kms:{operation}")
                 && requirement.request.resource == request.key.to_string()
                 && fits
         })
@@ -231,6 +237,11 @@ fn gives(policies: &PolicySet, resource: &Observed<NamedPolicy>, request: &Reque
 fn encryption_context(requirement: &Requirement) -> Option<&str> {
     let values = requirement.request.context.get(ENCRYPTION_CONTEXT)?;
     values.as_slice().first().map(String::as_str)
+}
+
+/// Is it a need of objects that are known? What only others would need is nothing to give.
+fn counts(assessment: &Assessment) -> bool {
+    !matches!(assessment.requirement.necessity, Necessity::WhereUsed(_))
 }
 
 /// Is it the place that a requirement is about, or the same for another object of the rule?

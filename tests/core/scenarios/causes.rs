@@ -132,6 +132,7 @@ const CAUSES: &[(&str, Shown)] = &[
         By(&[
             "key-policy-denies-outside-the-endpoint",
             "key-policy-denies-other-addresses",
+            "key-policy-denies-other-addresses-but-to-services",
             "key-policy-asks-for-an-organisation",
             "key-policy-for-another-caller-account",
         ]),
@@ -202,6 +203,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "destination-policy-takes-one-layer-of-encryption-only",
             "destination-policy-denies-and-role-lacks-it-too",
             "destination-policy-asks-for-a-kind-of-signature",
+            "destination-policy-denies-other-addresses-but-to-services",
             "destination-policy-demands-encryption-that-nothing-tells",
             "other-accounts-bucket-policy-still-means-the-deleted-role",
             "other-accounts-bucket-policy-lacks-the-role",
@@ -302,10 +304,23 @@ const CAUSES: &[(&str, Shown)] = &[
         ),
     ),
     (
+        "objects without encryption, and the destination's default key is out of reach",
+        By(&[
+            "unencrypted-object-failed-and-role-lacks-the-default-key",
+            "unencrypted-object-failed-and-no-bucket-key-at-the-destination",
+            "unencrypted-object-failed-and-the-default-key-is-disabled",
+            "unencrypted-object-failed-and-the-default-key-is-gone",
+            "unencrypted-object-failed-and-the-default-key-is-another-accounts",
+            "unencrypted-objects-that-only-a-batch-job-would-replicate",
+            "object-failed-unseen-and-role-lacks-the-default-key",
+        ]),
+    ),
+    (
         "annotations are not replicated",
-        Not(
-            "no read says whether objects have any, so the advice would stand in every report and mean nothing",
-        ),
+        By(&[
+            "annotations-announced-and-not-replicated",
+            "annotations-written-and-not-replicated",
+        ]),
     ),
     (
         "the role has no room for another inline policy, or is service-linked",
