@@ -5,6 +5,7 @@
 #[cfg(feature = "cli")]
 mod buckets;
 mod clients;
+mod dynamodb;
 mod error;
 mod iam;
 mod kms;
@@ -23,10 +24,12 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::arn::{AccountId, BucketName, Region};
+use crate::config::Config;
 use crate::snapshot::Identity;
 use crate::source::Reader;
 
 pub use clients::StartError;
+pub use dynamodb::{AnyLedger, Table};
 pub use error::CallFailure;
 #[cfg(feature = "cli")]
 pub use login::Login;
@@ -55,6 +58,16 @@ pub struct MemberRole {
     pub name: String,
     /// What its trust policy asks for as `sts:ExternalId`.
     pub external_id: Option<String>,
+}
+
+impl MemberRole {
+    /// The one that the settings name.
+    pub fn of(config: &Config) -> Option<Self> {
+        Some(Self {
+            name: config.member_role_name.clone()?,
+            external_id: config.member_role_external_id.clone(),
+        })
+    }
 }
 
 /// The clients of one service, made when they are first needed.

@@ -14,6 +14,8 @@ mod values;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::SignedDuration;
+
 use crate::arn::{AccountId, Arn};
 use crate::collect::Scope;
 use crate::guard::{GuardSettings, Tag};
@@ -23,7 +25,7 @@ pub use pattern::ArnPattern;
 pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
-use values::{Values, boundary, external_id, role_name, sample_size, tag, topic};
+use values::{Values, boundary, external_id, hours, role_name, sample_size, table_name, tag, topic};
 
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,10 @@ pub struct Config {
     pub mode: Mode,
     /// Topic for reports: service `sns`, with Region and account.
     pub notification_topic: Option<Arn>,
+    /// Name of the table that remembers what was told.
+    pub ledger_table: Option<String>,
+    /// Hours for which trouble that goes on is not told again; 0 is for ever.
+    pub remind_after_hours: u16,
     /// Accounts that count as ours beside our own.
     pub trusted_accounts: BTreeSet<AccountId>,
     /// Roles that may be changed.
@@ -112,6 +118,8 @@ impl Config {
         let config = Self {
             mode: values.read("MODE", Mode::DryRun),
             notification_topic: values.optional("NOTIFICATION_TOPIC_ARN", topic),
+            ledger_table: values.optional("LEDGER_TABLE", table_name),
+            remind_after_hours: values.optional("REMIND_AFTER_HOURS", hours).unwrap_or(24),
             trusted_accounts: values
                 .list("TRUSTED_ACCOUNTS", |text| {
                     text.parse().map_err(|_| "expected account ids of 12 digits")
@@ -183,6 +191,11 @@ impl Config {
             trusted_accounts: self.trusted_accounts.clone(),
             unconstrained_grants: self.unconstrained_grants,
         }
+    }
+
+    /// How long trouble that goes on is not told again.
+    pub fn remind_after(&self) -> Option<SignedDuration> {
+        (self.remind_after_hours > 0).then(|| SignedDuration::from_hours(self.remind_after_hours.into()))
     }
 
     /// How far collecting may go.

@@ -5,6 +5,7 @@
 //! delivery does the same again and comes to the same end.
 
 mod repair;
+mod tell;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -26,8 +27,9 @@ use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
+use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::{Bulletin, PublishFailure, Publisher, is_worth_telling, text};
+use crate::notify::{PublishFailure, Publisher};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
@@ -59,6 +61,8 @@ pub struct Handler<'a, A, P, L, Q> {
     pub publisher: P,
     /// What is remembered from one invocation to the next.
     pub ledger: L,
+    /// What is remembered while the ledger does not answer.
+    pub memory: MemoryLedger,
     /// How work is left for later.
     pub queue: Q,
     /// What the owner of the account has settled.
@@ -76,6 +80,8 @@ pub struct Settings {
     pub guards: GuardSettings,
     /// Are replication configurations that S3 refused explained?
     pub report_refused_puts: bool,
+    /// How long trouble that goes on is not told again; none is for ever.
+    pub remind_after: Option<SignedDuration>,
 }
 
 /// What holds for one invocation.
@@ -120,6 +126,9 @@ pub enum HandlerError {
         #[source]
         source: PublishFailure,
     },
+    /// Another invocation is telling of the bucket.
+    #[error("bucket `{0}` is being told of by another invocation, which does not come to an end; try again")]
+    BeingTold(BucketName),
     /// AWS did not answer enough, and may do so later.
     #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
     Unavailable {
@@ -153,6 +162,7 @@ impl HandlerError {
             Self::Invalid(_) => "InvalidEvent",
             Self::Unsupported(_) => "UnsupportedCommand",
             Self::NotTold { .. } => "NotTold",
+            Self::BeingTold(_) => "BeingTold",
             Self::Unavailable { .. } => "Unavailable",
             Self::NotWritten { .. } => "NotWritten",
             Self::BadPlan(_) => "BadPlan",
@@ -280,7 +290,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(subject, &report).await?;
+            self.tell(invocation, subject, &report).await?;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -391,20 +401,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .chain(tags)
             .find(|failure| is_temporary(&failure.error_code))
             .filter(|_| may_come_again(subject))
-    }
-
-    async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
-        let message = is_worth_telling(report, subject).then(|| text::render(report));
-        self.publisher
-            .publish(Bulletin {
-                report,
-                message: message.as_ref(),
-            })
-            .await
-            .map_err(|source| HandlerError::NotTold {
-                bucket: subject.bucket.clone(),
-                source,
-            })
     }
 }
 

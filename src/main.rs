@@ -8,12 +8,11 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::arn::Arn;
-use s3_replication_remediator::aws::{Aws, MemberRole};
+use s3_replication_remediator::aws::{AnyLedger, Aws, MemberRole};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::notify::sparing::Sparing;
 use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
@@ -35,11 +34,9 @@ async fn main() -> ExitCode {
 
 async fn start() -> Result<(), String> {
     let config = Config::from_env(environment()).map_err(|error| chain(&error))?;
-    let member_role = config.member_role_name.clone().map(|name| MemberRole {
-        name,
-        external_id: config.member_role_external_id.clone(),
-    });
-    let aws = &Aws::connect(member_role).await.map_err(|error| chain(&error))?;
+    let aws = &Aws::connect(MemberRole::of(&config))
+        .await
+        .map_err(|error| chain(&error))?;
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -47,12 +44,17 @@ async fn start() -> Result<(), String> {
             scope: config.scope(),
             guards: config.guards(),
             report_refused_puts: config.report_refused_puts,
+            remind_after: config.remind_after(),
         },
-        publisher: Sparing::new(Topic {
+        publisher: Topic {
             aws,
             arn: config.notification_topic,
-        }),
-        ledger: MemoryLedger::default(),
+        },
+        ledger: match config.ledger_table {
+            Some(name) => AnyLedger::Table(aws.table(name)),
+            None => AnyLedger::Memory(MemoryLedger::default()),
+        },
+        memory: MemoryLedger::default(),
         queue: NoQueue,
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {

@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         name: "MODE",
         default: "dry-run",
@@ -24,6 +24,16 @@ pub const SETTINGS: [Setting; 14] = [
         name: "NOTIFICATION_TOPIC_ARN",
         default: "",
         doc: "The SNS topic that reports are sent to; without one they stand in the answer and the log.",
+    },
+    Setting {
+        name: "LEDGER_TABLE",
+        default: "",
+        doc: "The DynamoDB table that remembers what was told; without one each process remembers for itself.",
+    },
+    Setting {
+        name: "REMIND_AFTER_HOURS",
+        default: "24",
+        doc: "How long trouble that goes on unchanged is not told again, in hours; 0 is for ever.",
     },
     Setting {
         name: "TRUSTED_ACCOUNTS",
@@ -88,4 +98,4 @@ pub const SETTINGS: [Setting; 14] = [
 ];
 
 /// Settings whose names are taken, so that they are refused rather than ignored.
-pub(super) const NOT_YET: [&str; 2] = ["EVENT_BUS_NAME", "LEDGER_TABLE"];
+pub(super) const NOT_YET: [&str; 1] = ["EVENT_BUS_NAME"];

@@ -231,7 +231,17 @@ fn a_wrong_value_stops_the_start_and_says_what_was_expected() {
             "ssm:/replication/roles",
             "`ssm:/replication/roles`: lists in SSM parameters are not supported yet; write the list itself",
         ),
-        ("LEDGER_TABLE", "ledger", "is not supported yet; leave it empty"),
+        (
+            "LEDGER_TABLE",
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger",
+            "`arn:aws:dynamodb:eu-west-1:111122223333:table/ledger`: expected the name of a DynamoDB table of this account \
+             and Region, such as `replication-ledger`",
+        ),
+        (
+            "REMIND_AFTER_HOURS",
+            "-1",
+            "`-1`: expected a number of hours from 0 to 8760",
+        ),
         ("EVENT_BUS_NAME", "bus", "is not supported yet; leave it empty"),
     ] {
         assert_eq!(problems(&[(name, value)]), [format!("{name}: {problem}")]);

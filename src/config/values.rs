@@ -192,3 +192,24 @@ pub(super) fn sample_size(text: &str) -> Result<u8, &'static str> {
         Ok(101..) | Err(_) => Err("expected a number from 0 to 100"),
     }
 }
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+pub(super) fn table_name(text: &str) -> Result<String, &'static str> {
+    let is_a_name = (3..=255).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    if is_a_name {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the name of a DynamoDB table of this account and Region, such as `replication-ledger`")
+    }
+}
+
+pub(super) fn hours(text: &str) -> Result<u16, &'static str> {
+    match text.parse() {
+        // A year; what is remembered is forgotten sooner, unless it is seen again.
+        Ok(count @ 0..=8_760) => Ok(count),
+        Ok(8_761..) | Err(_) => Err("expected a number of hours from 0 to 8760"),
+    }
+}

@@ -1,9 +1,10 @@
 //! The message for people: the verdict fits a phone screen, and an auditor finds everything below it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Notification;
+use super::news::{Reason, Telling};
 use super::plain::{ascii, block, line, pasteable};
 use crate::apply::Status;
 use crate::check::Verdict;
@@ -20,40 +21,13 @@ const TEXT: usize = 250 * 1024;
 /// How much of any one text from outside is shown.
 const FIELD: usize = 2_000;
 
-/// Renders a report.
-pub fn render(report: &Report) -> Notification {
+/// Renders a report, and what it is after the messages before it.
+pub fn render(report: &Report, telling: &Telling) -> Notification {
     Notification {
         subject: subject(report),
-        text: cut(text(report)),
-        attributes: attributes(report),
-        sameness: sameness(report),
+        text: cut(text(report, telling)),
+        attributes: attributes(report, telling),
     }
-}
-
-/// Objects that go on failing are the same news until something else is found, or S3 gives another reason.
-fn sameness(report: &Report) -> Option<String> {
-    if report.trigger.kind != TriggerKind::ReplicationFailed {
-        return None;
-    }
-    let findings: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| (finding.check.as_str(), &finding.subject, &finding.rule_ids))
-        .collect();
-    let reasons: BTreeSet<_> = report
-        .trigger
-        .objects
-        .iter()
-        .map(|object| (&object.rule_id, &object.failure_reason))
-        .collect();
-    let unread: BTreeSet<_> = report
-        .unread
-        .iter()
-        .map(|failure| (&failure.what, &failure.error_code))
-        .collect();
-    let status = report.outcome.as_ref().map(|outcome| outcome.status.as_str());
-    let bucket = &report.bucket.name;
-    Some(serde_json::json!([bucket, findings, reasons, unread, report.digest(), status]).to_string())
 }
 
 fn subject(report: &Report) -> String {
@@ -74,7 +48,7 @@ fn subject(report: &Report) -> String {
     )
 }
 
-fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
+fn attributes(report: &Report, telling: &Telling) -> BTreeMap<&'static str, String> {
     let severity = match report.severity() {
         Some(Severity::Error) => "error",
         Some(Severity::Warning) => "warning",
@@ -87,6 +61,7 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
         ("severity", severity.to_owned()),
         ("mode", report.mode.as_str().to_owned()),
         ("bucket", report.bucket.name.to_string()),
+        ("news", telling.reason.as_str().to_owned()),
         (
             "accountId",
             report
@@ -107,7 +82,7 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
 }
 
 /// The text of a message, however long it is.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &Report, telling: &Telling) -> String {
     let mut out = String::new();
     // What is not known comes first where it is the news.
     let (first, last) = match report.verdict {
@@ -116,6 +91,7 @@ pub fn text(report: &Report) -> String {
     };
     for part in [
         head(report),
+        history(telling),
         done(report),
         first,
         findings(report),
@@ -175,6 +151,43 @@ fn head(report: &Report) -> String {
         let _ = writeln!(out, "{}", counts.join(", "));
     }
     let _ = writeln!(out, "{}", cause(report));
+    out
+}
+
+/// What became of the messages before this one.
+fn history(telling: &Telling) -> String {
+    let mut out = String::new();
+    let news = match telling.reason {
+        Reason::New => "",
+        Reason::Resolved => "news: well again",
+        Reason::Reopened => "news: trouble again",
+        Reason::Worse => "news: worse than it was told",
+        Reason::Changed => "news: not as it was told",
+        Reason::Reminder => "no news: as it was told",
+        Reason::Unconfirmed => "as it was, but an earlier message may not have gone out",
+    };
+    if !news.is_empty() {
+        let _ = writeln!(out, "{news}");
+    }
+    if !telling.gone.is_empty() {
+        let words: Vec<&str> = telling.gone.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "no longer found: {}", words.join(", "));
+    }
+    if let Some(lost) = &telling.unconfirmed {
+        let done = lost.done.as_ref().map(|done| format!(" (repair: {done})"));
+        let _ = writeln!(
+            out,
+            "a message of {}{} may not have gone out",
+            lost.at,
+            done.unwrap_or_default()
+        );
+    }
+    if let (Some(last), true) = (telling.last_told, telling.suppressed > 0) {
+        let _ = writeln!(out, "the same was seen {} times since {last}", telling.suppressed);
+    }
+    if let (Some(first), Some(_)) = (telling.first_seen, telling.last_told) {
+        let _ = writeln!(out, "first seen {first}");
+    }
     out
 }
 

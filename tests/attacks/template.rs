@@ -76,7 +76,10 @@ const WANTED: &[&str] = &[
     "s3:PutObject",
     "s3:PutReplicationConfiguration",
     "s3:ReplicateObject",
+    "dynamodb:DeleteTable",
     "dynamodb:PutItem",
+    "dynamodb:PutResourcePolicy",
+    "dynamodb:UpdateTable",
     "ec2:RunInstances",
     "events:PutRule",
     "lambda:AddPermission",
@@ -106,6 +109,7 @@ fn resources() -> Vec<&'static str> {
         "arn:aws:s3:::source/object",
         "arn:aws:sqs:eu-west-1:111122223333:queue",
         "arn:aws:sns:eu-west-1:111122223333:topic",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/others",
         "arn:aws:lambda:eu-west-1:111122223333:function:s3-replication-remediator",
         "*",
     ]

@@ -15,7 +15,9 @@ use s3_replication_remediator::source::Read;
 use s3_replication_remediator::target;
 
 /// What the function may do beside reading replications and repairing them: action, for what, when.
-const SHELL: [[&str; 3]; 12] = [
+const SHELL: [[&str; 3]; 14] = [
+    ["dynamodb:Query", "its ledger", "`Ledger` is true"],
+    ["dynamodb:PutItem", "its ledger", "`Ledger` is true"],
     ["logs:CreateLogStream", "its log", "always"],
     ["logs:PutLogEvents", "its log", "always"],
     ["sqs:ReceiveMessage", "its queue", "always"],

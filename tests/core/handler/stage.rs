@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
@@ -111,7 +112,11 @@ impl Stage {
         let stage = Self::repairable(Mode::Auto);
         stage.handle(&recorded("cloudtrail/put-kms-rule.json")).unwrap();
         stage.forget();
-        Self { mode, ..stage }
+        Self {
+            mode,
+            ledger: MemoryLedger::default(),
+            ..stage
+        }
     }
 
     /// What was told so far is told.
@@ -130,12 +135,14 @@ impl Stage {
                 aws: &self.world,
                 publisher: self,
                 ledger: &self.ledger,
+                memory: MemoryLedger::default(),
                 queue: &self.queue,
                 settings: Settings {
                     mode: self.mode,
                     scope: Scope::default(),
                     guards: GuardSettings::default(),
                     report_refused_puts: self.report_refused_puts,
+                    remind_after: Some(SignedDuration::from_hours(24)),
                 },
             };
             let invocation = Invocation {
