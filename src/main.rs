@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-rust.html>
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,17 +19,35 @@ use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tracing::level_filters::LevelFilter;
 use tracing::{error, info};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    write_log(&environment().collect());
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!(error = problem, "the function does not start");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Logs as Lambda is set to: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
+fn write_log(variables: &BTreeMap<String, String>) {
+    let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
+        .into_iter()
+        .find_map(|name| variables.get(name)?.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let log = tracing_subscriber::fmt()
+        .with_target(false)
+        .with_ansi(false)
+        .without_time()
+        .with_max_level(level);
+    match variables.get("AWS_LAMBDA_LOG_FORMAT") {
+        Some(format) if format.eq_ignore_ascii_case("json") => log.json().init(),
+        Some(_) | None => log.init(),
     }
 }
 
