@@ -84,14 +84,17 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
         write: impl Future<Output = Result<Written, WriteFailure>>,
         seen: impl FnOnce(Written) -> (Written, R),
     ) -> Applied {
-        if let Err(NotRecorded(reason)) = self.journal.begin(change).await {
-            return Err(ChangeOutcome {
-                retryable: true,
-                ..ChangeOutcome::refused(format!(
-                    "it could not be written down, and nothing is changed without a record: {reason}"
-                ))
-            });
-        }
+        let entry = match self.journal.begin(change).await {
+            Ok(entry) => entry,
+            Err(NotRecorded(reason)) => {
+                return Err(ChangeOutcome {
+                    retryable: true,
+                    ..ChangeOutcome::refused(format!(
+                        "it could not be written down, and nothing is changed without a record: {reason}"
+                    ))
+                });
+            }
+        };
         let mut outcome = match write.await {
             Ok(written) => {
                 let (written, seen) = seen(written);
@@ -99,7 +102,7 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
             }
             Err(failure) => ChangeOutcome::failed(&failure),
         };
-        if let Err(NotRecorded(reason)) = self.journal.end(change, &outcome).await {
+        if let Err(NotRecorded(reason)) = self.journal.end(change, entry, &outcome).await {
             let note = format!("what became of it could not be written down: {reason}");
             outcome.error = Some(match outcome.error {
                 Some(error) => format!("{error}; {note}"),

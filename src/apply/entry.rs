@@ -10,6 +10,8 @@ use crate::plan::Change;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
+    /// Which it is of the changes that are written down together.
+    pub number: u64,
     /// `put-role-policy`, `delete-role-policy`, `create-grant` or `revoke-grant`.
     pub kind: String,
     /// ARN of the role or key.
@@ -83,6 +85,7 @@ impl Entry {
     /// A change that is about to be made.
     pub fn begin(change: &Change, plan: &str, cause: &Cause, now: Timestamp) -> Self {
         Self {
+            number: 0,
             kind: change.kind().to_owned(),
             target: change.target(),
             name: change.name().to_owned(),
@@ -98,15 +101,6 @@ impl Entry {
             grant_id: None,
             error: None,
         }
-    }
-
-    /// Is it about this change of this plan?
-    pub(crate) fn is(&self, change: &Change, plan: &str, now: Timestamp) -> bool {
-        self.begun == now
-            && self.plan == plan
-            && self.kind == change.kind()
-            && self.target == change.target()
-            && self.name == change.name()
     }
 
     /// Was it made, as far as it is known?

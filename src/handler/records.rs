@@ -44,7 +44,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often a record is read and written again because somebody else was faster.
-const TRIES: usize = 4;
+const TRIES: usize = 16;
 
 /// The longest text of an event that is written down.
 const LONGEST: usize = 1_000;
@@ -286,12 +286,13 @@ struct Written<'a, L> {
 }
 
 impl<L: Ledger> Written<'_, L> {
-    /// Reads the record about a change, and writes it as `edit` makes it, unless that is nothing.
+    /// Reads the record about a change, and writes it as `edit` makes it, unless that is nothing. Answers with the number
+    /// of its last entry.
     async fn edit(
         &self,
         change: &Change,
         edit: impl Fn(Option<Record>) -> Option<Record>,
-    ) -> Result<(), NotRecorded> {
+    ) -> Result<u64, NotRecorded> {
         let place = Holder::of(change).place(self.bucket);
         let mut failure = LedgerFailure::Changed;
         for _ in 0..TRIES {
@@ -299,14 +300,15 @@ impl<L: Ledger> Written<'_, L> {
             let items = items.map_err(|failure| NotRecorded(chain(&failure)))?;
             let item = items.iter().find(|item| item.place == place);
             let Some(record) = edit(item.and_then(Record::read)) else {
-                return Ok(());
+                return Ok(0);
             };
+            let number = record.changes.last().map_or(0, |last| last.number);
             let version = item.map_or(1, |item| item.version.saturating_add(1));
             let item = record
                 .item(self.bucket, version, self.now)
                 .map_err(|error| NotRecorded(error.to_string()))?;
             match self.ledger.put(&item).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(number),
                 Err(LedgerFailure::Changed) => {}
                 Err(other @ LedgerFailure::Unavailable(_)) => {
                     failure = other;
@@ -319,7 +321,7 @@ impl<L: Ledger> Written<'_, L> {
 }
 
 impl<L: Ledger> Journal for Written<'_, L> {
-    async fn begin(&self, change: &Change) -> Result<(), NotRecorded> {
+    async fn begin(&self, change: &Change) -> Result<u64, NotRecorded> {
         let entry = Entry::begin(change, self.plan, &self.cause, self.now);
         self.edit(change, |record| {
             Some(Record::begin(record, change, entry.clone()))
@@ -327,8 +329,9 @@ impl<L: Ledger> Journal for Written<'_, L> {
         .await
     }
 
-    async fn end(&self, change: &Change, outcome: &ChangeOutcome) -> Result<(), NotRecorded> {
-        self.edit(change, |record| record?.end(change, self.plan, self.now, outcome))
+    async fn end(&self, change: &Change, entry: u64, outcome: &ChangeOutcome) -> Result<(), NotRecorded> {
+        self.edit(change, |record| record?.end(entry, outcome))
             .await
+            .map(drop)
     }
 }

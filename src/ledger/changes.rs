@@ -190,8 +190,8 @@ impl Record {
         })
     }
 
-    /// Adds a change that is about to be made; `record` is what stood there.
-    pub fn begin(record: Option<Self>, change: &Change, entry: Entry) -> Self {
+    /// Adds a change that is about to be made, as the last of its changes; `record` is what stood there.
+    pub fn begin(record: Option<Self>, change: &Change, mut entry: Entry) -> Self {
         let mut record = record.unwrap_or_else(|| Self {
             holder: Holder::of(change),
             changes: Vec::new(),
@@ -209,24 +209,19 @@ impl Record {
                 open.settle(state, entry.begun);
             }
         }
+        entry.number = record
+            .changes
+            .last()
+            .map_or(1, |last| last.number.saturating_add(1));
         record.changes.push(entry);
         record.forget();
         record
     }
 
     /// Notes what became of a change. None where the record does not tell of it.
-    pub fn end(
-        mut self,
-        change: &Change,
-        plan: &str,
-        begun: Timestamp,
-        outcome: &ChangeOutcome,
-    ) -> Option<Self> {
-        let entry = self
-            .changes
-            .iter_mut()
-            .rev()
-            .find(|entry| entry.is(change, plan, begun))?;
+    pub fn end(mut self, number: u64, outcome: &ChangeOutcome) -> Option<Self> {
+        let entry = self.changes.iter_mut().find(|entry| entry.number == number)?;
+        let begun = entry.begun;
         entry.request_id.clone_from(&outcome.request_id);
         entry.grant_id.clone_from(&outcome.grant_id);
         entry.error.clone_from(&outcome.error);

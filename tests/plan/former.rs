@@ -1,6 +1,7 @@
 //! What rules no longer need: it is taken back from roles and keys that they named once, and from nothing else.
 
 use s3_replication_remediator::apply::Status;
+use s3_replication_remediator::collect::Places;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::plan::Plan;
@@ -13,6 +14,15 @@ use crate::world::*;
 
 const SECOND: &str = "arn:aws:iam::111122223333:role/second";
 const OLD_KEY: &str = "arn:aws:kms:eu-west-2:111122223333:key/old";
+
+/// Roles and keys that somebody remembers, while the rules have been as they are for long.
+pub(crate) fn remembered(roles: &[&str], keys: &[&str]) -> Places {
+    Places {
+        policy: POLICY.to_owned(),
+        roles: roles.iter().map(|role| role.parse().unwrap()).collect(),
+        keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
+    }
+}
 
 /// What was repaired, in a world whose rules are then what `edit` makes of them.
 async fn repaired(account: &Value, edit: impl FnOnce(&mut Value)) -> World {
@@ -285,6 +295,8 @@ async fn what_is_remembered_of_other_accounts_and_in_great_numbers_is_not_even_r
         &many.iter().map(String::as_str).collect::<Vec<_>>(),
         &keys.iter().map(String::as_str).collect::<Vec<_>>(),
     );
+    let nothing = snapshot_of(&world, &GuardSettings::default()).await.former;
+    assert!(nothing.roles.is_empty() && nothing.keys.is_empty());
     let before = world.calls().len();
     let snapshot = snapshot_with(&world, &GuardSettings::default(), places).await;
     assert!(

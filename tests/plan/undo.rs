@@ -7,6 +7,7 @@ use s3_replication_remediator::plan::undo::{Memory, UndoPlan, undo_plan};
 use serde_json::json;
 
 use crate::apply::apply_to;
+use crate::former::remembered;
 use crate::grants::closed_keys;
 use crate::world::*;
 

@@ -137,15 +137,6 @@ impl Checked {
     }
 }
 
-/// Roles and keys that somebody remembers, while the rules have been as they are for long.
-pub(crate) fn remembered(roles: &[&str], keys: &[&str]) -> Places {
-    Places {
-        policy: POLICY.to_owned(),
-        roles: roles.iter().map(|role| role.parse().unwrap()).collect(),
-        keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
-    }
-}
-
 pub(crate) async fn snapshot_of(world: &World, settings: &GuardSettings) -> Snapshot {
     snapshot_with(world, settings, Places::default()).await
 }
