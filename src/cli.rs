@@ -215,11 +215,7 @@ async fn reach(said: &AwsArguments, given: &Given, mode: Option<Mode>) -> Result
         region: said.region.clone(),
         endpoint_url: said.endpoint_url.clone(),
     };
-    let member_role = config.member_role_name.clone().map(|name| MemberRole {
-        name,
-        external_id: config.member_role_external_id.clone(),
-    });
-    let aws = Aws::log_in(&login, member_role).await?;
+    let aws = Aws::log_in(&login, MemberRole::of(&config)).await?;
     let identity = aws.identity().await.map_err(|source| Problem::Unreachable {
         hint: match said.profile {
             Some(_) => "",

@@ -4,7 +4,9 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod records;
 mod repair;
+mod tell;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -12,13 +14,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::arn::BucketName;
+use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
@@ -26,8 +29,9 @@ use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
+use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::{Bulletin, PublishFailure, Publisher, is_worth_telling, text};
+use crate::notify::{Bulletin, PublishFailure, Publisher};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
@@ -38,13 +42,14 @@ use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
+use records::Remembered;
 use repair::not_written;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
 
 /// What is kept back of the invocation's time, for answering.
-const RESERVE: Duration = Duration::from_secs(2);
+pub const RESERVE: Duration = Duration::from_secs(2);
 
 /// A message whose reads failed for want of capacity goes back to the queue until it was handed out this often; then
 /// what is known is told. The queue gives up on a message after five.
@@ -59,6 +64,8 @@ pub struct Handler<'a, A, P, L, Q> {
     pub publisher: P,
     /// What is remembered from one invocation to the next.
     pub ledger: L,
+    /// What is remembered while the ledger does not answer.
+    pub memory: MemoryLedger,
     /// How work is left for later.
     pub queue: Q,
     /// What the owner of the account has settled.
@@ -76,6 +83,8 @@ pub struct Settings {
     pub guards: GuardSettings,
     /// Are replication configurations that S3 refused explained?
     pub report_refused_puts: bool,
+    /// How long trouble that goes on is not told again; none is for ever.
+    pub remind_after: Option<SignedDuration>,
 }
 
 /// What holds for one invocation.
@@ -120,6 +129,9 @@ pub enum HandlerError {
         #[source]
         source: PublishFailure,
     },
+    /// Another invocation is telling of the bucket.
+    #[error("bucket `{0}` is being told of by another invocation, which does not come to an end; try again")]
+    BeingTold(BucketName),
     /// AWS did not answer enough, and may do so later.
     #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
     Unavailable {
@@ -153,6 +165,7 @@ impl HandlerError {
             Self::Invalid(_) => "InvalidEvent",
             Self::Unsupported(_) => "UnsupportedCommand",
             Self::NotTold { .. } => "NotTold",
+            Self::BeingTold(_) => "BeingTold",
             Self::Unavailable { .. } => "Unavailable",
             Self::NotWritten { .. } => "NotWritten",
             Self::BadPlan(_) => "BadPlan",
@@ -177,7 +190,11 @@ struct Look {
     snapshot: Snapshot,
     assessments: Vec<Assessment>,
     examination: Examination,
+    remembered: Remembered,
 }
+
+/// Where a command wants to be looked beside what the rules name.
+type Asked = (BTreeSet<RoleArn>, BTreeSet<KeyArn>);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Does what a payload asks for.
@@ -237,10 +254,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            return self
-                .command(invocation, command.item)
-                .await
-                .map(|report| Answer::Report(Box::new(report)));
+            let report = self.command(invocation, command.item).await?;
+            // Whoever asked gets the answer whatever else fails.
+            if let Err(error) = self.tell_state(&report).await {
+                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            }
+            return Ok(Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -262,7 +281,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         subject: &Subject,
     ) -> Result<Option<Report>, HandlerError> {
         let work = async {
-            let look = self.look(invocation, subject).await;
+            let look = self.look(invocation, subject, Asked::default()).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
                 return Ok(None);
@@ -280,7 +299,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(subject, &report).await?;
+            // Neither keeps the other from being told.
+            let (state, news) = join(self.tell_state(&report), self.tell(invocation, subject, &report)).await;
+            news.and(state)?;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -321,15 +342,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ) -> Result<Report, HandlerError> {
         let subject = Subject::asked(bucket);
         let work = async {
-            let look = self.look(invocation, &subject).await;
+            let look = self.look(invocation, &subject, Asked::default()).await;
             self.finish(invocation, &subject, look, intent).await
         };
         in_time(invocation, &subject.bucket, work).await
     }
 
     /// Reads everything, and judges it.
-    async fn look(&self, invocation: &Invocation, subject: &Subject) -> Look {
+    async fn look(&self, invocation: &Invocation, subject: &Subject, asked: Asked) -> Look {
         let trigger = &subject.trigger;
+        let mut remembered = self.remember(&subject.bucket).await;
         let wanted = Wanted {
             bucket: subject.bucket.clone(),
             region: trigger
@@ -349,14 +371,25 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                     version_id: object.version_id.clone(),
                 })
                 .collect(),
+            former: remembered.places(&subject.bucket, asked),
             now: invocation.now,
         };
-        let snapshot = Box::pin(collect(
+        let mut snapshot = Box::pin(collect(
             self.aws,
             &invocation.identity,
             &self.settings.scope,
             &wanted,
         ))
+        .await;
+        // What an event contradicts may have been read too early.
+        let is_contradicted = wanted.expects_configuration && snapshot.replication.is_absent();
+        self.compare(
+            invocation,
+            subject,
+            &mut remembered,
+            &mut snapshot,
+            is_contradicted,
+        )
         .await;
         let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
         let facts = Facts {
@@ -369,6 +402,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             snapshot,
             assessments,
             examination,
+            remembered,
         }
     }
 
@@ -393,16 +427,17 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .filter(|_| may_come_again(subject))
     }
 
-    async fn tell(&self, subject: &Subject, report: &Report) -> Result<(), HandlerError> {
-        let message = is_worth_telling(report, subject).then(|| text::render(report));
+    /// Machines keep the state of buckets, and hear of each look.
+    async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
+        self.publish(Bulletin::State(report)).await
+    }
+
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
         self.publisher
-            .publish(Bulletin {
-                report,
-                message: message.as_ref(),
-            })
+            .publish(bulletin)
             .await
             .map_err(|source| HandlerError::NotTold {
-                bucket: subject.bucket.clone(),
+                bucket: bulletin.report().bucket.name.clone(),
                 source,
             })
     }

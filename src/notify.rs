@@ -1,17 +1,21 @@
-//! What is worth telling, and the port through which it is told.
+//! What is news, how it is put, and the port through which it is told.
 
+pub mod chat;
+pub mod concerned;
+pub mod events;
+pub mod news;
+pub mod once;
 pub mod plain;
-pub mod sparing;
+pub mod several;
+#[cfg(test)]
+mod tests;
 pub mod text;
+pub mod tidings;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use crate::check::Verdict;
-use crate::event::{Change, TriggerKind};
-use crate::mode::Mode;
 use crate::report::Report;
-use crate::subject::Subject;
 
 /// A message to people, with attributes for those who filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +26,6 @@ pub struct Notification {
     pub text: String,
     /// For subscription filter policies.
     pub attributes: BTreeMap<&'static str, String>,
-    /// What makes a message news, where the same may come again and again; none where each is news.
-    pub sameness: Option<String>,
 }
 
 /// A message that did not go out. It is not lost: what caused it goes back to the queue.
@@ -34,39 +36,26 @@ pub struct PublishFailure {
     pub reason: String,
 }
 
-/// What one look at a bucket gives to those who are told of it.
+/// What one look at a bucket gives to those who are told of it. Each publisher takes one of the two.
 #[derive(Debug, Clone, Copy)]
-pub struct Bulletin<'a> {
-    /// What was found, planned and done. Machines take it: each look tells them the state.
-    pub report: &'a Report,
-    /// The message for people; none where it is no news to them.
-    pub message: Option<&'a Notification>,
+pub enum Bulletin<'a> {
+    /// How it stands: for machines, after each look.
+    State(&'a Report),
+    /// What is news to people, with the message that tells it.
+    News(&'a Report, &'a Notification),
+}
+
+impl<'a> Bulletin<'a> {
+    /// What was found, planned and done.
+    pub fn report(self) -> &'a Report {
+        match self {
+            Self::State(report) | Self::News(report, _) => report,
+        }
+    }
 }
 
 /// Where it is told.
 pub trait Publisher {
-    /// Tells it; does nothing where nobody is to be told.
+    /// Tells it; does nothing where nobody is to be told, or it is for others.
     fn publish(&self, bulletin: Bulletin<'_>) -> impl Future<Output = Result<(), PublishFailure>>;
-}
-
-/// Is this worth waking somebody for?
-///
-/// What a person asked for is answered to that person alone. Of the rest, all is told but good news that changed
-/// nothing; that somebody switched replication off is told although nothing is wrong. So is good news about a message
-/// that was handed out before, where repairs are made at once: whoever had it first may have made one and been stopped
-/// before it was told.
-pub fn is_worth_telling(report: &Report, subject: &Subject) -> bool {
-    match report.trigger.kind {
-        TriggerKind::Command => false,
-        TriggerKind::ReplicationConfigured
-        | TriggerKind::ReplicationFailed
-        | TriggerKind::Alarm
-        | TriggerKind::Drift
-        | TriggerKind::Sweep => {
-            report.verdict != Verdict::Healthy
-                || report.plan.is_some()
-                || matches!(subject.trigger.change, Some(Change::Removed | Change::Refused))
-                || (report.mode == Mode::Auto && subject.receive_count > 1)
-        }
-    }
 }

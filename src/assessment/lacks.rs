@@ -10,10 +10,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::resource_policy;
+use crate::arn::RoleArn;
 use crate::observed::Observed;
-use crate::policy::{
-    Caller, Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, Verdict, evaluate,
-};
+use crate::policy::{Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
 use crate::requirement::Area;
 use crate::snapshot::{Role, Snapshot};
 
@@ -57,6 +56,9 @@ pub(super) struct Allowing<'a> {
     boundary: Observed<NamedPolicy>,
     /// The policies of buckets and keys that deny anything, by name.
     stripped: BTreeMap<&'a str, Observed<NamedPolicy>>,
+    /// What a role and a resource would say that lack nothing, for asking "and if it were allowed?".
+    role_allows: PolicySet,
+    resource_allows: Observed<NamedPolicy>,
 }
 
 impl<'a> Allowing<'a> {
@@ -87,56 +89,52 @@ impl<'a> Allowing<'a> {
                 .chain(of_keys)
                 .filter_map(|policy| Some((policy.name.as_str(), Observed::Found(stripped(policy)?))))
                 .collect(),
+            role_allows: PolicySet::complete(allowing(None).into_iter().collect()),
+            resource_allows: allowing(Some(&role.arn)).map_or(Observed::Absent, Observed::Found),
         }
     }
 
     /// What a request lacks that is not allowed. Nothing, where an Allow is there or may be.
     pub(super) fn lacks(&self, area: &Area, request: &Request, grants: &Observed<Vec<Grant>>) -> Lacks {
-        if !self.is_denied(Lacks::default(), area, request, grants) {
-            return Lacks::default();
-        }
-        let helps = |lacks: &Lacks| !self.is_denied(*lacks, area, request, grants);
-        Lacks::ORDER.into_iter().find(helps).unwrap_or_default()
-    }
-
-    /// Is the request certainly denied, even with what was lacking?
-    fn is_denied(&self, given: Lacks, area: &Area, request: &Request, grants: &Observed<Vec<Grant>>) -> bool {
         let policy = &*resource_policy(self.snapshot, area);
-        let read = policy
-            .found()
-            .and_then(|policy| self.stripped.get(policy.name.as_str()))
-            .unwrap_or(policy);
-        let (role_allows, resource_allows) = (
-            PolicySet::complete(exact_allow(request, false).into_iter().collect()),
-            exact_allow(request, true).map_or(Observed::Absent, Observed::Found),
-        );
-        let layers = Layers {
-            identity: if given.role { &role_allows } else { &self.identity },
-            boundary: if given.boundary {
-                &Observed::Absent
-            } else {
-                &self.boundary
-            },
-            resource: if given.resource { &resource_allows } else { read },
+        let as_it_is = Layers {
+            identity: &self.identity,
+            boundary: &self.boundary,
+            resource: policy
+                .found()
+                .and_then(|policy| self.stripped.get(policy.name.as_str()))
+                .unwrap_or(policy),
             scps: &[],
             rcps: &[],
             grants,
         };
-        match evaluate(request, &layers).verdict {
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => true,
-            Verdict::Allowed | Verdict::Undetermined => false,
+        if !verdict(request, &as_it_is).is_denied() {
+            return Lacks::default();
         }
+        let helps = |lacks: &Lacks| {
+            let mut given = as_it_is;
+            if lacks.role {
+                given.identity = &self.role_allows;
+            }
+            if lacks.boundary {
+                given.boundary = &Observed::Absent;
+            }
+            if lacks.resource {
+                given.resource = &self.resource_allows;
+            }
+            !verdict(request, &given).is_denied()
+        };
+        Lacks::ORDER.into_iter().find(helps).unwrap_or_default()
     }
 }
 
-/// A policy that allows exactly one request, for asking "and if it were allowed?". Without a version, `${` in the name of
-/// an object is text.
-fn exact_allow(request: &Request, of_resource: bool) -> Option<NamedPolicy> {
-    let mut statement = json!({"Effect": "Allow", "Action": request.action, "Resource": request.resource});
-    if let (true, Caller::Role { role, .. }) = (of_resource, &request.caller) {
+/// A policy that allows everything: of a role, or of something that lets the role in by its name.
+fn allowing(principal: Option<&RoleArn>) -> Option<NamedPolicy> {
+    let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    if let Some(role) = principal {
         statement
             .as_object_mut()?
-            .insert("Principal".to_owned(), json!({"AWS": role.to_string()}));
+            .insert("Principal".to_owned(), json!({"AWS": role.as_str()}));
     }
     let document = PolicyDocument::from_value(json!({"Statement": [statement]})).ok()?;
     Some(NamedPolicy::new("what would be needed", document))

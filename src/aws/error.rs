@@ -134,6 +134,11 @@ impl Failure {
         }
     }
 
+    /// What failed, and why, in one line.
+    pub(super) fn described(&self, operation: &str) -> String {
+        format!("{operation} failed with {}: {}", self.code, self.message)
+    }
+
     /// What is known after this failure about what was asked.
     pub(super) fn observe<T>(self, question: &Question) -> Observed<T> {
         tracing::debug!(

@@ -18,6 +18,7 @@ use crate::error::chain;
 use crate::event::PlanDigest;
 use crate::handler::{Answer, Handler, HandlerError, Invocation, Settings};
 use crate::ledger::memory::MemoryLedger;
+use crate::notify::news::Telling;
 use crate::notify::{Bulletin, PublishFailure, Publisher, text};
 use crate::queue::NoQueue;
 use crate::report::Caller;
@@ -130,12 +131,14 @@ impl<A: Source + Writable> Desk<'_, A> {
                 aws: &lens,
                 publisher: Nobody,
                 ledger: MemoryLedger::default(),
+                memory: MemoryLedger::default(),
                 queue: NoQueue,
                 settings: Settings {
                     mode: self.config.mode,
                     scope: self.config.scope(),
                     guards: self.config.guards(),
                     report_refused_puts: false,
+                    remind_after: None,
                 },
             };
             let invocation = Invocation {
@@ -151,7 +154,7 @@ impl<A: Source + Writable> Desk<'_, A> {
         };
         let mut looked = Looked {
             report: serde_json::to_value(&report).map_err(LookFailure::Unwritable)?,
-            text: text::text(&report),
+            text: text::text(&report, &Telling::default()),
             picture: Picture::default(),
         };
         let view = looked.view().map_err(LookFailure::Unwritable)?;

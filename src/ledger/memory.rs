@@ -16,6 +16,11 @@ impl MemoryLedger {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Item>> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Forgets what stands there, whoever wrote it.
+    pub fn forget(&self, place: &Place) {
+        self.lock().remove(place);
+    }
 }
 
 impl Ledger for MemoryLedger {

@@ -1,9 +1,10 @@
 //! The message for people: the verdict fits a phone screen, and an auditor finds everything below it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Notification;
+use super::news::{Reason, Telling};
 use super::plain::{ascii, block, line, pasteable};
 use crate::apply::Status;
 use crate::check::Verdict;
@@ -11,7 +12,7 @@ use crate::event::{Change, TriggerKind};
 use crate::finding::{Finding, RootCause, Severity};
 use crate::mode::Mode;
 use crate::plan::diff::diff;
-use crate::report::Report;
+use crate::report::{Report, Trigger};
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 99;
@@ -20,40 +21,13 @@ const TEXT: usize = 250 * 1024;
 /// How much of any one text from outside is shown.
 const FIELD: usize = 2_000;
 
-/// Renders a report.
-pub fn render(report: &Report) -> Notification {
+/// Renders a report, and what it is after the messages before it.
+pub fn render(report: &Report, telling: &Telling) -> Notification {
     Notification {
         subject: subject(report),
-        text: cut(text(report)),
-        attributes: attributes(report),
-        sameness: sameness(report),
+        text: cut(text(report, telling)),
+        attributes: attributes(report, telling),
     }
-}
-
-/// Objects that go on failing are the same news until something else is found, or S3 gives another reason.
-fn sameness(report: &Report) -> Option<String> {
-    if report.trigger.kind != TriggerKind::ReplicationFailed {
-        return None;
-    }
-    let findings: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| (finding.check.as_str(), &finding.subject, &finding.rule_ids))
-        .collect();
-    let reasons: BTreeSet<_> = report
-        .trigger
-        .objects
-        .iter()
-        .map(|object| (&object.rule_id, &object.failure_reason))
-        .collect();
-    let unread: BTreeSet<_> = report
-        .unread
-        .iter()
-        .map(|failure| (&failure.what, &failure.error_code))
-        .collect();
-    let status = report.outcome.as_ref().map(|outcome| outcome.status.as_str());
-    let bucket = &report.bucket.name;
-    Some(serde_json::json!([bucket, findings, reasons, unread, report.digest(), status]).to_string())
 }
 
 fn subject(report: &Report) -> String {
@@ -74,7 +48,7 @@ fn subject(report: &Report) -> String {
     )
 }
 
-fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
+fn attributes(report: &Report, telling: &Telling) -> BTreeMap<&'static str, String> {
     let severity = match report.severity() {
         Some(Severity::Error) => "error",
         Some(Severity::Warning) => "warning",
@@ -87,6 +61,7 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
         ("severity", severity.to_owned()),
         ("mode", report.mode.as_str().to_owned()),
         ("bucket", report.bucket.name.to_string()),
+        ("news", telling.reason.as_str().to_owned()),
         (
             "accountId",
             report
@@ -107,7 +82,7 @@ fn attributes(report: &Report) -> BTreeMap<&'static str, String> {
 }
 
 /// The text of a message, however long it is.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &Report, telling: &Telling) -> String {
     let mut out = String::new();
     // What is not known comes first where it is the news.
     let (first, last) = match report.verdict {
@@ -116,7 +91,9 @@ pub fn text(report: &Report) -> String {
     };
     for part in [
         head(report),
+        history(telling),
         done(report),
+        earlier(report),
         first,
         findings(report),
         plan(report),
@@ -135,16 +112,20 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-/// Verdict, what it means, and who caused it.
-fn head(report: &Report) -> String {
-    let bucket = &report.bucket;
-    let mut out = String::new();
-    let meaning = match report.verdict {
+pub(super) fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Broken => "objects are not replicated",
         Verdict::AtRisk => "objects replicate today, with the reservations below",
         Verdict::Undetermined => "whether objects replicate could not be determined",
         Verdict::Healthy => "nothing is wrong",
-    };
+    }
+}
+
+/// Verdict, what it means, and who caused it.
+fn head(report: &Report) -> String {
+    let bucket = &report.bucket;
+    let mut out = String::new();
+    let meaning = meaning(report.verdict);
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     let place = [
@@ -160,6 +141,16 @@ fn head(report: &Report) -> String {
         "{}",
         place.into_iter().flatten().collect::<Vec<_>>().join(", ")
     );
+    let counts = counts(report);
+    if !counts.is_empty() {
+        let _ = writeln!(out, "{counts}");
+    }
+    let _ = writeln!(out, "{}", cause(report));
+    out
+}
+
+/// `3 errors, 1 warning`
+pub(super) fn counts(report: &Report) -> String {
     let counts: Vec<String> = [
         (Severity::Error, "error"),
         (Severity::Warning, "warning"),
@@ -171,16 +162,49 @@ fn head(report: &Report) -> String {
     .map(|(count, name)| format!("{count} {}", plural(count, name)))
     .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
     .collect();
-    if !counts.is_empty() {
-        let _ = writeln!(out, "{}", counts.join(", "));
+    counts.join(", ")
+}
+
+/// What became of the messages before this one.
+fn history(telling: &Telling) -> String {
+    let mut out = String::new();
+    let news = match telling.reason {
+        Reason::New => "",
+        Reason::Resolved => "news: well again",
+        Reason::Reopened => "news: trouble again",
+        Reason::Worse => "news: worse than it was told",
+        Reason::Changed => "news: not as it was told",
+        Reason::Reminder => "no news: as it was told",
+        Reason::Unconfirmed => "as it was, but an earlier message may not have gone out",
+    };
+    if !news.is_empty() {
+        let _ = writeln!(out, "{news}");
     }
-    let _ = writeln!(out, "{}", cause(report));
+    if !telling.gone.is_empty() {
+        let words: Vec<&str> = telling.gone.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "no longer found: {}", words.join(", "));
+    }
+    if let Some(lost) = &telling.unconfirmed {
+        let done = lost.done.as_ref().map(|done| format!(" (repair: {done})"));
+        let _ = writeln!(
+            out,
+            "a message of {}{} may not have gone out",
+            lost.at,
+            done.unwrap_or_default()
+        );
+    }
+    if let (Some(last), true) = (telling.last_told, telling.suppressed > 0) {
+        let _ = writeln!(out, "the same was seen {} times since {last}", telling.suppressed);
+    }
+    if let (Some(first), Some(_)) = (telling.first_seen, telling.last_told) {
+        let _ = writeln!(out, "first seen {first}");
+    }
     out
 }
 
-fn cause(report: &Report) -> String {
-    let trigger = &report.trigger;
-    let what = match trigger.kind {
+/// What woke us.
+pub(super) fn occasion(trigger: &Trigger) -> &'static str {
+    match trigger.kind {
         TriggerKind::ReplicationConfigured => match trigger.change {
             Some(Change::Refused) => "S3 refused a replication configuration",
             Some(Change::Removed) => "the replication configuration was removed",
@@ -191,7 +215,12 @@ fn cause(report: &Report) -> String {
         TriggerKind::Drift => "something that replication depends on was changed",
         TriggerKind::Sweep => "regular check",
         TriggerKind::Command => "asked for",
-    };
+    }
+}
+
+fn cause(report: &Report) -> String {
+    let trigger = &report.trigger;
+    let what = occasion(trigger);
     let mut out = format!("why now: {what}");
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");
@@ -304,6 +333,28 @@ fn done(report: &Report) -> String {
     }
     if let Some(verify) = &outcome.verify_after {
         let _ = writeln!(out, "   {}", verify);
+    }
+    out
+}
+
+/// What somebody did who was stopped before it could be told.
+fn earlier(report: &Report) -> String {
+    if report.earlier.is_empty() {
+        return String::new();
+    }
+    let mut out = "Changed before, when this message was handed out first:\n".to_owned();
+    for change in &report.earlier {
+        let _ = write!(
+            out,
+            "   {} {}",
+            line(&change.kind, FIELD),
+            line(&change.target, FIELD)
+        );
+        let _ = write!(out, ", {}", line(&change.name, FIELD));
+        if let Some(id) = &change.request_id {
+            let _ = write!(out, ", AWS request {}", line(id, FIELD));
+        }
+        let _ = writeln!(out, ", at {}", change.begun);
     }
     out
 }

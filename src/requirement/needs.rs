@@ -38,6 +38,8 @@ pub(super) type Permission = (&'static str, Necessity, &'static str, &'static st
 pub(super) struct Needs<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) role: &'a Role,
+    /// The session of the role as which S3 works.
+    caller: Caller,
     contexts: Contexts<'a>,
     found: BTreeMap<Slot, Requirement>,
 }
@@ -47,6 +49,7 @@ impl<'a> Needs<'a> {
         let mut needs = Self {
             snapshot,
             role,
+            caller: Caller::session_of(&role.arn, "s3-replication"),
             contexts: Contexts::of(snapshot, role),
             found: BTreeMap::new(),
         };
@@ -260,12 +263,7 @@ impl<'a> Needs<'a> {
             page,
         };
         self.add(rule, None, need, differs, |contexts| {
-            let context = contexts.s3(rule, owner, region);
-            if writes_replica {
-                contexts.replica(rule, context)
-            } else {
-                context
-            }
+            contexts.s3(rule, owner, region, writes_replica)
         });
     }
 
@@ -275,7 +273,7 @@ impl<'a> Needs<'a> {
         form: Option<ContextForm>,
         need: Need,
         differs: String,
-        context: impl FnOnce(&Contexts<'_>) -> Context,
+        context: impl FnOnce(&mut Contexts<'_>) -> Context,
     ) {
         let slot = (need.area.clone(), need.action, need.resource.clone(), differs);
         let requirement = match self.found.entry(slot) {
@@ -286,11 +284,11 @@ impl<'a> Needs<'a> {
                 form,
                 necessity: need.necessity.clone(),
                 request: Request {
-                    caller: Caller::session_of(&self.role.arn, "s3-replication"),
+                    caller: self.caller.clone(),
                     action: need.action.to_owned(),
                     resource: need.resource,
                     resource_account: need.owner,
-                    context: context(&self.contexts),
+                    context: context(&mut self.contexts),
                 },
                 purpose: need.purpose,
                 page: need.page,

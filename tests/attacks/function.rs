@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
@@ -22,7 +23,9 @@ pub(crate) struct Told(RefCell<Vec<Notification>>);
 
 impl Publisher for &Told {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        self.0.borrow_mut().extend(bulletin.message.cloned());
+        if let Bulletin::News(_, message) = bulletin {
+            self.0.borrow_mut().push(message.clone());
+        }
         Ok(())
     }
 }
@@ -50,6 +53,7 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
         aws: world,
         publisher: &told,
         ledger: MemoryLedger::default(),
+        memory: MemoryLedger::default(),
         queue: NoQueue,
         settings: Settings {
             mode,
@@ -61,6 +65,7 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
             },
             guards,
             report_refused_puts: true,
+            remind_after: Some(SignedDuration::from_hours(24)),
         },
     };
     let invocation = Invocation {

@@ -189,8 +189,9 @@ def test_the_second_delivery_changes_nothing(emulator: Emulator, deploy: Deploy)
     stack.notifications(1)
     first = inline_policies(emulator, seeded.role_name)
     stack.send(seeded.recorded(REPLICATION_CONFIGURED))
-    stack.notifications(1)
+    stack.await_empty_queue()
     assert inline_policies(emulator, seeded.role_name) == first
+    assert stack.silence() == []
 
 
 def test_approve_writes_only_the_plan_that_a_person_sends_back(emulator: Emulator, deploy: Deploy) -> None:

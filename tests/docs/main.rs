@@ -15,13 +15,22 @@ use s3_replication_remediator::source::Read;
 use s3_replication_remediator::target;
 
 /// What the function may do beside reading replications and repairing them: action, for what, when.
-const SHELL: [[&str; 3]; 12] = [
+const SHELL: [[&str; 3]; 17] = [
+    ["dynamodb:Query", "its ledger", "`Ledger` is true"],
+    ["dynamodb:PutItem", "its ledger", "`Ledger` is true"],
     ["logs:CreateLogStream", "its log", "always"],
     ["logs:PutLogEvents", "its log", "always"],
     ["sqs:ReceiveMessage", "its queue", "always"],
     ["sqs:DeleteMessage", "its queue", "always"],
     ["sqs:GetQueueAttributes", "its queue", "always"],
     ["sns:Publish", "its topic", "always"],
+    ["sns:Publish", "its chat", "`ChatTopicArn` is set"],
+    ["events:PutEvents", "its bus", "`EventBusName` is set"],
+    [
+        "securityhub:BatchImportFindings",
+        "its findings",
+        "`SecurityHub` is true",
+    ],
     ["kms:Decrypt", "its topic's key", "`NotificationKeyArn` is set"],
     [
         "kms:GenerateDataKey",

@@ -12,6 +12,7 @@ PSEUDO = {"AWS::Partition": "aws", "AWS::AccountId": "111122223333", "AWS::Regio
           "AWS::StackName": "s3-replication-remediator"}
 ARNS = {"FunctionRole": "arn:aws:iam::111122223333:role/remediator",
         "Queue": "arn:aws:sqs:eu-west-1:111122223333:queue",
+        "Table": "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger",
         "LogGroup": "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/s3-replication-remediator:*"}
 NOTHING = object()
 
@@ -21,7 +22,8 @@ class Resolver:
 
     def __init__(self, parameters: dict[str, str]) -> None:
         defaults = {name: str(of["Default"]) for name, of in TEMPLATE["Parameters"].items()}
-        self.values = {**PSEUDO, **defaults, **parameters, "Topic": "arn:aws:sns:eu-west-1:111122223333:topic"}
+        self.values = {**PSEUDO, **defaults, **parameters, "Topic": "arn:aws:sns:eu-west-1:111122223333:topic",
+                       "Table": "ledger"}
 
     def holds(self, condition: Any) -> bool:
         if isinstance(condition, str):

@@ -19,6 +19,10 @@ NO_READS_BUT_HARMLESS = {
     "Log": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "TakeFromTheQueue": {"sqs:ReceiveMessage", "sqs:DeleteMessage"},
     "Tell": {"sns:Publish"},
+    "Remember": {"dynamodb:Query", "dynamodb:PutItem"},
+    "TellMachines": {"events:PutEvents"},
+    "TellTheChat": {"sns:Publish"},
+    "KeepFindings": {"securityhub:BatchImportFindings"},
     "TellThroughAnEncryptedTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ReadInTrustedAccounts": {"sts:AssumeRole"},
     "PassThroughTheEncryptedQueueAndTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
@@ -72,6 +76,8 @@ def test_every_setting_of_the_function_is_a_parameter_of_the_same_name() -> None
         expected: Any = {"Ref": pascal_case(setting)}
         if setting == "NOTIFICATION_TOPIC_ARN":
             expected = {"Fn::If": ["MakesTopic", {"Ref": "Topic"}, expected]}
+        if setting == "LEDGER_TABLE":
+            expected = {"Fn::If": ["MakesLedger", {"Ref": "Table"}, expected]}
         assert value == expected
 
 
@@ -87,10 +93,14 @@ def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
     when = {
         None: "always",
         "MayInspect": "`InspectObjects` is true",
+        "HasLedger": "`Ledger` is true",
         "HasMemberRole": "`MemberRoleName` is set",
         "HasNotificationKey": "`NotificationKeyArn` is set",
         "HasEncryptionKey": "`EncryptionKeyArn` is set",
         "Traces": "`Tracing` is true",
+        "HasEventBus": "`EventBusName` is set",
+        "HasChatTopic": "`ChatTopicArn` is set",
+        "UsesSecurityHub": "`SecurityHub` is true",
         **dict.fromkeys(WRITE_CONDITIONS, "`Mode` is `approve` or `auto`"),
     }
     held = {

@@ -5,7 +5,7 @@
 
 use crate::observed::Observed;
 
-use super::super::answer::{Answer, Layer, LayerAnswers, StatementRef, Verdict};
+use super::super::answer::{Answer, Layer, LayerAnswers, NearMiss, StatementRef, Verdict};
 use super::super::layers::{NamedPolicy, PolicySet};
 use super::super::matching::Reach;
 use super::super::statement::Effect;
@@ -13,7 +13,11 @@ use super::super::truth::{Judged, Truth};
 use super::doubt::{absent_keys, doubts};
 use super::guardrail::blocked_by;
 use super::near_miss::near_misses;
-use super::{CallKind, Formula, Hit, Outcome, Side, Sides, verdict};
+use super::{CallKind, Formula, Hit, Outcome, Side, Sides, combined};
+
+/// How many of each kind are kept: what the next would explain, these explain already. A role and a bucket may have
+/// thousands of statements, and a bucket a thousand rules.
+pub(super) const KEPT: usize = 32;
 
 pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     let Outcome { verdict, blind } = outcome;
@@ -31,7 +35,6 @@ pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     }
     if verdict != Verdict::Allowed {
         answer.blocked_by = blocked_by(sides);
-        answer.near_misses = near_misses(sides);
     }
     if verdict == Verdict::Undetermined {
         answer.doubts = doubts(sides);
@@ -39,14 +42,22 @@ pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     answer
 }
 
+/// What nearly allowed the request, where it is not allowed.
+pub(super) fn near(sides: &Sides<'_>, verdict: Verdict) -> Vec<NearMiss> {
+    match verdict {
+        Verdict::Allowed => Vec::new(),
+        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied | Verdict::Undetermined => near_misses(sides),
+    }
+}
+
 fn layer_answers(sides: &Sides<'_>) -> LayerAnswers {
-    let of = |side: &Side| verdict(side.denies.truth, side.allows.any().truth);
+    let of = |side: &Side| combined(side.denies.truth, side.allows.any().truth);
     let of_levels = |levels: &[Side]| {
         let denies = levels.iter().fold(Judged::NO, |any, side| any.or(side.denies));
         let allows = levels
             .iter()
             .fold(Judged::YES, |all, side| all.and(side.allows.any()));
-        (!levels.is_empty()).then(|| verdict(denies.truth, allows.truth))
+        (!levels.is_empty()).then(|| combined(denies.truth, allows.truth))
     };
     let is_service = sides.formula().kind == CallKind::Service;
     LayerAnswers {
@@ -56,7 +67,7 @@ fn layer_answers(sides: &Sides<'_>) -> LayerAnswers {
         levels: sides.levels(),
         scps: of_levels(&sides.scps),
         rcps: of_levels(&sides.rcps),
-        grants: (!sides.layers.grants.is_absent()).then(|| verdict(Truth::No, sides.grants.truth)),
+        grants: (!sides.layers.grants.is_absent()).then(|| combined(Truth::No, sides.grants.truth)),
     }
 }
 
@@ -91,6 +102,7 @@ fn deciding(sides: &Sides<'_>, verdict: Verdict) -> Vec<StatementRef> {
         .hits
         .iter()
         .filter(matters)
+        .take(KEPT)
         .map(|hit| reference(hit.layer, hit.policy, hit.index))
         .collect();
     if effect == Effect::Allow
@@ -98,7 +110,7 @@ fn deciding(sides: &Sides<'_>, verdict: Verdict) -> Vec<StatementRef> {
         && sides.grants.truth.is_yes()
     {
         for (index, grant) in grants.iter().enumerate() {
-            if grant.fits(&sides.subject).0.is_yes() {
+            if deciding.len() < KEPT && grant.fits(&sides.subject).0.is_yes() {
                 deciding.push(StatementRef {
                     layer: Layer::Grant,
                     policy: grant.name.clone().unwrap_or_else(|| grant.id.clone()),

@@ -1,0 +1,180 @@
+//! What a report says that a person would act on, in short names that can be remembered and compared.
+//!
+//! A finding is named by its check, its subject, its rules and its severity; a fact that could not be read by the call
+//! and the code; a plan by its digest; an object that failed by its rule and S3's reason. Texts, times and counts have no
+//! part in it: they change from look to look while there is nothing new to do.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::apply::{Outcome, Status};
+use crate::check::Verdict;
+use crate::event::{Change, TriggerKind};
+use crate::finding::{CheckId, Finding, Severity};
+use crate::mode::Mode;
+use crate::report::Report;
+use crate::source::read::is_temporary;
+use crate::subject::Subject;
+
+/// More things than this about one bucket are remembered as one.
+const MOST: usize = 400;
+
+/// The short name of one thing that was said: 128 bits, so that nobody finds two things with one name.
+pub type Mark = String;
+
+/// What a report says that a person would act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tidings {
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// What stands until a look finds it gone; each with a word for people, the check's id.
+    pub standing: BTreeMap<Mark, &'static str>,
+    /// What was announced, and will not be found gone: objects that failed, a configuration that S3 refused.
+    pub announced: BTreeMap<Mark, &'static str>,
+    /// What was done, which is news each time.
+    pub done: Option<&'static str>,
+    /// A repair may have been made for this very event, by somebody who was stopped before it was told.
+    pub may_have_repaired: bool,
+    /// Was all read that mattered? Otherwise what is not found need not be gone.
+    pub is_complete: bool,
+    /// Is the bucket without replication? Whether that is wrong depends on who asks.
+    pub is_not_configured: bool,
+    /// How many object versions failed.
+    pub failed_objects: usize,
+    /// When that happened for which we looked, according to the event.
+    pub event_time: Option<Timestamp>,
+}
+
+impl Tidings {
+    /// What there is to tell of a report. Nothing where a person asked: the answer is theirs, and nobody else was told.
+    pub fn of(report: &Report, subject: &Subject) -> Option<Self> {
+        match report.trigger.kind {
+            TriggerKind::Command => return None,
+            TriggerKind::ReplicationConfigured
+            | TriggerKind::ReplicationFailed
+            | TriggerKind::Alarm
+            | TriggerKind::Drift
+            | TriggerKind::Sweep => {}
+        }
+        let is_in_place = report.outcome.as_ref().is_some_and(Outcome::is_in_place);
+        let done = report
+            .outcome
+            .as_ref()
+            .filter(|outcome| outcome.has_written())
+            .map(|outcome| outcome.status.as_str())
+            // Whoever wrote it may have been stopped before it was told.
+            .or_else(|| report.earlier.first().map(|_| Status::Applied.as_str()));
+        Some(Self {
+            verdict: report.verdict,
+            standing: few(standing(report, is_in_place)),
+            announced: few(announced(report)),
+            done,
+            may_have_repaired: report.mode == Mode::Auto
+                && subject.receive_count > 1
+                && report.verdict == Verdict::Healthy
+                && done.is_none(),
+            is_complete: report.unread.is_empty(),
+            is_not_configured: report
+                .findings
+                .iter()
+                .any(|finding| finding.check == CheckId::ReplicationNotConfigured),
+            failed_objects: subject.failed_objects,
+            event_time: report.trigger.event_time,
+        })
+    }
+
+    /// Everything that it says, short of what was done.
+    pub fn said(&self) -> impl Iterator<Item = (&Mark, &'static str)> {
+        self.standing
+            .iter()
+            .chain(&self.announced)
+            .map(|(mark, word)| (mark, *word))
+    }
+
+    /// Is there nothing that anybody would want to hear?
+    pub fn is_empty(&self) -> bool {
+        self.standing.is_empty() && self.announced.is_empty() && self.done.is_none()
+    }
+}
+
+/// The name of a finding.
+pub fn mark(finding: &Finding) -> Mark {
+    name(&json!([
+        "finding",
+        finding.check.as_str(),
+        finding.subject,
+        finding.rule_ids,
+        finding.severity
+    ]))
+}
+
+fn standing(report: &Report, is_in_place: bool) -> BTreeMap<Mark, &'static str> {
+    let findings = report
+        .findings
+        .iter()
+        .filter(|finding| finding.check != CheckId::FailedObjects && finding.severity != Severity::Advice)
+        .map(|finding| (mark(finding), finding.check.as_str()));
+    let unread = report.unread.iter().map(|failure| {
+        // Which of the passing failures it is says nothing that anybody could act on.
+        let code = match is_temporary(&failure.error_code) {
+            true => "",
+            false => failure.error_code.as_str(),
+        };
+        let parts = json!(["unread", failure.operation, failure.what, code]);
+        (name(&parts), "could not be read")
+    });
+    let plan = report
+        .digest()
+        .filter(|_| !is_in_place)
+        .map(|digest| (name(&json!(["plan", digest])), "plan"));
+    let removed = (report.trigger.change == Some(Change::Removed)).then(|| {
+        (
+            name(&json!(["removed"])),
+            CheckId::ReplicationNotConfigured.as_str(),
+        )
+    });
+    findings.chain(unread).chain(plan).chain(removed).collect()
+}
+
+fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
+    let objects = report.trigger.objects.iter().map(|object| {
+        let parts = json!(["failed", object.rule_id, object.failure_reason]);
+        (name(&parts), CheckId::FailedObjects.as_str())
+    });
+    // Nobody can look at what was refused but in S3's words, so that these are what tells one from another.
+    let refused = report
+        .findings
+        .iter()
+        .filter(|finding| finding.check == CheckId::PutRefused)
+        .map(|finding| (name(&json!(["refused", finding.found])), finding.check.as_str()));
+    let outcome = report.outcome.as_ref().and_then(|outcome| {
+        let parts = json!(["outcome", outcome.status, report.digest()]);
+        match outcome.status {
+            Status::Failed | Status::Refused | Status::PartlyApplied => {
+                Some((name(&parts), outcome.status.as_str()))
+            }
+            Status::Planned | Status::Applied | Status::AlreadyInPlace => None,
+        }
+    });
+    objects.chain(refused).chain(outcome).collect()
+}
+
+/// As they are, or where there are too many as one: what is remembered must fit into an item.
+fn few(said: BTreeMap<Mark, &'static str>) -> BTreeMap<Mark, &'static str> {
+    if said.len() <= MOST {
+        return said;
+    }
+    let all: Vec<&Mark> = said.keys().collect();
+    BTreeMap::from([(name(&json!(all)), "more than can be told apart")])
+}
+
+fn name(parts: &Value) -> Mark {
+    Sha256::digest(parts.to_string())
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

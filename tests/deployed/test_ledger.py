@@ -1,0 +1,123 @@
+"""What is told when, by the deployed function and its table."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from conftest import Deploy
+from emulator import Emulator
+from seed import Seeded, seed
+from stack import REGION, Stack
+from test_replication import OBJECT_FAILED, REPLICATION_CONFIGURED
+
+
+def news(stack: Stack) -> str:
+    """The one notification that comes: in which way it is news."""
+    (notification,) = stack.notifications(1)
+    return str(notification["MessageAttributes"]["news"]["Value"])
+
+
+def configured(stack: Stack, seeded: Seeded) -> None:
+    stack.send(seeded.recorded(REPLICATION_CONFIGURED))
+    stack.await_empty_queue()
+
+
+def put_role_policy(emulator: Emulator, seeded: Seeded, document: Any) -> None:
+    emulator.client("iam", REGION).put_role_policy(
+        RoleName=seeded.role_name, PolicyName="replication", PolicyDocument=json.dumps(document)
+    )
+
+
+def role_policy(emulator: Emulator, seeded: Seeded) -> Any:
+    iam = emulator.client("iam", REGION)
+    return iam.get_role_policy(RoleName=seeded.role_name, PolicyName="replication")["PolicyDocument"]
+
+
+def record(emulator: Emulator, stack: Stack, bucket: str) -> dict[str, Any]:
+    """What the table remembers of a bucket's news."""
+    answer = emulator.client("dynamodb", REGION).get_item(
+        TableName=stack.outputs["LedgerTableName"],
+        Key={"partition": {"S": f"bucket#{bucket}"}, "sort": {"S": "news"}},
+    )
+    value: dict[str, Any] = json.loads(answer["Item"]["value"]["S"])
+    return value
+
+
+def test_trouble_is_told_when_it_comes_changes_goes_and_returns_and_not_in_between(
+    emulator: Emulator, deploy: Deploy
+) -> None:
+    seeded = seed(emulator, "healthy")
+    stack = deploy()
+    well = role_policy(emulator, seeded)
+    ill = {**well, "Statement": well["Statement"][:-1]}
+
+    configured(stack, seeded)
+    assert stack.silence() == [], "good news is no news"
+    put_role_policy(emulator, seeded, ill)
+    configured(stack, seeded)
+    assert news(stack) == "new"
+    for _ in range(2):
+        configured(stack, seeded)
+    assert stack.silence() == []
+    assert record(emulator, stack, seeded.bucket)["suppressed"] == 2
+
+    emulator.client("kms", seeded.destination_region).disable_key(KeyId=seeded.replica_key)
+    configured(stack, seeded)
+    (changed,) = stack.notifications(1)
+    assert changed["MessageAttributes"]["news"]["Value"] == "changed"
+    assert "the same was seen 2 times since " in changed["Message"]
+
+    emulator.client("kms", seeded.destination_region).enable_key(KeyId=seeded.replica_key)
+    put_role_policy(emulator, seeded, well)
+    configured(stack, seeded)
+    assert news(stack) == "resolved"
+    put_role_policy(emulator, seeded, ill)
+    configured(stack, seeded)
+    assert news(stack) == "reopened"
+    assert stack.silence() == []
+
+
+def test_two_invocations_that_see_the_same_at_once_tell_it_once(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    stack = deploy()
+    event = json.loads(seeded.recorded(REPLICATION_CONFIGURED))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: stack.invoke(event), range(4)))
+    assert all(answer["reports"] for answer in answers)
+    stack.notifications(1)
+    assert stack.silence() == []
+    assert record(emulator, stack, seeded.bucket)["suppressed"] == 3
+
+
+def test_without_its_table_the_function_tells_all_the_same(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    stack = deploy()
+    emulator.client("dynamodb", REGION).delete_table(TableName=stack.outputs["LedgerTableName"])
+    configured(stack, seeded)
+    assert news(stack) == "new"
+    configured(stack, seeded)
+    assert stack.silence() == [], "the process remembers"
+    assert "the ledger does not answer" in stack.log()
+
+
+def test_what_a_person_asked_for_does_not_count_as_told(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    stack = deploy()
+    stack.invoke({"command": "check", "bucket": seeded.bucket})
+    assert stack.silence(1) == []
+    configured(stack, seeded)
+    assert news(stack) == "new"
+
+
+def test_a_new_process_knows_what_an_earlier_one_told(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    stack = deploy()
+    configured(stack, seeded)
+    stack.notifications(1)
+    stack.redeploy(LogRetentionInDays="30", OptOutTag="other=tag")
+    configured(stack, seeded)
+    stack.send(seeded.recorded(OBJECT_FAILED))
+    assert news(stack) == "changed"
+    assert stack.silence() == []
