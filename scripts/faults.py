@@ -99,7 +99,7 @@ class Account:
         self._proxy.faults = []
         self._proxy.take_calls()
         with tempfile.TemporaryFile() as log, self._start(mode, log) as function:
-            function.invoke(_message(seeded, PUT_EVENT, 1))
+            function.invoke(message(seeded, PUT_EVENT, 1))
         self._seeded = None
         return counts(self._proxy.take_calls())
 
@@ -157,7 +157,7 @@ class Account:
         """A message is told of, or comes again; delivered once more when all is well, it leads to the usual end."""
         self._spoil(case)
         with tempfile.TemporaryFile() as log, self._start(case.mode, log) as function:
-            answer = function.invoke(_message(seeded, PUT_EVENT, 1), case.seconds)
+            answer = function.invoke(message(seeded, PUT_EVENT, 1), case.seconds)
             self._judge_time(case, answer, outcome)
             calls = self._proxy.take_calls()
             returned = answer.is_error or bool(answer.body["batchItemFailures"])
@@ -174,7 +174,7 @@ class Account:
             # The next delivery, when all is well again.
             self._proxy.faults = []
             if returned:
-                answer = function.invoke(_message(seeded, PUT_EVENT, 2), SECONDS)
+                answer = function.invoke(message(seeded, PUT_EVENT, 2), SECONDS)
                 calls = self._proxy.take_calls()
                 told += sum(call.operation == PUBLISH and call.status == 200 for call in calls)
                 written += sum(call.operation in WRITES and call.status == 200 for call in calls)
@@ -184,7 +184,7 @@ class Account:
                     outcome.wrong.append("the message is lost: nothing told on the next delivery")
             if case.mode == "auto":
                 # A person asks again until all that can be done is done.
-                report = function.invoke(_message(seeded, PUT_EVENT, 2), SECONDS)
+                report = function.invoke(message(seeded, PUT_EVENT, 2), SECONDS)
                 if report.is_error or report.body["batchItemFailures"]:
                     outcome.wrong.append("the repair comes to no end")
                 left = function.invoke({"command": "check", "bucket": seeded.bucket}).body
@@ -215,7 +215,7 @@ def _lines(log: bytes) -> Iterator[dict[str, Any]]:
             yield line | line.get("fields", {})
 
 
-def _message(seeded: Seeded, event: str, receive_count: int) -> dict[str, Any]:
+def message(seeded: Seeded, event: str, receive_count: int) -> dict[str, Any]:
     return {"Records": [{
         "messageId": "m1", "receiptHandle": "r", "eventSource": "aws:sqs", "awsRegion": REGION,
         "eventSourceARN": f"arn:aws:sqs:{REGION}:111122223333:s3-replication-remediator",
