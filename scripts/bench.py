@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import ssl
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from document import write
 from emulator import Emulator, end_on_termination
 from faults import PUT_EVENT, TOPIC, message
 from proxy import Proxy, counts, depth
@@ -31,15 +31,12 @@ from runtime_api import REGION, Function
 from seed import PROJECT, seed
 
 BASELINE = PROJECT / "benches" / "baseline"
-DOCUMENT = PROJECT / "docs" / "PERFORMANCE.md"
+DOCUMENT = "PERFORMANCE.md"
 # Lambda gives a whole core at this memory, and less in proportion.
 CORE_MB = 1769
 SMALL_MB = 128
 PERIOD_US = 20_000
 LATENCY = 0.05
-GOALS = {
-    "CPU until ready": 30, "CPU of a cold start with TLS": 30, "first answer at 128 MB of CPU": 30, "peak memory": 4.5,
-}
 
 
 @dataclass
@@ -210,23 +207,13 @@ def table(found: dict[str, dict[str, float]], size: float) -> str:
     return "\n".join(lines)
 
 
-def write(document: Path, name: str, text: str) -> None:
-    """Replace what stands between the marks of that name."""
-    marks = rf"(<!-- {name} -->\n).*?(\n<!-- end of {name} -->)"
-    before = document.read_text()
-    after, count = re.subn(marks, lambda found: f"{found[1]}{text}{found[2]}", before, flags=re.DOTALL)
-    if not count:
-        raise SystemExit(f"{document} has no place for `{name}`")
-    document.write_text(after)
-
-
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("bootstrap", type=Path, help="the function's program, as it is deployed")
     arguments.add_argument("--runs", type=int, default=10)
     arguments.add_argument("--warm", type=int, default=20)
     arguments.add_argument("--json", action="store_true", help="print the figures as JSON")
-    arguments.add_argument("--write", action="store_true", help=f"write the table to {DOCUMENT.name}")
+    arguments.add_argument("--write", action="store_true", help=f"write the table to docs/{DOCUMENT}")
     chosen = arguments.parse_args()
     end_on_termination()
     programs = [

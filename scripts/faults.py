@@ -23,6 +23,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from document import write
 from emulator import Emulator, end_on_termination
 from proxy import CONNECTION, KINDS, PAGED, Fault, Proxy, counts
 from runtime_api import REGION, Answer, Function, FunctionDied
@@ -324,6 +325,7 @@ def main() -> int:
     arguments.add_argument("--workers", type=int, default=6)
     arguments.add_argument("--combinations", type=int, default=100, help="random combinations; 0 for the quick subset")
     arguments.add_argument("--seed", type=int, default=1, help="of the random choice, to repeat a run")
+    arguments.add_argument("--write", action="store_true", help="write the table to docs/RELIABILITY.md")
     arguments.add_argument("--only", help="only cases whose description holds this text")
     chosen = arguments.parse_args()
     end_on_termination()
@@ -335,9 +337,12 @@ def main() -> int:
             account = Account(emulator, proxy, chosen.bootstrap)
             cases = [case for case in every(account, chance, chosen.combinations) if chosen.only in str(case)]
     outcomes = run(chosen.bootstrap, chosen.workers, cases, chance, chosen.combinations)
-    print(table(outcomes))
-    print(f"\n{len(outcomes)} cases in {time.monotonic() - start:.0f} s, {sum(bool(o.wrong) for o in outcomes)} wrong")
-    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+    wrong = sum(bool(outcome.wrong) for outcome in outcomes)
+    told = f"{table(outcomes)}\n\n{len(outcomes)} cases, {wrong} wrong."
+    print(f"{told}\n{time.monotonic() - start:.0f} s")
+    if chosen.write:
+        write("RELIABILITY.md", "faults", told)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from document import write
 from emulator import Emulator, end_on_termination
 from faults import FAILED_OBJECT, PUT_EVENT
 from seed import EVENTS, Seeded, seed
@@ -134,7 +135,7 @@ class Observed:
                 yield from event["message"].splitlines()
 
 
-def soak(observed: Observed, seeded: Seeded, seconds: float) -> list[str]:
+def soak(observed: Observed, seeded: Seeded, seconds: float, told: list[str]) -> list[str]:
     """What is not flat."""
     samples: list[tuple[float, int, float]] = []
     end = time.monotonic() + seconds
@@ -156,10 +157,13 @@ def soak(observed: Observed, seeded: Seeded, seconds: float) -> list[str]:
         return [statistics.median(values) for values in zip(*part, strict=True)]
 
     (memory, files, latency), (memory_last, files_last, latency_last) = medians(first), medians(last)
-    print(f"| events | {2 * turn} in {seconds:.0f} s |")
-    print(f"| memory, first and last quarter, MB | {memory:.1f}, {memory_last:.1f} |")
-    print(f"| open files | {files:.0f}, {files_last:.0f} |")
-    print(f"| latency of a direct check, ratio of last to first | {latency_last / latency:.2f} |")
+    told += [
+        f"{2 * turn} events in {seconds:.0f} s:", "",
+        "| | first quarter | last quarter |", "| --- | ---: | ---: |",
+        f"| memory, MB | {memory:.1f} | {memory_last:.1f} |",
+        f"| open files | {files:.0f} | {files_last:.0f} |",
+        f"| latency of a direct check, relative | 1 | {latency_last / latency:.2f} |", "",
+    ]
     wrong = []
     if memory_last > memory * 1.1 + 2:
         wrong.append("memory grows")
@@ -171,7 +175,9 @@ def soak(observed: Observed, seeded: Seeded, seconds: float) -> list[str]:
     return wrong
 
 
-def storm(observed: Observed, seeded: Seeded, count: int, chance: random.Random) -> list[str]:
+def storm(
+    observed: Observed, seeded: Seeded, count: int, chance: random.Random, told: list[str]
+) -> list[str]:
     """Which messages are not accounted for."""
     every = kinds(seeded)
     chosen = [chance.choice(every) for _ in range(count)]
@@ -190,12 +196,14 @@ def storm(observed: Observed, seeded: Seeded, count: int, chance: random.Random)
         became[kind.name, what] += 1
         if what != kind.becomes:
             wrong.append(f"{kind.name}: {what} instead of {kind.becomes}")
-    print("| message | sent | told, alone or with others | dropped with a reason | dead letter |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    told += [
+        f"{count} messages, {looks} looks, {calls} calls to AWS:", "",
+        "| message | sent | told, alone or with others | dropped with a reason | dead letter |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for kind in every:
-        told, of_dropped, of_dead = (became[kind.name, what] for what in (TOLD, DROPPED, DEAD))
-        print(f"| {kind.name} | {told + of_dropped + of_dead} | {told} | {of_dropped} | {of_dead} |")
-    print(f"\n{count} messages led to {looks} looks and {calls} calls to AWS.")
+        ends = [became[kind.name, what] for what in (TOLD, DROPPED, DEAD)]
+        told.append(f"| {kind.name} | {sum(ends)} | {' | '.join(map(str, ends))} |")
     if not looks:
         wrong.append("nothing was looked at")
     if calls > looks * CALLS_PER_LOOK:
@@ -214,15 +222,21 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=3600)
     arguments.add_argument("--messages", type=int, default=10_000)
     arguments.add_argument("--seed", type=int, default=1, help="of the random choice, to repeat a run")
+    arguments.add_argument("--write", action="store_true", help="write the tables to docs/RELIABILITY.md")
     chosen = arguments.parse_args()
     end_on_termination()
     with Emulator() as emulator:
         seeded = seed(emulator, "many-reasons")
         observed = Observed(emulator, Stack(emulator, chosen.bootstrap))
-        wrong = soak(observed, seeded, chosen.seconds) if chosen.seconds else []
+        told: list[str] = []
+        wrong = soak(observed, seeded, chosen.seconds, told) if chosen.seconds else []
         observed.await_empty(60)
         observed.stack.hurry()
-        wrong += storm(observed, seeded, chosen.messages, random.Random(chosen.seed)) if chosen.messages else []
+        if chosen.messages:
+            wrong += storm(observed, seeded, chosen.messages, random.Random(chosen.seed), told)
+    print("\n".join(told))
+    if chosen.write:
+        write("RELIABILITY.md", "soak", "\n".join(told))
     for text, times in Counter(wrong).items():
         print(f"WRONG  {text}{f' ({times} times)' if times > 1 else ''}")
     return 1 if wrong else 0
