@@ -15,8 +15,8 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 def write(document: str, name: str, text: str) -> None:
     """Replace what stands between the marks of that name."""
     path = DOCS / document
-    marks = rf"(<!-- {name} -->\n).*?(\n<!-- end of {name} -->)"
-    after, count = re.subn(marks, lambda found: f"{found[1]}{text}{found[2]}", path.read_text(), flags=re.DOTALL)
+    marks = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
+    after, count = re.subn(marks, lambda found: f"{found[1]}{text}\n{found[2]}", path.read_text(), flags=re.DOTALL)
     if not count:
         raise SystemExit(f"{path} has no place for `{name}`")
     path.write_text(after)
