@@ -49,7 +49,7 @@ use repair::not_written;
 const CONCURRENT: usize = 4;
 
 /// What is kept back of the invocation's time, for answering.
-const RESERVE: Duration = Duration::from_secs(2);
+pub const RESERVE: Duration = Duration::from_secs(2);
 
 /// A message whose reads failed for want of capacity goes back to the queue until it was handed out this often; then
 /// what is known is told. The queue gives up on a message after five.

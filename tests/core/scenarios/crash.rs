@@ -283,7 +283,7 @@ fn survives_at(story: &Story, play: fn(&Scene), steps: impl Iterator<Item = usiz
             );
         }
     }
-    unreachable!()
+    panic!("a story without an end")
 }
 
 /// One story for each kind of plan.
