@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
-use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, MemberRole, Topic};
+use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, Chat, Hub, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
@@ -51,7 +51,13 @@ async fn start() -> Result<(), String> {
                 aws,
                 arn: config.notification_topic,
             }),
-            config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+            Both(
+                config.chat_topic.map(|arn| Once::new(Chat { aws, arn })),
+                Both(
+                    config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+                    config.security_hub.then(|| Once::new(Hub { aws })),
+                ),
+            ),
         ),
         ledger: match config.ledger_table {
             Some(name) => AnyLedger::Table(aws.table(name)),
