@@ -73,7 +73,7 @@ impl Publisher for Chat<'_> {
             return Ok(());
         };
         let partition = &self.aws.identity().await.map_err(failure)?.partition;
-        let text = chat::render(report, partition);
+        let text = chat::render(report, message, partition);
         self.aws
             .publish(&self.arn, &message.subject, &text, &message.attributes)
             .await
