@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-rust.html>
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,9 +17,10 @@ use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
+use s3_replication_remediator::telemetry::{self, Tally};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -37,6 +39,7 @@ async fn start() -> Result<(), String> {
     let aws = &Aws::connect(MemberRole::of(&config))
         .await
         .map_err(|error| chain(&error))?;
+    let tally = &Tally::default();
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -47,15 +50,18 @@ async fn start() -> Result<(), String> {
             remind_after: config.remind_after(),
         },
         publisher: Both(
-            Once::new(Topic {
-                aws,
-                arn: config.notification_topic,
-            }),
+            tally,
             Both(
-                config.chat_topic.map(|arn| Once::new(Chat { aws, arn })),
+                Once::new(Topic {
+                    aws,
+                    arn: config.notification_topic,
+                }),
                 Both(
-                    config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
-                    config.security_hub.then(|| Once::new(Hub { aws })),
+                    config.chat_topic.map(|arn| Once::new(Chat { aws, arn })),
+                    Both(
+                        config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+                        config.security_hub.then(|| Once::new(Hub { aws })),
+                    ),
                 ),
             ),
         ),
@@ -70,14 +76,36 @@ async fn start() -> Result<(), String> {
         let invocation = invocation(aws, &event.context)
             .await
             .map_err(|error| failed("Unavailable", error))?;
+        let began = Instant::now();
         let answer = handler.handle(&invocation, &event.payload).await;
-        info!(calls = aws.take_calls().values().sum::<u64>(), "answered");
+        measure(
+            tally,
+            telemetry::Invocation {
+                function: &event.context.env_config.function_name,
+                time: invocation.now,
+                returned: match &answer {
+                    Ok(Answer::Batch(again)) => again.len(),
+                    Ok(Answer::Report(_) | Answer::Reports(_)) | Err(_) => 0,
+                },
+                calls: aws.take_calls().values().sum(),
+                duration: began.elapsed(),
+            },
+        );
         match answer {
             Ok(answer) => to_json(answer).map_err(|error| failed("Unwritable", chain(&error))),
             Err(error) => Err(failed(error.kind(), chain(&error))),
         }
     });
     run(function).await.map_err(|error| chain(error.as_ref()))
+}
+
+/// Writes the metrics as lines of their own. The log may be gone; the work is done all the same.
+fn measure(tally: &Tally, invocation: telemetry::Invocation<'_>) {
+    let mut out = std::io::stdout().lock();
+    for line in tally.lines(invocation) {
+        let _ = out.write_all(format!("{line}\n").as_bytes());
+    }
+    let _ = out.flush();
 }
 
 async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> {

@@ -102,7 +102,12 @@ fn recommendation(report: &Report) -> String {
         "Read the whole report: {}",
         line(&report.commands.check, RECOMMENDATION)
     );
-    [report.findings.first().map(remedy), Some(whole)]
+    // Several lines on one would be another command.
+    let first = report
+        .findings
+        .first()
+        .filter(|finding| !finding.remedy.text.contains('\n'));
+    [first.map(remedy), Some(whole)]
         .into_iter()
         .flatten()
         .find(|text| text.chars().count() <= RECOMMENDATION)
