@@ -4,6 +4,7 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod records;
 mod repair;
 mod tell;
 mod undo;
@@ -20,7 +21,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::arn::BucketName;
+use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
@@ -41,13 +42,14 @@ use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
+use records::Remembered;
 use repair::not_written;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
 
 /// What is kept back of the invocation's time, for answering.
-const RESERVE: Duration = Duration::from_secs(2);
+pub const RESERVE: Duration = Duration::from_secs(2);
 
 /// A message whose reads failed for want of capacity goes back to the queue until it was handed out this often; then
 /// what is known is told. The queue gives up on a message after five.
@@ -188,7 +190,11 @@ struct Look {
     snapshot: Snapshot,
     assessments: Vec<Assessment>,
     examination: Examination,
+    remembered: Remembered,
 }
+
+/// Where a command wants to be looked beside what the rules name.
+type Asked = (BTreeSet<RoleArn>, BTreeSet<KeyArn>);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Does what a payload asks for.
@@ -275,7 +281,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         subject: &Subject,
     ) -> Result<Option<Report>, HandlerError> {
         let work = async {
-            let look = self.look(invocation, subject).await;
+            let look = self.look(invocation, subject, Asked::default()).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
                 return Ok(None);
@@ -336,15 +342,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ) -> Result<Report, HandlerError> {
         let subject = Subject::asked(bucket);
         let work = async {
-            let look = self.look(invocation, &subject).await;
+            let look = self.look(invocation, &subject, Asked::default()).await;
             self.finish(invocation, &subject, look, intent).await
         };
         in_time(invocation, &subject.bucket, work).await
     }
 
     /// Reads everything, and judges it.
-    async fn look(&self, invocation: &Invocation, subject: &Subject) -> Look {
+    async fn look(&self, invocation: &Invocation, subject: &Subject, asked: Asked) -> Look {
         let trigger = &subject.trigger;
+        let mut remembered = self.remember(&subject.bucket).await;
         let wanted = Wanted {
             bucket: subject.bucket.clone(),
             region: trigger
@@ -364,14 +371,25 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                     version_id: object.version_id.clone(),
                 })
                 .collect(),
+            former: remembered.places(&subject.bucket, asked),
             now: invocation.now,
         };
-        let snapshot = Box::pin(collect(
+        let mut snapshot = Box::pin(collect(
             self.aws,
             &invocation.identity,
             &self.settings.scope,
             &wanted,
         ))
+        .await;
+        // What an event contradicts may have been read too early.
+        let is_contradicted = wanted.expects_configuration && snapshot.replication.is_absent();
+        self.compare(
+            invocation,
+            subject,
+            &mut remembered,
+            &mut snapshot,
+            is_contradicted,
+        )
         .await;
         let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
         let facts = Facts {
@@ -384,6 +402,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             snapshot,
             assessments,
             examination,
+            remembered,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-rust.html>
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, Chat, Hub, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
@@ -20,17 +21,35 @@ use s3_replication_remediator::report::Caller;
 use s3_replication_remediator::telemetry::{self, Tally};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tracing::error;
+use tracing::level_filters::LevelFilter;
+use tracing::{error, info};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    write_log(&environment().collect());
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!(error = problem, "the function does not start");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Logs as Lambda is set to: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
+fn write_log(variables: &BTreeMap<String, String>) {
+    let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
+        .into_iter()
+        .find_map(|name| variables.get(name)?.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let log = tracing_subscriber::fmt()
+        .with_target(false)
+        .with_ansi(false)
+        .without_time()
+        .with_max_level(level);
+    match variables.get("AWS_LAMBDA_LOG_FORMAT") {
+        Some(format) if format.eq_ignore_ascii_case("json") => log.json().init(),
+        Some(_) | None => log.init(),
     }
 }
 
@@ -78,6 +97,8 @@ async fn start() -> Result<(), String> {
             .map_err(|error| failed("Unavailable", error))?;
         let began = Instant::now();
         let answer = handler.handle(&invocation, &event.payload).await;
+        let calls: u64 = aws.take_calls().values().sum();
+        info!(calls, "answered");
         measure(
             tally,
             telemetry::Invocation {
@@ -87,7 +108,7 @@ async fn start() -> Result<(), String> {
                     Ok(Answer::Batch(again)) => again.len(),
                     Ok(Answer::Report(_) | Answer::Reports(_)) | Err(_) => 0,
                 },
-                calls: aws.take_calls().values().sum(),
+                calls,
                 duration: began.elapsed(),
             },
         );
@@ -109,7 +130,6 @@ fn measure(tally: &Tally, invocation: telemetry::Invocation<'_>) {
 }
 
 async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> {
-    let identity = aws.identity().await.map_err(|error| chain(&error))?.clone();
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the time that the core is handed comes from"
@@ -119,11 +139,17 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
     let left = i64::try_from(context.deadline)
         .unwrap_or(i64::MAX)
         .saturating_sub(exactly_now.as_millisecond());
-    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+    let identity = tokio::time::timeout_at(until, aws.identity())
+        .await
+        .map_err(|_| "the invocation's time was up before AWS said who we are".to_owned())?
+        .map_err(|error| chain(&error))?
+        .clone();
     Ok(Invocation {
         identity,
         now,
-        deadline: Instant::now() + left,
+        deadline,
         caller: Caller::Function {
             name: context.env_config.function_name.clone(),
             region: aws.region().clone(),

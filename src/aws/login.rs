@@ -13,9 +13,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Builder, Connector, tls};
 
-use super::MemberRole;
 use super::clients::timeouts;
-use super::{Aws, StartError};
+use super::{Aws, MemberRole, StartError};
 use crate::arn::Region;
 
 /// What a person says about how AWS is reached. What is not said is taken from the environment and the profile.

@@ -93,6 +93,7 @@ pub fn text(report: &Report, telling: &Telling) -> String {
         head(report),
         history(telling),
         done(report),
+        earlier(report),
         first,
         findings(report),
         plan(report),
@@ -332,6 +333,28 @@ fn done(report: &Report) -> String {
     }
     if let Some(verify) = &outcome.verify_after {
         let _ = writeln!(out, "   {}", verify);
+    }
+    out
+}
+
+/// What somebody did who was stopped before it could be told.
+fn earlier(report: &Report) -> String {
+    if report.earlier.is_empty() {
+        return String::new();
+    }
+    let mut out = "Changed before, when this message was handed out first:\n".to_owned();
+    for change in &report.earlier {
+        let _ = write!(
+            out,
+            "   {} {}",
+            line(&change.kind, FIELD),
+            line(&change.target, FIELD)
+        );
+        let _ = write!(out, ", {}", line(&change.name, FIELD));
+        if let Some(id) = &change.request_id {
+            let _ = write!(out, ", AWS request {}", line(id, FIELD));
+        }
+        let _ = writeln!(out, ", at {}", change.begun);
     }
     out
 }

@@ -64,7 +64,9 @@ impl Tidings {
             .outcome
             .as_ref()
             .filter(|outcome| outcome.has_written())
-            .map(|outcome| outcome.status.as_str());
+            .map(|outcome| outcome.status.as_str())
+            // Whoever wrote it may have been stopped before it was told.
+            .or_else(|| report.earlier.first().map(|_| Status::Applied.as_str()));
         Some(Self {
             verdict: report.verdict,
             standing: few(standing(report, is_in_place)),

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::world::{OTHER, OWN, ROLE, SOURCE_KEY};
 
 const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/remediator";
+const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger";
 const SETTINGS: [&str; 5] = ["dry-run", "watchful", "tagged", "open", "bounded"];
 
 /// Every action of IAM, KMS and S3 that does more than read; `tests/template/test_write_actions.py` sees that none is
@@ -325,6 +326,49 @@ fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
                 );
             }
         }
+    }
+    for (action, own, other) in [
+        (
+            "sns:Publish",
+            "arn:aws:sns:eu-west-1:111122223333:chat",
+            "arn:aws:sns:eu-west-1:111122223333:chats",
+        ),
+        (
+            "events:PutEvents",
+            "arn:aws:events:eu-west-1:111122223333:event-bus/operations",
+            "arn:aws:events:eu-west-1:111122223333:event-bus/default",
+        ),
+        (
+            "securityhub:BatchImportFindings",
+            "arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default",
+            "arn:aws:securityhub:eu-west-1:111122223333:product/aws/guardduty",
+        ),
+        (
+            "dynamodb:PutItem",
+            TABLE,
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/payroll",
+        ),
+        (
+            "dynamodb:Query",
+            TABLE,
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/payroll",
+        ),
+    ] {
+        assert_eq!(
+            ask("watchful", action, own, context(own)),
+            Verdict::Allowed,
+            "{action}"
+        );
+        assert_ne!(
+            ask("watchful", action, other, context(other)),
+            Verdict::Allowed,
+            "{action}"
+        );
+        assert_ne!(
+            ask("watchful", action, "*", context("*")),
+            Verdict::Allowed,
+            "{action}"
+        );
     }
 }
 

@@ -80,6 +80,7 @@ fn wanted() -> Wanted {
         region: "eu-west-1".parse().unwrap(),
         expects_configuration: false,
         objects: Vec::new(),
+        former: collect::Places::default(),
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
     }
 }

@@ -4,6 +4,7 @@ mod contract;
 mod forms;
 mod machines;
 mod messages;
+mod records;
 mod stage;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use s3_replication_remediator::apply::Status;
 use s3_replication_remediator::check::Verdict;
 use s3_replication_remediator::finding::CheckId;
 use s3_replication_remediator::handler::{Answer, HandlerError};
+use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -454,8 +456,9 @@ fn undo_shows_first_and_takes_back_what_was_shown() {
 
 #[test]
 fn undo_finds_the_role_that_an_earlier_rule_named_where_the_command_names_it() {
-    let stage = Stage::repairable(Mode::Auto);
+    let mut stage = Stage::repairable(Mode::Auto);
     stage.deliver(&[("m", 1, put())]);
+    stage.ledger = MemoryLedger::default();
     stage.world.edit(|state| {
         state
             .buckets

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::ledger::Ledger;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
@@ -42,6 +43,8 @@ pub(super) struct Stage {
     pub(super) is_mute: Cell<bool>,
     /// Does the bus refuse?
     pub(super) is_bus_mute: Cell<bool>,
+    /// The time.
+    pub(super) now: Cell<Timestamp>,
 }
 
 /// What was sent to our own queue.
@@ -88,6 +91,7 @@ impl Stage {
             report_refused_puts: false,
             is_mute: Cell::new(false),
             is_bus_mute: Cell::new(false),
+            now: Cell::new("2026-09-14T09:13:00Z".parse().unwrap()),
         }
     }
 
@@ -139,6 +143,11 @@ impl Stage {
     }
 
     pub(super) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
+        self.handle_with(&self.ledger, payload)
+    }
+
+    /// The same, with another ledger.
+    pub(super) fn handle_with<L: Ledger>(&self, ledger: L, payload: &Value) -> Result<Answer, HandlerError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -148,7 +157,7 @@ impl Stage {
             let handler = Handler {
                 aws: &self.world,
                 publisher: self,
-                ledger: &self.ledger,
+                ledger,
                 memory: MemoryLedger::default(),
                 queue: &self.queue,
                 settings: Settings {
@@ -161,7 +170,7 @@ impl Stage {
             };
             let invocation = Invocation {
                 identity: self.world.identity(),
-                now: "2026-09-14T09:13:00Z".parse().unwrap(),
+                now: self.now.get(),
                 deadline: Instant::now() + self.time_left,
                 caller: Caller::Function {
                     name: "s3-replication-remediator".to_owned(),
