@@ -6,6 +6,7 @@ pub mod events;
 pub mod news;
 pub mod once;
 pub mod plain;
+pub mod security_hub;
 pub mod several;
 #[cfg(test)]
 mod tests;
