@@ -6,6 +6,7 @@ permits is what the function can do.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -27,6 +28,8 @@ from botocore.config import Config
 HOST = "127.0.0.1"
 # An access key of 12 digits is the root of that account.
 ACCOUNT = "111122223333"
+# Names a file to which every decision about a permission is written: see `witness.py`.
+DECISIONS = "EMULATOR_DECISIONS"
 START_TIMEOUT_SECONDS = 30
 STOP_TIMEOUT_SECONDS = 5
 
@@ -58,10 +61,13 @@ class Emulator:
             # It would listen on a port of its own, which two emulators cannot share.
             "IOT_MTLS_ENABLED": "false",
         }
+        program = ["-m", "ministack"]
+        if decisions := os.environ.get(DECISIONS):
+            program = [str(Path(__file__).with_name("witness.py")), decisions]
         with self._log.open("wb") as log:
             # A session of its own: Ctrl-C reaches us alone, and the group can be ended as a whole.
             return subprocess.Popen(
-                [sys.executable, "-m", "ministack"],
+                [sys.executable, *program],
                 cwd=self._folder, env=environment, stdout=log, stderr=log, start_new_session=True,
             )
 
@@ -96,6 +102,12 @@ class Emulator:
         if self._process:
             _end_group(self._process)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def note(self, **what: Any) -> None:
+        """Say among the decisions, if they are written down, what happened between them."""
+        if decisions := os.environ.get(DECISIONS):
+            with open(decisions, "a") as file:
+                file.write(json.dumps(what | {"emulator": str(self._port)}) + "\n")
 
     def log_tail(self, lines: int = 30) -> str:
         """The last lines that the emulator wrote."""

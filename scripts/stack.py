@@ -17,7 +17,9 @@ from emulator import Emulator
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "template.yaml"
+MEMBER_TEMPLATE = PROJECT / "template-member.yaml"
 NAME = "s3-replication-remediator"
+MEMBER_NAME = "s3-replication-remediator-member"
 REGION = "eu-west-1"
 ARTIFACTS = "artifacts"
 
@@ -38,12 +40,17 @@ class Stack:
         self._cloudformation.create_stack(**self._request(parameters))
         self._await("stack_create_complete")
         self.outputs = self._outputs()
+        self._note(parameters)
         self._inbox = self._subscribe()
 
     def redeploy(self, **parameters: str) -> None:
         """Deploy again with other parameters, as a person does who changes the mode."""
         self._cloudformation.update_stack(**self._request(parameters))
         self._await("stack_update_complete")
+        self._note(parameters)
+
+    def _note(self, parameters: dict[str, str]) -> None:
+        self._emulator.note(role=self.outputs["FunctionRoleArn"].rsplit("/", 1)[1], parameters=parameters)
 
     def _request(self, parameters: dict[str, str]) -> dict[str, Any]:
         return {
@@ -201,9 +208,22 @@ def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
     return template
 
 
-def load_template() -> dict[str, Any]:
-    """The project's template, with short tags such as `!Ref` written out."""
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+def deploy_member_role(cloudformation: Any, **parameters: str) -> dict[str, str]:
+    """Deploy `template-member.yaml` into a trusted account, and return its outputs."""
+    cloudformation.create_stack(
+        StackName=MEMBER_NAME, TemplateBody=MEMBER_TEMPLATE.read_text(), Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=MEMBER_NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    (stack,) = cloudformation.describe_stacks(StackName=MEMBER_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
+    """A template, the project's own if none is named, with short tags such as `!Ref` written out."""
+    template: dict[str, Any] = yaml_parse(path.read_text())
     return template
 
 

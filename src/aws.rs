@@ -33,7 +33,7 @@ pub use error::CallFailure;
 pub struct Aws {
     config: SdkConfig,
     region: Region,
-    member_role_name: Option<String>,
+    member_role: Option<MemberRole>,
     identity: tokio::sync::OnceCell<Identity>,
     members: tokio::sync::Mutex<HashMap<AccountId, SharedCredentialsProvider>>,
     s3: Clients<aws_sdk_s3::Client>,
@@ -42,6 +42,15 @@ pub struct Aws {
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// The role that is assumed in trusted accounts, for reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRole {
+    /// Its name, without path, the same in every account.
+    pub name: String,
+    /// What its trust policy asks for as `sts:ExternalId`.
+    pub external_id: Option<String>,
 }
 
 /// The clients of one service, made when they are first needed.

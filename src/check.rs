@@ -4,6 +4,7 @@
 //! that it is missing. To add one: a file in `check/`, and a line in [`CHECKS`].
 
 mod access;
+mod default_key;
 mod destination_foreign;
 mod destination_not_found;
 mod destination_not_versioned;

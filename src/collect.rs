@@ -5,7 +5,7 @@
 //! 1. all about the source bucket, and the objects that the event names;
 //! 2. the role and the names of its policies, the owner of each destination, each key, the newest object versions;
 //! 3. the policies' documents, all else about each destination, the keys behind aliases, HEAD of those versions;
-//! 4. the default versions of managed policies, the keys of those versions.
+//! 4. the default versions of managed policies, the keys of those versions and of destinations by default.
 //!
 //! A destination that does not show itself to us at once may need two rounds more. No read can end the check: one that
 //! fails is a fact of its own ([`Observed::Unreadable`]).
@@ -132,9 +132,17 @@ pub async fn collect<S: Source>(source: &S, identity: &Identity, scope: &Scope, 
         scope,
         grantee: &configuration.role,
     };
-    let (role, destinations, mut key_facts, (sampled, sampled_keys)) = join!(
+    let (role, (destinations, default_keys), mut key_facts, (sampled, sampled_keys)) = join!(
         role::read(source, identity, &configuration.role),
-        read_destinations(source, identity, scope, &at.region, &enabled),
+        async {
+            let destinations = read_destinations(source, identity, scope, &at.region, &enabled).await;
+            let new = default_keys(&destinations)
+                .filter(|key| !references.contains(key))
+                .cloned()
+                .collect();
+            let default_keys = keys.read(new).await;
+            (destinations, default_keys)
+        },
         keys.read(references.clone()),
         async {
             let sampled = object::sample(source, &at, scope, &enabled, &objects).await;
@@ -147,6 +155,7 @@ pub async fn collect<S: Source>(source: &S, identity: &Identity, scope: &Scope, 
         },
     );
     key_facts.extend(sampled_keys);
+    key_facts.extend(default_keys);
     objects.extend(sampled);
     snapshot.role = role;
     snapshot.destinations = destinations;
@@ -183,6 +192,16 @@ fn key_references(
         .chain(snapshot.default_source_key().cloned())
         .chain(object::keys(objects).cloned())
         .collect()
+}
+
+/// The KMS keys by which destinations encrypt what comes to them unencrypted.
+fn default_keys(
+    destinations: &BTreeMap<BucketName, Observed<Bucket>>,
+) -> impl Iterator<Item = &KeyReference> {
+    destinations
+        .values()
+        .filter_map(Observed::found)
+        .filter_map(|bucket| bucket.encryption.found()?.key.as_ref())
 }
 
 /// Each distinct destination of the enabled rules.

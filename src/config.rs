@@ -25,7 +25,7 @@ pub use pattern::ArnPattern;
 pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
-use values::{Values, boundary, hours, role_name, sample_size, table_name, tag, topic};
+use values::{Values, boundary, external_id, hours, role_name, sample_size, table_name, tag, topic};
 
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub required_boundary: Option<String>,
     /// Name, without path, of the role to read with in trusted accounts.
     pub member_role_name: Option<String>,
+    /// External id that the trust policy of that role asks for.
+    pub member_role_external_id: Option<String>,
     /// May grants be made that are bound to no bucket?
     pub unconstrained_grants: bool,
     /// May objects be looked at with HEAD?
@@ -134,6 +136,7 @@ impl Config {
                 .unwrap_or_else(|| ours("ignore")),
             required_boundary: values.optional("REQUIRED_PERMISSIONS_BOUNDARY_ARN", boundary),
             member_role_name: values.optional("MEMBER_ROLE_NAME", role_name),
+            member_role_external_id: values.optional("MEMBER_ROLE_EXTERNAL_ID", external_id),
             unconstrained_grants: values.switch("UNCONSTRAINED_GRANTS"),
             inspect_objects: values.switch("INSPECT_OBJECTS"),
             sample_objects: values.optional("SAMPLE_OBJECTS", sample_size).unwrap_or(0),
@@ -165,6 +168,13 @@ impl Config {
             values.problem(
                 "MEMBER_ROLE_NAME",
                 "there is no account to assume it in; name accounts in TRUSTED_ACCOUNTS, or leave it empty",
+            );
+        }
+        let has_role = values.text("MEMBER_ROLE_NAME").is_some();
+        if self.member_role_external_id.is_some() && !has_role {
+            values.problem(
+                "MEMBER_ROLE_EXTERNAL_ID",
+                "there is no role that asks for it; name one in MEMBER_ROLE_NAME, or leave it empty",
             );
         }
     }

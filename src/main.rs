@@ -8,12 +8,12 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::arn::Arn;
-use s3_replication_remediator::aws::{AnyLedger, Aws};
+use s3_replication_remediator::aws::{AnyLedger, Aws, MemberRole};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
@@ -34,9 +34,11 @@ async fn main() -> ExitCode {
 
 async fn start() -> Result<(), String> {
     let config = Config::from_env(environment()).map_err(|error| chain(&error))?;
-    let aws = &Aws::connect(config.member_role_name.clone())
-        .await
-        .map_err(|error| chain(&error))?;
+    let member_role = config.member_role_name.clone().map(|name| MemberRole {
+        name,
+        external_id: config.member_role_external_id.clone(),
+    });
+    let aws = &Aws::connect(member_role).await.map_err(|error| chain(&error))?;
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -61,7 +63,9 @@ async fn start() -> Result<(), String> {
         let invocation = invocation(aws, &event.context)
             .await
             .map_err(|error| failed("Unavailable", error))?;
-        match handler.handle(&invocation, &event.payload).await {
+        let answer = handler.handle(&invocation, &event.payload).await;
+        info!(calls = aws.take_calls().values().sum::<u64>(), "answered");
+        match answer {
             Ok(answer) => to_json(answer).map_err(|error| failed("Unwritable", chain(&error))),
             Err(error) => Err(failed(error.kind(), chain(&error))),
         }
@@ -122,7 +126,10 @@ struct Topic<'a> {
 }
 
 impl Publisher for Topic<'_> {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Some(notification) = bulletin.message else {
+            return Ok(());
+        };
         let Some(arn) = &self.arn else {
             info!(report = notification.text, "{}", notification.subject);
             return Ok(());

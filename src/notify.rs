@@ -8,6 +8,8 @@ pub mod tidings;
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use crate::report::Report;
+
 /// A message to people, with attributes for those who filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
@@ -27,8 +29,17 @@ pub struct PublishFailure {
     pub reason: String,
 }
 
-/// Where messages go.
+/// What one look at a bucket gives to those who are told of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Bulletin<'a> {
+    /// What was found, planned and done. Machines take it: each look tells them the state.
+    pub report: &'a Report,
+    /// The message for people; none where it is no news to them.
+    pub message: Option<&'a Notification>,
+}
+
+/// Where it is told.
 pub trait Publisher {
-    /// Publishes a message; does nothing where nobody is to be told.
-    fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), PublishFailure>>;
+    /// Tells it; does nothing where nobody is to be told.
+    fn publish(&self, bulletin: Bulletin<'_>) -> impl Future<Output = Result<(), PublishFailure>>;
 }

@@ -229,6 +229,47 @@ impl Report {
     }
 }
 
+#[cfg(test)]
+impl Report {
+    /// One that says nothing.
+    pub(crate) fn healthy() -> Self {
+        Self {
+            schema: SCHEMA,
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            mode: Mode::DryRun,
+            time: Timestamp::UNIX_EPOCH,
+            trigger: Trigger {
+                kind: TriggerKind::ReplicationConfigured,
+                change: None,
+                event_id: None,
+                event_time: None,
+                actor: None,
+                source_ip: None,
+                objects: Vec::new(),
+            },
+            bucket: Bucket {
+                name: "amzn-s3-demo-source-bucket".parse().unwrap(),
+                account_id: "111122223333".parse().ok(),
+                region: "eu-west-1".parse().ok(),
+            },
+            verdict: Verdict::Healthy,
+            findings: Vec::new(),
+            repaired: Vec::new(),
+            unread: Vec::new(),
+            not_evaluated: BTreeSet::new(),
+            plan: None,
+            outcome: None,
+            undo: None,
+            backlog: None,
+            commands: Commands {
+                apply: None,
+                undo: None,
+                check: String::new(),
+            },
+        }
+    }
+}
+
 fn id(subject: &Subject, time: Timestamp) -> String {
     let mut hash = Sha256::new();
     let event = subject.trigger.event_id.as_deref().unwrap_or_default();

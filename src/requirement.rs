@@ -21,6 +21,7 @@ use crate::policy::Request;
 use crate::snapshot::{Role, Snapshot};
 
 pub(crate) use context::via_s3;
+pub(crate) use encryption::of_plaintext;
 
 /// The permissions of a replication role.
 pub const PERMISSIONS_PAGE: &str =
@@ -32,6 +33,10 @@ pub const KMS_PAGE: &str =
 pub const BUCKET_KEY_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html";
 /// Replication of Object Lock settings.
 pub const OBJECT_LOCK_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication";
+/// Replication of annotations.
+pub const ANNOTATIONS_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-example-walkthroughs.html#replication-annotations";
+/// How objects without encryption become encrypted replicas.
+pub const PLAINTEXT_PAGE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html#replication-default-encryption";
 /// Owner override.
 pub const OWNER_PAGE: &str =
     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-change-owner.html";
@@ -67,6 +72,37 @@ pub enum Necessity {
     RequiredUnless(ReadFailure),
     /// It does not today.
     Advised,
+    /// It does not, but of some objects something is missing: if there are such objects, which no read tells.
+    WhereUsed(Feature),
+}
+
+/// What objects may have or lack without any read of the account telling so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Annotations: no list and no HEAD shows whether an object has any.
+    Annotations,
+    /// No encryption: only objects from before January 2023 can be so, and none was looked at that is.
+    Plaintext,
+}
+
+impl Necessity {
+    /// Does replication break without it, as far as is known?
+    pub(crate) fn is_certain_or_likely(&self) -> bool {
+        match self {
+            Self::Required | Self::RequiredUnless(_) => true,
+            Self::Advised | Self::WhereUsed(_) => false,
+        }
+    }
+
+    /// How much it is needed, the most the highest.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::WhereUsed(_) => 0,
+            Self::Advised => 1,
+            Self::RequiredUnless(_) => 2,
+            Self::Required => 3,
+        }
+    }
 }
 
 /// One thing that the role must, or had better, be able to do.

@@ -59,7 +59,7 @@ pub struct Snapshot {
     pub role: Observed<Role>,
     /// The destination buckets of enabled rules.
     pub destinations: BTreeMap<BucketName, Observed<Bucket>>,
-    /// The keys that rules, the source's default encryption and inspected objects name, by the name they use.
+    /// The keys that rules, default encryption on both sides and inspected objects name, by the name they use.
     pub keys: BTreeMap<KeyReference, Key>,
     /// Object versions that were looked at themselves.
     pub objects: Vec<InspectedObject>,

@@ -24,7 +24,7 @@ use crate::snapshot::Identity;
 use crate::source::Reader;
 
 use super::error::{CallFailure, Failure};
-use super::{Aws, Clients, lock};
+use super::{Aws, Clients, MemberRole, lock};
 
 /// What CloudTrail shows as our session in trusted accounts, and our name in user agents.
 const NAME: &str = "s3-replication-remediator";
@@ -45,7 +45,7 @@ impl Aws {
     ///
     /// # Errors
     /// No usable Region is set.
-    pub async fn connect(member_role_name: Option<String>) -> Result<Self, StartError> {
+    pub async fn connect(member_role: Option<MemberRole>) -> Result<Self, StartError> {
         // ring: aws-lc, the SDK's own choice, spends as much time on gathering entropy as all else of a cold start.
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
@@ -75,14 +75,14 @@ impl Aws {
             .retry_config(RetryConfig::standard().with_max_attempts(3))
             .load()
             .await;
-        Self::from_config(config, member_role_name)
+        Self::from_config(config, member_role)
     }
 
     /// Reaches AWS as `config` says, which must name a Region.
     ///
     /// # Errors
     /// It names no usable Region.
-    pub fn from_config(config: SdkConfig, member_role_name: Option<String>) -> Result<Self, StartError> {
+    pub fn from_config(config: SdkConfig, member_role: Option<MemberRole>) -> Result<Self, StartError> {
         let region = config
             .region()
             .ok_or(StartError::NoRegion)?
@@ -96,7 +96,7 @@ impl Aws {
         Ok(Self {
             config,
             region,
-            member_role_name,
+            member_role,
             identity: tokio::sync::OnceCell::new(),
             members: tokio::sync::Mutex::default(),
             s3: Mutex::default(),
@@ -158,7 +158,7 @@ impl Aws {
 
     /// The ARN of the member role in an account.
     pub(super) fn member_role(&self, identity: &Identity, account: &AccountId) -> Option<String> {
-        let name = self.member_role_name.as_ref()?;
+        let name = &self.member_role.as_ref()?.name;
         Some(format!("arn:{}:iam::{account}:role/{name}", identity.partition))
     }
 
@@ -175,12 +175,18 @@ impl Aws {
         if let Some(provider) = members.get(account) {
             return Ok(provider.clone());
         }
-        let provider = AssumeRoleProvider::builder(role)
+        let mut provider = AssumeRoleProvider::builder(role)
             .configure(&self.config)
-            .session_name(NAME)
-            .build()
-            .await;
-        let provider = SharedCredentialsProvider::new(provider);
+            .session_name(NAME);
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html
+        let external_id = self
+            .member_role
+            .as_ref()
+            .and_then(|role| role.external_id.as_ref());
+        if let Some(id) = external_id {
+            provider = provider.external_id(id);
+        }
+        let provider = SharedCredentialsProvider::new(provider.build().await);
         members.insert(account.clone(), provider.clone());
         Ok(provider)
     }

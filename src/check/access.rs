@@ -10,6 +10,7 @@ mod denying;
 mod found;
 mod statement;
 mod unknown;
+mod where_used;
 mod why;
 mod wide;
 mod words;
@@ -70,6 +71,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
     for (area, assessments) in &areas {
         if main_check(area) == check {
             unknown::tell(facts, area, assessments, outcome);
+            where_used::tell(facts, area, assessments, outcome);
         }
         let is_broken = assessments
             .iter()
@@ -166,8 +168,8 @@ fn of_failed_objects(facts: &Facts<'_>) -> Vec<Assessment> {
 fn severity(assessment: &Assessment) -> Option<Severity> {
     match (assessment.answer.verdict, &assessment.requirement.necessity) {
         (Verdict::Allowed | Verdict::Undetermined, _) => None,
-        // Told as unread: whether it is needed turns on that.
-        (_, Necessity::RequiredUnless(_)) => None,
+        // Told as unread: whether it is needed turns on that. Or only where something speaks for it.
+        (_, Necessity::RequiredUnless(_) | Necessity::WhereUsed(_)) => None,
         (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Required) => Some(Severity::Error),
         (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Advised) => Some(Severity::Advice),
     }

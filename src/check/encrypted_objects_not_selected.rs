@@ -40,7 +40,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 "SSEAlgorithm aws:kms:dsse",
             ));
         }
-        Some(EncryptionType::S3 | EncryptionType::Customer) | None => {}
+        Some(EncryptionType::S3 | EncryptionType::Customer | EncryptionType::Plaintext) | None => {}
     }
     let by_default = !proof.is_empty();
     let mut passing_over: Vec<&Rule> = Vec::new();

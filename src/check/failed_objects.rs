@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::failure_reason::{Meaning, meaning};
 use super::{Check, Facts, Found, Outcome};
 use crate::finding::{CheckId, Evidence, Finding, RootCause, Severity};
+use crate::snapshot::EncryptionType;
 
 pub(super) const CHECK: Check = Check {
     id: CheckId::FailedObjects,
@@ -135,10 +136,11 @@ fn shown(facts: &Facts<'_>) -> Vec<Evidence> {
         .collect();
     for object in facts.snapshot.objects.iter().take(SHOWN) {
         if let Some(head) = object.head.found() {
-            let key = head
-                .kms_key
-                .as_ref()
-                .map_or_else(|| "no KMS key".to_owned(), |key| format!("KMS key {key}"));
+            let key = match (&head.kms_key, head.encryption) {
+                (Some(key), _) => format!("KMS key {key}"),
+                (None, EncryptionType::Plaintext) => "not encrypted".to_owned(),
+                (None, _) => "no KMS key".to_owned(),
+            };
             evidence.push(Evidence {
                 source: format!(
                     "s3:HeadObject {}/{}",

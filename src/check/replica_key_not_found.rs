@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{Check, Facts, Found, Outcome, default_key, evidence, ids};
 use crate::arn::KeyReference;
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
@@ -51,4 +51,5 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             .propose(facts.own_account(), set_replica_key(facts, &replica.rules, None)),
         );
     }
+    default_key::not_found(facts, outcome);
 }

@@ -4,7 +4,7 @@
 
 use super::key_state::fault;
 use super::replica_key::replica_keys;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{Check, Facts, Found, Outcome, default_key, evidence, ids};
 use crate::finding::{CheckId, Severity};
 
 pub(super) const CHECK: Check = Check {
@@ -42,4 +42,5 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             .propose(replica.owner(), fault.remedy),
         );
     }
+    default_key::not_usable(facts, outcome);
 }

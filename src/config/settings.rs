@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         name: "MODE",
         default: "dry-run",
@@ -69,6 +69,11 @@ pub const SETTINGS: [Setting; 15] = [
         name: "MEMBER_ROLE_NAME",
         default: "",
         doc: "The name of the role that is assumed in trusted accounts, for reading alone.",
+    },
+    Setting {
+        name: "MEMBER_ROLE_EXTERNAL_ID",
+        default: "",
+        doc: "The external id that the trust policy of that role asks for; needs MEMBER_ROLE_NAME.",
     },
     Setting {
         name: "UNCONSTRAINED_GRANTS",

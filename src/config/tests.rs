@@ -138,6 +138,7 @@ fn every_setting_is_understood() {
             "arn:aws:iam::111122223333:policy/path/replication",
         ),
         ("MEMBER_ROLE_NAME", "replication-reader"),
+        ("MEMBER_ROLE_EXTERNAL_ID", "payments:eu/1"),
         ("UNCONSTRAINED_GRANTS", "true"),
         ("INSPECT_OBJECTS", "true"),
         ("SAMPLE_OBJECTS", "100"),
@@ -158,6 +159,7 @@ fn every_setting_is_understood() {
     );
     assert_eq!(config.opt_out_tag.value, "");
     assert!(config.required_boundary.is_some() && config.member_role_name.is_some());
+    assert_eq!(config.member_role_external_id.unwrap(), "payments:eu/1");
     assert!(config.unconstrained_grants && config.inspect_objects);
     assert_eq!(config.sample_objects, 100);
     assert!(config.report_refused_puts);
@@ -257,6 +259,19 @@ fn the_name_of_a_member_role_is_no_arn() {
 }
 
 #[test]
+fn an_external_id_is_what_sts_takes_as_one() {
+    for value in ["x", "two words", "semi;colon", &"x".repeat(1225)] {
+        let found = problems(&[
+            ("TRUSTED_ACCOUNTS", "444455556666"),
+            ("MEMBER_ROLE_NAME", "reader"),
+            ("MEMBER_ROLE_EXTERNAL_ID", value),
+        ]);
+        assert_eq!(found.len(), 1, "{value}");
+        assert!(found[0].contains("2 to 1224"), "{found:?}");
+    }
+}
+
+#[test]
 fn contradictions_stop_the_start() {
     for (vars, setting) in [
         (
@@ -265,6 +280,10 @@ fn contradictions_stop_the_start() {
         ),
         (&[("OPT_IN_TAG", "a=b"), ("OPT_OUT_TAG", "a=b")], "OPT_IN_TAG"),
         (&[("MEMBER_ROLE_NAME", "reader")], "MEMBER_ROLE_NAME"),
+        (
+            &[("MEMBER_ROLE_EXTERNAL_ID", "payments")],
+            "MEMBER_ROLE_EXTERNAL_ID",
+        ),
     ] {
         let found = problems(vars);
         assert_eq!(found.len(), 1, "{found:?}");

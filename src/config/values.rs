@@ -173,6 +173,19 @@ pub(super) fn role_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+pub(super) fn external_id(text: &str) -> Result<String, &'static str> {
+    let is_an_id = (2..=1224).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+=,.@:/_-".contains(&b));
+    if is_an_id {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 2 to 1224 letters, digits and `+=,.@:/_-`")
+    }
+}
+
 pub(super) fn sample_size(text: &str) -> Result<u8, &'static str> {
     match text.parse() {
         Ok(count @ 0..=100) => Ok(count),

@@ -14,7 +14,7 @@ use crate::error::chain;
 use crate::ledger::{Item, Ledger, LedgerFailure, Place};
 use crate::notify::news::{Record, Step, Telling, consider};
 use crate::notify::tidings::Tidings;
-use crate::notify::{Publisher, text};
+use crate::notify::{Bulletin, Publisher, text};
 use crate::queue::Queue;
 use crate::report::Report;
 use crate::source::Source;
@@ -106,7 +106,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report: &Report,
     ) -> Result<(), HandlerError> {
         let Some(tidings) = Tidings::of(report, subject) else {
-            return Ok(());
+            return self.publish(report, None).await;
         };
         match self.tell_once(&self.ledger, invocation, &tidings, report).await {
             Ok(()) => {
@@ -123,7 +123,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         match self.tell_once(&self.memory, invocation, &tidings, report).await {
             Ok(()) => Ok(()),
             Err(Untold::Again(error)) => Err(error),
-            Err(Untold::Ledger(_)) => self.publish(report, &Telling::default()).await,
+            Err(Untold::Ledger(_)) => self.publish(report, Some(&Telling::default())).await,
         }
     }
 
@@ -141,7 +141,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let mut known = Known::read(ledger, bucket).await?;
             let step = consider(known.record.as_ref(), tidings, now, self.settings.remind_after);
             let written = match &step {
-                Step::Nothing => return Ok(()),
+                Step::Nothing => return self.publish(report, None).await.map_err(Untold::Again),
                 Step::Wait => {
                     tokio::time::sleep(wait).await;
                     wait = wait.saturating_mul(2);
@@ -156,9 +156,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             let Step::Tell(claimed, telling) = step else {
                 info!(%bucket, "not told again: the same was told");
-                return Ok(());
+                return self.publish(report, None).await.map_err(Untold::Again);
             };
-            let published = self.publish(report, &telling).await;
+            let published = self.publish(report, Some(&telling)).await;
             let settled = match &published {
                 Ok(()) => claimed.confirmed(),
                 Err(_) => claimed.failed(),
@@ -178,9 +178,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
     }
 
-    async fn publish(&self, report: &Report, telling: &Telling) -> Result<(), HandlerError> {
+    /// Hands a report on: to people where there is something to tell, to machines always.
+    async fn publish(&self, report: &Report, telling: Option<&Telling>) -> Result<(), HandlerError> {
+        let message = telling.map(|telling| text::render(report, telling));
+        let bulletin = Bulletin {
+            report,
+            message: message.as_ref(),
+        };
         self.publisher
-            .publish(&text::render(report, telling))
+            .publish(bulletin)
             .await
             .map_err(|source| HandlerError::NotTold {
                 bucket: report.bucket.name.clone(),

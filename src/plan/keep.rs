@@ -12,7 +12,7 @@ use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::Assessment;
 use crate::guard::GuardSettings;
 use crate::observed::Observed;
-use crate::requirement::{Area, Necessity, Requirement};
+use crate::requirement::{Area, Requirement};
 use crate::snapshot::{Rule, Snapshot};
 
 use super::need::is_certainly_foreign;
@@ -61,7 +61,7 @@ pub(super) fn stays(
 /// Would it be missed? Not what is only advised of S3, nor what leads nowhere but to strangers.
 pub(super) fn matters(requirement: &Requirement, snapshot: &Snapshot, settings: &GuardSettings) -> bool {
     let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
-    (is_of_key || requirement.necessity != Necessity::Advised)
+    (is_of_key || requirement.necessity.is_certain_or_likely())
         && snapshot
             .enabled_rules()
             .filter(|rule| requirement.rule_ids.contains(&rule.id))

@@ -106,6 +106,9 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn need(&self, assessment: &Assessment) -> Option<Need> {
         let requirement = &assessment.requirement;
+        if matches!(requirement.necessity, Necessity::WhereUsed(_)) {
+            return None;
+        }
         let means = match &requirement.area {
             Area::Source | Area::Destination(_) => {
                 (is_error(assessment) && is_automatic(assessment)).then(|| self.statement(requirement))??

@@ -12,7 +12,7 @@ use crate::arn::{KeyArn, RoleArn};
 use crate::assessment::{Assessment, answer_with, grants_of};
 use crate::observed::Observed;
 use crate::policy::{Grant, NamedPolicy};
-use crate::requirement::{Area, Necessity};
+use crate::requirement::Area;
 use crate::snapshot::Snapshot;
 
 use super::key_grant;
@@ -231,7 +231,7 @@ fn losses(snapshot: &Snapshot, assessments: &[Assessment], changes: &[Planned]) 
     for assessment in assessments {
         let requirement = &assessment.requirement;
         let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
-        if !assessment.answer.is_allowed() || (requirement.necessity == Necessity::Advised && !is_of_key) {
+        if !assessment.answer.is_allowed() || !(is_of_key || requirement.necessity.is_certain_or_likely()) {
             continue;
         }
         let grants = grants_of(snapshot, &requirement.area).map(|mut grants| {

@@ -120,7 +120,11 @@ impl<'a> Contexts<'a> {
             (true, Some(EncryptionType::Kms)) => "aws:kms",
             (true, Some(EncryptionType::KmsDualLayer)) => "aws:kms:dsse",
             // Whether S3 says AES256 or nothing for replicas under its own keys is not documented.
-            (true, Some(EncryptionType::S3 | EncryptionType::Customer) | None) | (false, _) => {
+            (
+                true,
+                Some(EncryptionType::S3 | EncryptionType::Customer | EncryptionType::Plaintext) | None,
+            )
+            | (false, _) => {
                 return context.with_unknown(KIND).with_unknown(KEY);
             }
         };

@@ -2,9 +2,10 @@
 //!
 //! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>: an object has a Bucket Key if its
 //! writer asked for one or, where the writer said nothing, if the bucket's default has one; its replica has one if the
-//! object has. Objects with two layers of encryption have none.
+//! object has. Objects with two layers of encryption have none. Objects without any encryption get that of the destination
+//! bucket by default, Bucket Key included; all others, those under S3's own keys too, keep their kind.
 
-use super::{ContextForm, Necessity};
+use super::{ContextForm, Feature, Necessity};
 use crate::observed::Observed;
 use crate::snapshot::{EncryptionType, ObjectHead, Rule, Snapshot};
 
@@ -25,6 +26,24 @@ pub(super) fn looked_at<'a>(snapshot: &'a Snapshot, rule: &'a Rule) -> impl Iter
         .filter(|object| object.key.starts_with(&rule.filter.prefix))
         .filter_map(|object| object.head.found())
         .filter(|head| head.encryption.uses_kms())
+}
+
+/// How much a rule needs what only objects without encryption need. S3 has taken none since January 2023, so without
+/// one at hand nothing tells whether there are any, and of one that was never up for replication only that a Batch
+/// Replication job would fail on it.
+pub(crate) fn of_plaintext(snapshot: &Snapshot, rule: &Rule) -> Necessity {
+    let mut necessity = Necessity::WhereUsed(Feature::Plaintext);
+    for object in &snapshot.objects {
+        let Some(head) = object.head.found() else { continue };
+        if head.encryption != EncryptionType::Plaintext || !object.key.starts_with(&rule.filter.prefix) {
+            continue;
+        }
+        match head.replication_status.as_deref() {
+            Some("FAILED" | "PENDING") => return Necessity::Required,
+            Some(_) | None => necessity = Necessity::Advised,
+        }
+    }
+    necessity
 }
 
 /// How much the replicas of a rule need each form of the context.

@@ -5,9 +5,9 @@
 //! `kms:GenerateDataKey` AWS's pages differ, so it is required only where data keys are certain to be made: with a Bucket
 //! Key.
 
-use super::encryption::{InUse, form, looked_at};
+use super::encryption::{InUse, form, looked_at, of_plaintext};
 use super::needs::{Need, Needs, Permission};
-use super::{Area, BUCKET_KEY_PAGE, ContextForm, KMS_PAGE, Necessity};
+use super::{Area, BUCKET_KEY_PAGE, ContextForm, KMS_PAGE, Necessity, PLAINTEXT_PAGE};
 use crate::arn::{BucketName, KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::snapshot::{Key, KeyManager, Rule};
@@ -104,6 +104,46 @@ impl Needs<'_> {
                     arn,
                 );
             }
+        }
+    }
+
+    /// The key by which the destination bucket encrypts what comes to it without encryption, which is the only case in
+    /// which its default counts. The page asks for `kms:GenerateDataKey`, and with a Bucket Key for `kms:Decrypt`.
+    ///
+    /// Where a bucket names no key, its default is the one that AWS manages, which lets in whoever its account lets into S3.
+    pub(super) fn default_key(&mut self, rule: &Rule) {
+        let snapshot = self.snapshot;
+        let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
+        let Some(default) = destination.and_then(|bucket| bucket.encryption.found()) else {
+            return;
+        };
+        let Some((key, arn)) = default
+            .key
+            .as_ref()
+            .and_then(|reference| snapshot.key(reference))
+            .and_then(|key| Some((key, usable_arn(key)?)))
+        else {
+            return;
+        };
+        let necessity = of_plaintext(snapshot, rule);
+        let form = form(default.kind, default.bucket_key);
+        let mut needed: Vec<Permission> = vec![(
+            "kms:GenerateDataKey",
+            necessity.clone(),
+            "to encrypt replicas of objects that are not encrypted",
+            PLAINTEXT_PAGE,
+        )];
+        if form == ContextForm::Bucket {
+            needed.push((
+                "kms:Decrypt",
+                necessity,
+                "to verify the Bucket Key of replicas",
+                BUCKET_KEY_PAGE,
+            ));
+        }
+        for permission in needed {
+            let area = Area::ReplicaKey(arn.clone());
+            self.add_kms(rule, area, form, permission, &rule.destination, key, arn);
         }
     }
 

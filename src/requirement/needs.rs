@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::context::Contexts;
-use super::{Area, ContextForm, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE, Requirement};
+use super::{
+    ANNOTATIONS_PAGE, Area, ContextForm, Feature, Necessity, OBJECT_LOCK_PAGE, OWNER_PAGE, PERMISSIONS_PAGE,
+    Requirement,
+};
 use crate::arn::{AccountId, Partition, Region};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Request};
@@ -54,6 +57,7 @@ impl<'a> Needs<'a> {
                 needs.source_keys(rule);
                 needs.replica_key(rule);
             }
+            needs.default_key(rule);
         }
         needs
     }
@@ -83,6 +87,7 @@ impl<'a> Needs<'a> {
                 PERMISSIONS_PAGE,
             ),
         ];
+        let annotations = Necessity::WhereUsed(Feature::Annotations);
         let mut on_objects: Vec<Permission> = vec![
             (
                 "s3:GetObjectVersionForReplication",
@@ -101,6 +106,12 @@ impl<'a> Needs<'a> {
                 Required,
                 "to read tags",
                 PERMISSIONS_PAGE,
+            ),
+            (
+                "s3:GetObjectVersionAnnotationForReplication",
+                annotations,
+                "to read annotations",
+                ANNOTATIONS_PAGE,
             ),
         ];
         let locked = match &source.object_lock {
@@ -285,10 +296,19 @@ impl<'a> Needs<'a> {
                 page: need.page,
             }),
         };
-        requirement.rule_ids.insert(rule.id.clone());
-        // Of two rules that share a requirement, the one that needs it more decides.
-        if requirement.necessity == Necessity::Advised || need.necessity == Necessity::Required {
-            requirement.necessity = need.necessity;
+        // Of two rules that share a requirement, the one that needs it more decides; and beside one that is known to
+        // need it, those that may not need it at all do not count.
+        let (known, new) = (requirement.necessity.rank(), need.necessity.rank());
+        if new > known {
+            if matches!(requirement.necessity, Necessity::WhereUsed(_)) {
+                requirement.rule_ids.clear();
+            }
+            requirement.necessity = need.necessity.clone();
+            requirement.purpose = need.purpose;
+            requirement.page = need.page;
+        }
+        if new >= known || !matches!(need.necessity, Necessity::WhereUsed(_)) {
+            requirement.rule_ids.insert(rule.id.clone());
         }
     }
 

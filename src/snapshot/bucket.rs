@@ -28,7 +28,7 @@ pub struct Bucket {
     pub tags: Observed<Tags>,
     /// Who pays for requests.
     pub payer: Observed<Payer>,
-    /// Where the bucket sends notifications about failed replication; read for source buckets only.
+    /// Where the bucket sends notifications about replication and annotations; read for source buckets only.
     pub failure_notifications: Observed<Vec<NotificationTarget>>,
 }
 
@@ -72,6 +72,8 @@ pub enum EncryptionType {
     KmsDualLayer,
     /// The customer's key, sent with each request (SSE-C).
     Customer,
+    /// None, as objects may have that were written before S3 began to encrypt every upload, in January 2023.
+    Plaintext,
 }
 
 impl EncryptionType {
@@ -79,7 +81,7 @@ impl EncryptionType {
     pub fn uses_kms(self) -> bool {
         match self {
             Self::Kms | Self::KmsDualLayer => true,
-            Self::S3 | Self::Customer => false,
+            Self::S3 | Self::Customer | Self::Plaintext => false,
         }
     }
 }
@@ -104,11 +106,11 @@ pub enum Payer {
     Requester,
 }
 
-/// Somewhere that a bucket sends replication failure notifications to.
+/// Somewhere that a bucket sends notifications to, about replication or about annotations of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationTarget {
     /// ARN of the queue, topic or function.
     pub arn: String,
-    /// The events sent there, such as `s3:Replication:*`.
+    /// The events sent there, such as `s3:Replication:*` and `s3:ObjectAnnotation:Put`; no others.
     pub events: Vec<String>,
 }

@@ -1,9 +1,10 @@
 //! What the deployed function's role may do, were its code turned against its owner: the template's policies, resolved
 //! by `tests/template/test_resolved_policies.py`, asked with the evaluator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use s3_replication_remediator::arn::RoleArn;
 use s3_replication_remediator::observed::Observed;
@@ -15,7 +16,11 @@ use serde_json::Value;
 use crate::world::{OTHER, OWN, ROLE, SOURCE_KEY};
 
 const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/remediator";
-const SETTINGS: [&str; 4] = ["dry-run", "tagged", "open", "bounded"];
+const SETTINGS: [&str; 5] = ["dry-run", "watchful", "tagged", "open", "bounded"];
+
+/// Every action of IAM, KMS and S3 that does more than read; `tests/template/test_write_actions.py` sees that none is
+/// left out.
+const WRITES: &str = include_str!("write-actions.txt");
 
 /// What a thief would want to write with, and what would let one read data.
 const WANTED: &[&str] = &[
@@ -110,7 +115,14 @@ fn resources() -> Vec<&'static str> {
     ]
 }
 
-fn policies(setting: &str) -> PolicySet {
+/// What the role holds with a setting, read once.
+fn policies(setting: &str) -> &'static PolicySet {
+    static POLICIES: LazyLock<BTreeMap<&str, PolicySet>> =
+        LazyLock::new(|| SETTINGS.map(|setting| (setting, read_policies(setting))).into());
+    &POLICIES[setting]
+}
+
+fn read_policies(setting: &str) -> PolicySet {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/attacks/policies/{setting}.json"));
     let documents: BTreeMap<String, Value> =
         serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
@@ -152,10 +164,10 @@ fn ask(setting: &str, action: &str, resource: &str, context: Context) -> Verdict
         .unwrap(),
     ));
     let layers = Layers {
-        identity: &identity,
+        identity,
         boundary: &Observed::Absent,
         // The worst case: what the resource itself says lets the whole account in.
-        resource: if action.starts_with("kms:") {
+        resource: if action.starts_with("kms:") || action == "sts:AssumeRole" {
             &delegating
         } else {
             &Observed::Absent
@@ -165,6 +177,19 @@ fn ask(setting: &str, action: &str, resource: &str, context: Context) -> Verdict
         grants: &Observed::Found(Vec::new()),
     };
     evaluate(&request, &layers).verdict
+}
+
+/// The most inviting request: what it concerns opted in, has every boundary, and is a grant as the function makes it.
+fn opted_in(resource: &str) -> Context {
+    grant(&["Decrypt"], ROLE, Some("EncryptionContextEquals"))
+        .with(
+            "aws:ResourceAccount",
+            if resource.contains(OTHER) { OTHER } else { OWN },
+        )
+        .with(
+            "iam:PermissionsBoundary",
+            "arn:aws:iam::111122223333:policy/bound",
+        )
 }
 
 /// A grant as the function makes it.
@@ -196,17 +221,113 @@ fn no_setting_gives_the_function_an_action_that_a_thief_would_want() {
 }
 
 #[test]
+fn in_a_dry_run_no_action_of_iam_kms_or_s3_that_changes_anything_is_allowed() {
+    for setting in ["dry-run", "watchful"] {
+        for action in WRITES.lines() {
+            for resource in resources() {
+                assert_ne!(
+                    ask(setting, action, resource, opted_in(resource)),
+                    Verdict::Allowed,
+                    "{setting} {action} {resource}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn in_the_other_modes_the_repairs_and_their_undo_are_all_that_may_be_written() {
+    let mut allowed = BTreeSet::new();
+    for setting in ["tagged", "open", "bounded"] {
+        for action in WRITES.lines() {
+            for resource in resources() {
+                if ask(setting, action, resource, opted_in(resource)) == Verdict::Allowed {
+                    allowed.insert(action);
+                }
+            }
+        }
+    }
+    assert_eq!(
+        allowed,
+        BTreeSet::from(s3_replication_remediator::target::ACTIONS)
+    );
+}
+
+#[test]
+fn keys_of_the_stack_serve_its_queue_and_topic_and_decrypt_nothing_else() {
+    let own = "arn:aws:kms:eu-west-1:111122223333:key/stack";
+    for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+        let through = |key, service| {
+            ask(
+                "watchful",
+                action,
+                key,
+                context(key).with("kms:ViaService", service),
+            )
+        };
+        for service in ["sqs.eu-west-1.amazonaws.com", "sns.eu-west-1.amazonaws.com"] {
+            assert_eq!(through(own, service), Verdict::Allowed, "{action} {service}");
+            assert_ne!(
+                through(SOURCE_KEY, service),
+                Verdict::Allowed,
+                "{action} {service}"
+            );
+        }
+        for service in [
+            "s3.eu-west-1.amazonaws.com",
+            "logs.eu-west-1.amazonaws.com",
+            "sqs.us-east-1.amazonaws.com",
+        ] {
+            assert_ne!(through(own, service), Verdict::Allowed, "{action} {service}");
+        }
+        assert_ne!(ask("watchful", action, own, context(own)), Verdict::Allowed);
+    }
+}
+
+#[test]
+fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
+    for (action, own) in [
+        ("sns:Publish", "arn:aws:sns:eu-west-1:111122223333:topic"),
+        ("sqs:ReceiveMessage", "arn:aws:sqs:eu-west-1:111122223333:queue"),
+        ("sqs:DeleteMessage", "arn:aws:sqs:eu-west-1:111122223333:queue"),
+        (
+            "logs:PutLogEvents",
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/s3-replication-remediator:*",
+        ),
+        (
+            "logs:CreateLogStream",
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/s3-replication-remediator:*",
+        ),
+    ] {
+        for setting in SETTINGS {
+            assert_eq!(
+                ask(setting, action, own, context(own)),
+                Verdict::Allowed,
+                "{action}"
+            );
+            for other in [
+                "*",
+                "arn:aws:sns:eu-west-1:111122223333:payroll",
+                "arn:aws:sqs:eu-west-1:111122223333:payroll",
+                "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/payroll:*",
+                "arn:aws:sns:eu-west-1:444455556666:topic",
+            ] {
+                assert_ne!(
+                    ask(setting, action, other, context(other)),
+                    Verdict::Allowed,
+                    "{setting} {action} {other}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn in_a_dry_run_the_function_may_write_nothing_at_all() {
     for action in s3_replication_remediator::target::ACTIONS {
         for resource in resources() {
-            let context = grant(&["Decrypt"], ROLE, Some("EncryptionContextEquals"))
-                .with("aws:ResourceAccount", OWN)
-                .with(
-                    "iam:PermissionsBoundary",
-                    "arn:aws:iam::111122223333:policy/bound",
-                );
             assert_eq!(
-                ask("dry-run", action, resource, context),
+                ask("dry-run", action, resource, opted_in(resource)),
                 Verdict::ImplicitlyDenied,
                 "{action} {resource}"
             );
@@ -343,18 +464,31 @@ fn a_grant_is_bound_to_a_bucket_to_a_role_of_ours_and_to_what_replication_does()
 }
 
 #[test]
-fn the_member_role_is_assumed_in_trusted_accounts_only() {
-    for (account, verdict) in [(OTHER, true), (OWN, false), ("777788889999", false)] {
-        let role = format!("arn:aws:iam::{account}:role/reader");
-        let context = Context::new().with("aws:ResourceAccount", account);
-        let allowed = format!("{:?}", policies("open"));
-        assert!(allowed.contains("aws:ResourceAccount"));
-        let answer = ask("open", "sts:AssumeRole", &role, context);
-        // In another account its trust policy has its say as well: that no policy of ours stands against it is all that
-        // can be seen here.
-        if !verdict {
-            assert_ne!(answer, Verdict::Allowed, "{account}");
+fn the_member_role_and_no_other_is_assumed_and_in_trusted_accounts_only() {
+    let assume = |setting, role: &str, account| {
+        // As if the role lay here: in another account its trust policy has its say as well, which is not ours to judge.
+        let here = role.replace(account, OWN);
+        ask(
+            setting,
+            "sts:AssumeRole",
+            &here,
+            Context::new().with("aws:ResourceAccount", account),
+        )
+    };
+    for setting in ["watchful", "open"] {
+        let of = |account| assume(setting, &format!("arn:aws:iam::{account}:role/reader"), account);
+        assert_eq!(of(OTHER), Verdict::Allowed);
+        for account in [OWN, "777788889999"] {
+            assert_ne!(of(account), Verdict::Allowed, "{account}");
         }
+        for other in ["admin", "reader2", "path/reader"] {
+            let role = format!("arn:aws:iam::{OTHER}:role/{other}");
+            assert_ne!(assume(setting, &role, OTHER), Verdict::Allowed, "{other}");
+        }
+    }
+    for setting in ["dry-run", "tagged"] {
+        let role = format!("arn:aws:iam::{OTHER}:role/reader");
+        assert_ne!(assume(setting, &role, OTHER), Verdict::Allowed, "{setting}");
     }
 }
 

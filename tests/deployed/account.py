@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from emulator import ACCOUNT, Emulator
 from seed import TRUSTED_BY_S3
-from stack import REGION
+from stack import REGION, deploy_member_role
 from story import Story
 
 QUEUE = "s3-replication-remediator"
 MEMBER_ROLE = "remediator-member"
+EXTERNAL_ID = "stories/1"
 OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/remediator"
 READS_OF_KEYS = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants", "kms:ListResourceTags"]
 # Where an operation's permission has another name.
@@ -94,11 +95,10 @@ class Accounts:
 
     def make_member_role(self, account: str) -> None:
         """Left in place between stories, as the function keeps its session."""
-        trust = {"Effect": "Allow", "Principal": {"AWS": self._function_role}, "Action": "sts:AssumeRole"}
-        may = {"Effect": "Allow", "Action": ["s3:Get*", "s3:ListBucket", *READS_OF_KEYS], "Resource": "*"}
-        iam = self._client("iam", REGION, account)
-        iam.create_role(RoleName=MEMBER_ROLE, AssumeRolePolicyDocument=_document([trust]))
-        iam.put_role_policy(RoleName=MEMBER_ROLE, PolicyName="read", PolicyDocument=_document([may]))
+        deploy_member_role(
+            self._client("cloudformation", REGION, account),
+            RoleName=MEMBER_ROLE, RemediatorRoleArns=self._function_role, ExternalId=EXTERNAL_ID,
+        )
 
     @contextmanager
     def of(self, story: Story) -> Iterator[Names]:
@@ -315,6 +315,8 @@ def _encryption(encryption: dict[str, Any]) -> dict[str, Any]:
 
 
 def _object_encryption(encryption: dict[str, Any]) -> dict[str, Any]:
+    if encryption.get("type") == "none":
+        return {}
     if "key" not in encryption:
         return {"ServerSideEncryption": encryption.get("type", "AES256")}
     return {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from emulator import Emulator, end_on_termination
+from emulator import DECISIONS, Emulator, end_on_termination
 from stack import Stack
 
 
@@ -21,6 +24,15 @@ class Deploy(Protocol):
 
 def pytest_configure() -> None:
     end_on_termination()
+    if DECISIONS not in os.environ:
+        folder = tempfile.mkdtemp(prefix="s3-replication-remediator-decisions-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ[DECISIONS] = f"{folder}/decisions.jsonl"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is asked of all that was done is asked last."""
+    items.sort(key=lambda item: item.path.name == "test_least_privilege.py")
 
 
 @pytest.fixture

@@ -208,6 +208,26 @@ def test_approve_writes_only_the_plan_that_a_person_sends_back(emulator: Emulato
     assert len(inline_policies(emulator, seeded.role_name)) == len(before) + 1
 
 
+@pytest.mark.parametrize("name", ["many-reasons", "key-without-delegation"])
+def test_what_a_person_approved_is_taken_back_when_they_approve_that(
+    emulator: Emulator, deploy: Deploy, name: str
+) -> None:
+    seeded = seed(emulator, name)
+    kms = emulator.client("kms", seeded.destination_region)
+
+    def written() -> list[object]:
+        return [inline_policies(emulator, seeded.role_name), kms.list_grants(KeyId=seeded.replica_key)["Grants"]]
+
+    before = written()
+    stack = deploy(Mode="approve")
+    shown = stack.invoke({"command": "check", "bucket": seeded.bucket})
+    stack.invoke({"command": "apply", "bucket": seeded.bucket, "plan": shown["plan"]["digest"]})
+    assert written() != before
+    undo = {"command": "undo", "bucket": seeded.bucket}
+    stack.invoke(undo | {"plan": stack.invoke(undo)["plan"]["digest"]})
+    assert written() == before
+
+
 def test_undo_takes_back_exactly_what_was_written(emulator: Emulator, deploy: Deploy) -> None:
     seeded = seed(emulator, "many-reasons")
     before = inline_policies(emulator, seeded.role_name)

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from account import MEMBER_ROLE, Accounts, Unheld
+from account import EXTERNAL_ID, MEMBER_ROLE, Accounts, Unheld
 from emulator import Emulator
 from stack import Stack
 from story import Story, stories
 
 DEFAULTS = {
-    "TrustedAccounts": "", "MemberRoleName": "", "InspectObjects": "false", "InspectableObjectArns": "",
+    "TrustedAccounts": "", "MemberRoleName": "", "MemberRoleExternalId": "",
+    "InspectObjects": "false", "InspectableObjectArns": "",
     "SampleObjects": "0", "UnconstrainedGrants": "false",
     # One story is about a put that S3 refused; to the others it makes no difference.
     "ReportRefusedPuts": "true",
@@ -77,7 +78,7 @@ def parameters(story: Story) -> dict[str, str]:
     if trusted := settings.get("trustedAccounts"):
         chosen["TrustedAccounts"] = ",".join(trusted)
     if settings.get("memberRole"):
-        chosen["MemberRoleName"] = MEMBER_ROLE
+        chosen |= {"MemberRoleName": MEMBER_ROLE, "MemberRoleExternalId": EXTERNAL_ID}
     if settings.get("inspectObjects"):
         chosen |= {"InspectObjects": "true", "InspectableObjectArns": "arn:aws:s3:::*/*"}
         chosen["SampleObjects"] = str(settings.get("sampleObjects", 0))

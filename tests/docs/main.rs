@@ -15,7 +15,7 @@ use s3_replication_remediator::source::Read;
 use s3_replication_remediator::target;
 
 /// What the function may do beside reading replications and repairing them: action, for what, when.
-const SHELL: [[&str; 3]; 10] = [
+const SHELL: [[&str; 3]; 14] = [
     ["dynamodb:Query", "its ledger", "`Ledger` is true"],
     ["dynamodb:PutItem", "its ledger", "`Ledger` is true"],
     ["logs:CreateLogStream", "its log", "always"],
@@ -30,6 +30,18 @@ const SHELL: [[&str; 3]; 10] = [
         "its topic's key",
         "`NotificationKeyArn` is set",
     ],
+    [
+        "kms:Decrypt",
+        "its queue's and topic's key",
+        "`EncryptionKeyArn` is set",
+    ],
+    [
+        "kms:GenerateDataKey",
+        "its queue's and topic's key",
+        "`EncryptionKeyArn` is set",
+    ],
+    ["xray:PutTelemetryRecords", "its traces", "`Tracing` is true"],
+    ["xray:PutTraceSegments", "its traces", "`Tracing` is true"],
 ];
 
 /// Documents that others are still writing: they may be named before they are there.

@@ -22,6 +22,8 @@ NO_READS_BUT_HARMLESS = {
     "Remember": {"dynamodb:Query", "dynamodb:PutItem"},
     "TellThroughAnEncryptedTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ReadInTrustedAccounts": {"sts:AssumeRole"},
+    "UseWhatTheKeyEncrypts": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "Trace": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
 }
 REPAIRS = {"iam:PutRolePolicy", "iam:DeleteRolePolicy", "kms:CreateGrant", "kms:RevokeGrant"}
 
@@ -91,6 +93,8 @@ def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
         "HasLedger": "`Ledger` is true",
         "HasMemberRole": "`MemberRoleName` is set",
         "HasNotificationKey": "`NotificationKeyArn` is set",
+        "HasEncryptionKey": "`EncryptionKeyArn` is set",
+        "Traces": "`Tracing` is true",
         **dict.fromkeys(WRITE_CONDITIONS, "`Mode` is `approve` or `auto`"),
     }
     held = {
@@ -162,8 +166,12 @@ def test_what_only_aws_can_be_asked_is_denied_there() -> None:
 
 
 def test_queues_and_topic_are_encrypted_or_can_be_and_refuse_plain_http() -> None:
+    nothing, own = {"Ref": "AWS::NoValue"}, {"Ref": "EncryptionKeyArn"}
     for name in ("Queue", "DeadLetterQueue"):
-        assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
+        queue = RESOURCES[name]["Properties"]
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasEncryptionKey", nothing, True]}
+        assert queue["KmsMasterKeyId"] == {"Fn::If": ["HasEncryptionKey", own, nothing]}
+    assert RESOURCES["LogGroup"]["Properties"]["KmsKeyId"] == {"Fn::If": ["HasEncryptionKey", own, nothing]}
     assert "KmsMasterKeyId" in RESOURCES["Topic"]["Properties"]
     for name in ("QueuePolicy", "DeadLetterQueuePolicy", "TopicPolicy"):
         assert "DenyInsecureTransport" in {statement["Sid"] for statement in statements(RESOURCES[name])}

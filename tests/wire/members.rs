@@ -28,6 +28,7 @@ async fn the_member_role_is_assumed_once_for_all_regions_and_services() {
                 Some("arn%3Aaws%3Aiam%3A%3A444455556666%3Arole%2Freader")
             );
             assert_eq!(request.form("RoleSessionName"), Some("s3-replication-remediator"));
+            assert_eq!(request.form("ExternalId"), None);
             query_answer("AssumeRole", SESSION)
         }
         "s3 GET ?versioning" => {
@@ -62,6 +63,21 @@ async fn the_member_role_is_assumed_once_for_all_regions_and_services() {
         .filter(|call| *call == "sts AssumeRole")
         .count();
     assert_eq!(assumed, 1);
+}
+
+#[tokio::test]
+async fn an_external_id_is_sent_to_the_member_role_that_asks_for_it() {
+    let server = Server::start(|request| match request.call().as_str() {
+        "sts AssumeRole" if request.form("ExternalId") == Some("payments%3Aeu") => {
+            query_answer("AssumeRole", SESSION)
+        }
+        "sts AssumeRole" => query_error(403, "AccessDenied"),
+        _ => answer(200, "<VersioningConfiguration/>"),
+    });
+    let with = server.aws_with(Some("payments:eu")).await;
+    assert!(with.versioning(&members_bucket()).await.found().is_some());
+    let without = server.aws().await;
+    assert!(without.versioning(&members_bucket()).await.found().is_none());
 }
 
 #[tokio::test]

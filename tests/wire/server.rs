@@ -10,7 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use s3_replication_remediator::arn::AccountId;
-use s3_replication_remediator::aws::Aws;
+use s3_replication_remediator::aws::{Aws, MemberRole};
 use s3_replication_remediator::source::{BucketAt, Reader};
 
 pub(crate) const OWN: &str = "111122223333";
@@ -174,6 +174,11 @@ impl Server {
 
     /// AWS as this server is; who we are has been asked.
     pub(crate) async fn aws(&self) -> Aws {
+        self.aws_with(None).await
+    }
+
+    /// The same, where member roles ask for an external id.
+    pub(crate) async fn aws_with(&self, external_id: Option<&str>) -> Aws {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(&self.address)
             .http_client(aws_smithy_http_client::Builder::new().build_http())
@@ -186,7 +191,11 @@ impl Server {
             )
             .load()
             .await;
-        let aws = Aws::from_config(config, Some("reader".to_owned())).unwrap();
+        let member_role = MemberRole {
+            name: "reader".to_owned(),
+            external_id: external_id.map(str::to_owned),
+        };
+        let aws = Aws::from_config(config, Some(member_role)).unwrap();
         aws.identity().await.unwrap();
         aws.take_calls();
         aws

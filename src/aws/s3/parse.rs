@@ -137,10 +137,11 @@ pub(super) fn object_head(
     })
 }
 
-/// Objects from before 2023 may be under no encryption; what counts is that they are under no KMS key.
+/// Only objects from before 2023 may be under no encryption: since then S3 says of each how it is encrypted.
 fn kind(algorithm: Option<&ServerSideEncryption>) -> Result<EncryptionType, &'static str> {
     match algorithm {
-        None | Some(ServerSideEncryption::Aes256) => Ok(EncryptionType::S3),
+        None => Ok(EncryptionType::Plaintext),
+        Some(ServerSideEncryption::Aes256) => Ok(EncryptionType::S3),
         Some(ServerSideEncryption::AwsKms) => Ok(EncryptionType::Kms),
         Some(ServerSideEncryption::AwsKmsDsse) => Ok(EncryptionType::KmsDualLayer),
         Some(_) => Err("UnknownEncryption"),
@@ -172,10 +173,10 @@ pub(super) fn notifications(output: &GetBucketNotificationConfigurationOutput) -
         .lambda_function_configurations()
         .iter()
         .map(|target| (target.lambda_function_arn(), target.events()));
-    let replication_events = |events: &[Event]| -> Vec<String> {
+    let events_of_interest = |events: &[Event]| -> Vec<String> {
         let names = events.iter().map(|event| event.as_str());
         names
-            .filter(|name| name.starts_with("s3:Replication:"))
+            .filter(|name| name.starts_with("s3:Replication:") || name.starts_with("s3:ObjectAnnotation:"))
             .map(str::to_owned)
             .collect()
     };
@@ -184,7 +185,7 @@ pub(super) fn notifications(output: &GetBucketNotificationConfigurationOutput) -
         .chain(functions)
         .map(|(arn, events)| NotificationTarget {
             arn: arn.to_owned(),
-            events: replication_events(events),
+            events: events_of_interest(events),
         })
         .filter(|target| !target.events.is_empty())
         .collect()

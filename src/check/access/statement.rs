@@ -1,7 +1,8 @@
 //! The statement that would allow what is denied, ready to paste into a policy of the role or of the bucket or key.
 //!
-//! For a key it is always the whole set with both encryption contexts, so that switching Bucket Keys on or off breaks
-//! nothing: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>.
+//! For a key that rules name it is always the whole set with both encryption contexts, so that switching Bucket Keys on or
+//! off breaks nothing: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>. For one that only the
+//! default encryption of the destination names it is what is lacking: there, the bucket alone decides on Bucket Keys.
 
 use std::collections::BTreeSet;
 
@@ -37,10 +38,16 @@ pub(super) fn statement(facts: &Facts<'_>, area: &Area, place: Place, denied: &[
     {
         fields.insert("Principal".to_owned(), json!({"AWS": replication.role}));
     }
+    let is_named_by_rule = facts
+        .assessments
+        .iter()
+        .any(|one| one.requirement.area == *area && one.requirement.request.action == "kms:Encrypt");
     let actions: BTreeSet<&str> = match area {
         Area::SourceKey(_) => ["kms:Decrypt"].into(),
-        Area::ReplicaKey(_) => ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"].into(),
-        Area::Source | Area::Destination(_) => denied
+        Area::ReplicaKey(_) if is_named_by_rule => {
+            ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"].into()
+        }
+        Area::Source | Area::Destination(_) | Area::ReplicaKey(_) => denied
             .iter()
             .map(|one| one.requirement.request.action.as_str())
             .collect(),
@@ -54,7 +61,8 @@ pub(super) fn statement(facts: &Facts<'_>, area: &Area, place: Place, denied: &[
                 Place::Resource => "*".to_owned(),
             };
             fields.insert("Resource".to_owned(), json!(resource));
-            fields.insert("Condition".to_owned(), via_bucket(key, denied));
+            let is_whole = is_named_by_rule || matches!(area, Area::SourceKey(_));
+            fields.insert("Condition".to_owned(), via_bucket(key, denied, is_whole));
         }
         Area::Source | Area::Destination(_) => {
             fields.insert("Resource".to_owned(), one_or_more(resources(facts, denied)));
@@ -71,8 +79,8 @@ fn one_or_more<T: serde::Serialize>(values: BTreeSet<T>) -> Value {
     }
 }
 
-/// Only through S3, and only for these buckets.
-fn via_bucket(key: &KeyArn, denied: &[&Assessment]) -> Value {
+/// Only through S3, and only for these buckets: in both contexts, or in those alone that are lacking.
+fn via_bucket(key: &KeyArn, denied: &[&Assessment], is_whole: bool) -> Value {
     let contexts: BTreeSet<String> = denied
         .iter()
         .filter_map(|one| {
@@ -83,8 +91,13 @@ fn via_bucket(key: &KeyArn, denied: &[&Assessment]) -> Value {
         })
         .flat_map(Values::as_slice)
         .flat_map(|context| {
-            let bucket = context.split('/').next().unwrap_or(context);
-            [bucket.to_owned(), format!("{bucket}/*")]
+            let (bucket, is_object) = match context.split_once('/') {
+                Some((bucket, _)) => (bucket, true),
+                None => (context.as_str(), false),
+            };
+            let of_bucket = (is_whole || !is_object).then(|| bucket.to_owned());
+            let of_objects = (is_whole || is_object).then(|| format!("{bucket}/*"));
+            of_bucket.into_iter().chain(of_objects)
         })
         .collect();
     json!({

@@ -21,7 +21,7 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
         assessments
             .iter()
             .copied()
-            .filter(|assessment| assessment.requirement.necessity != Necessity::Advised)
+            .filter(|assessment| assessment.requirement.necessity.is_certain_or_likely())
     };
     let tags = match area {
         Area::Source | Area::Destination(_) => None,
@@ -98,6 +98,9 @@ fn doubts_of(answer: &Answer, tags: Option<&ReadFailure>) -> (Vec<ReadFailure>, 
             (DoubtReason::ValueUnknown { key }, Some(failure)) if is_resource_tag(key) => {
                 unread.push(failure.clone());
             }
+            (DoubtReason::ValueUnknown { key }, _) => {
+                doubts.insert(format!("{doubt}{}", how_to_know(key)));
+            }
             (_, _) => {
                 doubts.insert(doubt.to_string());
             }
@@ -107,6 +110,21 @@ fn doubts_of(answer: &Answer, tags: Option<&ReadFailure>) -> (Vec<ReadFailure>, 
         doubts.insert("a document that decides was not read".to_owned());
     }
     (unread, doubts)
+}
+
+/// What a person can do who knows more than this program, which does not read organisations.
+fn how_to_know(key: &str) -> &'static str {
+    match key.to_ascii_lowercase().as_str() {
+        "aws:principalorgid" | "aws:resourceorgid" => {
+            "; compare what the statement asks for with the organisation's id, which `aws organizations \
+             describe-organization` tells any of its accounts"
+        }
+        "aws:principalorgpaths" | "aws:resourceorgpaths" => {
+            "; compare what the statement asks for with where the account stands in its organisation, which `aws \
+             organizations list-parents` tells the management account"
+        }
+        _ => "",
+    }
 }
 
 fn is_resource_tag(key: &str) -> bool {

@@ -64,7 +64,7 @@ impl Reviewer<'_> {
     /// Would it be missed? Not what is only advised of S3, nor what serves nothing but strangers' destinations.
     fn matters(&self, requirement: &Requirement) -> bool {
         let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
-        (is_of_key || requirement.necessity != Necessity::Advised)
+        (is_of_key || requirement.necessity.is_certain_or_likely())
             && self
                 .snapshot
                 .enabled_rules()

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use super::form::{collect, only_in};
 use super::{Fault, Objection, Reviewer};
 use crate::arn::{BucketName, KeyArn, Partition, Region, RoleArn};
+use crate::assessment::Assessment;
 use crate::observed::Observed;
 use crate::plan::{Change, Plan, RolePolicyChange};
 use crate::policy::{
     Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, Verdict, evaluate,
 };
-use crate::requirement::{Area, ContextForm, Requirement};
+use crate::requirement::{Area, ContextForm, Necessity, Requirement};
 use crate::target::GrantRequest;
 
 /// The end of the objects that requirements are about; what stands before it is the rule's prefix.
@@ -128,7 +129,7 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
             let is_needed = || {
                 assessments
                     .iter()
-                    .any(|assessment| needs(&assessment.requirement, attempt))
+                    .any(|assessment| counts(assessment) && needs(&assessment.requirement, attempt))
             };
             if gives(&added, role, &resource, attempt)
                 && !gives(&before, role, &resource, attempt)
@@ -156,7 +157,8 @@ fn grant(request: &GrantRequest, reviewer: &Reviewer<'_>, objections: &mut Vec<O
                 requirement.form == Some(ContextForm::Bucket)
                     && encryption_context(requirement) == Some(bucket.as_str())
             });
-            requirement.request.action == format!("kms:{operation}")
+            counts(assessment)
+                && requirement.request.action == format!("kms:{operation}")
                 && requirement.request.resource == request.key.to_string()
                 && fits
         })
@@ -227,6 +229,11 @@ fn gives(
 fn encryption_context(requirement: &Requirement) -> Option<&str> {
     let values = requirement.request.context.get(ENCRYPTION_CONTEXT)?;
     values.as_slice().first().map(String::as_str)
+}
+
+/// Is it a need of objects that are known? What only others would need is nothing to give.
+fn counts(assessment: &Assessment) -> bool {
+    !matches!(assessment.requirement.necessity, Necessity::WhereUsed(_))
 }
 
 /// Is the attempt what a requirement is about, or the same for another object of the rule?

@@ -147,7 +147,7 @@ impl Default for Bucket {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Encryption {
-    /// `AES256`, `aws:kms`, `aws:kms:dsse`, or `SSE-C` for an object.
+    /// `AES256`, `aws:kms`, `aws:kms:dsse`; for an object also `SSE-C`, or `none` as before 2023.
     #[serde(rename = "type")]
     pub(crate) kind: String,
     /// Key ARN, alias ARN, key id or alias name.

@@ -134,6 +134,7 @@ fn encryption_type(text: &str) -> EncryptionType {
         "aws:kms" => EncryptionType::Kms,
         "aws:kms:dsse" => EncryptionType::KmsDualLayer,
         "SSE-C" => EncryptionType::Customer,
+        "none" => EncryptionType::Plaintext,
         other => panic!("`{other}` is no encryption"),
     }
 }

@@ -13,7 +13,7 @@ use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
 use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
 use s3_replication_remediator::report::{Caller, Report};
 use serde_json::{Value, json};
@@ -52,13 +52,13 @@ impl Queue for &Outbox {
 }
 
 impl Publisher for &Stage {
-    async fn publish(&self, notification: &Notification) -> Result<(), PublishFailure> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         if self.is_mute.get() {
             return Err(PublishFailure {
                 reason: "the topic is gone".to_owned(),
             });
         }
-        self.told.borrow_mut().push(notification.clone());
+        self.told.borrow_mut().extend(bulletin.message.cloned());
         Ok(())
     }
 }

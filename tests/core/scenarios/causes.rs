@@ -302,10 +302,23 @@ const CAUSES: &[(&str, Shown)] = &[
         ),
     ),
     (
+        "objects without encryption, and the destination's default key is out of reach",
+        By(&[
+            "unencrypted-object-failed-and-role-lacks-the-default-key",
+            "unencrypted-object-failed-and-no-bucket-key-at-the-destination",
+            "unencrypted-object-failed-and-the-default-key-is-disabled",
+            "unencrypted-object-failed-and-the-default-key-is-gone",
+            "unencrypted-object-failed-and-the-default-key-is-another-accounts",
+            "unencrypted-objects-that-only-a-batch-job-would-replicate",
+            "object-failed-unseen-and-role-lacks-the-default-key",
+        ]),
+    ),
+    (
         "annotations are not replicated",
-        Not(
-            "no read says whether objects have any, so the advice would stand in every report and mean nothing",
-        ),
+        By(&[
+            "annotations-announced-and-not-replicated",
+            "annotations-written-and-not-replicated",
+        ]),
     ),
     (
         "the role has no room for another inline policy, or is service-linked",

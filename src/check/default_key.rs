@@ -1,0 +1,138 @@
+//! The keys by which destination buckets encrypt the replicas of objects that are not encrypted, where such objects wait
+//! to be replicated or failed: what the checks of replica keys say of them.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html#replication-default-encryption>:
+//! every other object keeps its kind of encryption, and the default of the destination does not count.
+
+use super::key_state::{fault, wrong_type};
+use super::replica_key::replica_keys;
+use super::{Facts, Found, Outcome, evidence, ids};
+use crate::arn::{BucketName, KeyReference};
+use crate::finding::{CheckId, Severity};
+use crate::observed::Observed;
+use crate::requirement::{Necessity, of_plaintext};
+use crate::snapshot::{Key, Rule};
+
+struct DefaultKey<'a> {
+    destination: &'a BucketName,
+    reference: &'a KeyReference,
+    key: &'a Key,
+    /// The rules that take such objects.
+    rules: Vec<&'a Rule>,
+}
+
+/// Each such key of each destination, unless a rule names it too: then it is told as that rule's.
+fn default_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<DefaultKey<'a>> {
+    let snapshot = facts.snapshot;
+    let named = replica_keys(facts);
+    let mut keys = Vec::new();
+    for (destination, bucket, mut rules) in facts.destinations() {
+        rules.retain(|rule| of_plaintext(snapshot, rule) == Necessity::Required);
+        let (Some(bucket), false) = (bucket.found(), rules.is_empty()) else {
+            continue;
+        };
+        let default = outcome.needs(&bucket.encryption);
+        let Some((reference, key)) = default
+            .and_then(|default| default.key.as_ref())
+            .and_then(|reference| Some((reference, snapshot.key(reference)?)))
+        else {
+            continue;
+        };
+        let is_named = named.iter().any(|replica| {
+            replica.reference == *reference
+                || key.metadata.found().is_some() && replica.key.metadata == key.metadata
+        });
+        if !is_named {
+            keys.push(DefaultKey {
+                destination,
+                reference,
+                key,
+                rules,
+            });
+        }
+    }
+    keys
+}
+
+/// What `replica-key-not-found` says of them.
+pub(super) fn not_found(facts: &Facts<'_>, outcome: &mut Outcome) {
+    for default in default_keys(facts, outcome) {
+        let DefaultKey {
+            destination,
+            reference,
+            key,
+            rules,
+        } = default;
+        match &key.metadata {
+            Observed::Found(_) => continue,
+            Observed::Unreadable(failure) if !key.is_gone() => {
+                outcome.unread(failure);
+                continue;
+            }
+            Observed::Absent | Observed::Unreadable(_) => {}
+        }
+        outcome.finding(
+            Found {
+                check: CheckId::ReplicaKeyNotFound,
+                severity: Severity::Error,
+                rule_ids: ids(rules),
+                subject: reference.to_string(),
+                summary: format!(
+                    "S3 cannot encrypt replicas of unencrypted objects: the default key of `{destination}` does not exist: \
+                     {reference}"
+                ),
+                expected: "an existing, enabled key".to_owned(),
+                found: "no such key".to_owned(),
+                evidence: evidence("kms:DescribeKey", reference, "NotFoundException"),
+            }
+            .propose(facts.owner_of(destination), another_default(destination)),
+        );
+    }
+}
+
+/// What `replica-key-not-usable` says of them.
+pub(super) fn not_usable(facts: &Facts<'_>, outcome: &mut Outcome) {
+    for default in default_keys(facts, outcome) {
+        let destination = default.destination;
+        let Some(metadata) = default.key.metadata.found() else {
+            continue;
+        };
+        let judged = match wrong_type(metadata) {
+            Some(mut wrong) => {
+                wrong.remedy = another_default(destination);
+                Some(wrong)
+            }
+            None => fault(metadata, facts.snapshot.taken_at, outcome),
+        };
+        let Some(fault) = judged else { continue };
+        let short = fault.short;
+        let summary = match fault.severity {
+            Severity::Error => format!(
+                "S3 cannot encrypt replicas of unencrypted objects: the default key of `{destination}` {short}"
+            ),
+            Severity::Warning | Severity::Advice => format!("the default key of `{destination}` {short}"),
+        };
+        outcome.finding(
+            Found {
+                check: CheckId::ReplicaKeyNotUsable,
+                severity: fault.severity,
+                rule_ids: ids(default.rules),
+                subject: metadata.arn.to_string(),
+                summary,
+                expected: fault.expected,
+                found: fault.found.clone(),
+                evidence: evidence("kms:DescribeKey", &metadata.arn, fault.found),
+            }
+            .propose(default.reference.account().to_string(), fault.remedy),
+        );
+    }
+}
+
+fn another_default(bucket: &BucketName) -> String {
+    format!(
+        "give the bucket another default key, with its ARN in place of KEY_ARN:\naws s3api put-bucket-encryption --bucket \
+         {bucket} --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
+         {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"KEY_ARN\"}},\"BucketKeyEnabled\":true}}]}}'\nand let the role \
+         use it: kms:GenerateDataKey and kms:Decrypt"
+    )
+}

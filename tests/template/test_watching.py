@@ -1,0 +1,112 @@
+"""What a person who operates the stack sees of it: alarms, dashboard, outputs, and what an installation consists of."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from resolver import Resolver
+from test_template import ROOT, TEMPLATE, rows
+
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+ALARMS = {name: of["Properties"] for name, of in RESOURCES.items() if of["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def dashboard() -> list[dict[str, Any]]:
+    body = RESOURCES["OperatorDashboard"]["Properties"]["DashboardBody"]
+    widgets: list[dict[str, Any]] = json.loads(Resolver({"Dashboard": "true"}).resolve(body))["widgets"]
+    return widgets
+
+
+def queries() -> dict[str, str]:
+    """The queries of the log widgets, by title."""
+    return {
+        widget["properties"]["title"]: widget["properties"]["query"] for widget in dashboard() if widget["type"] == "log"
+    }
+
+
+def test_every_alarm_tells_the_topic_and_is_explained_in_the_manual() -> None:
+    topic = {"Fn::If": ["MakesTopic", {"Ref": "Topic"}, {"Ref": "NotificationTopicArn"}]}
+    for alarm in ALARMS.values():
+        assert alarm["AlarmActions"] == [topic]
+        assert alarm["AlarmDescription"]
+        # Silence of a metric is never an alarm by itself.
+        assert alarm["TreatMissingData"] in ("notBreaching", "ignore")
+    assert {alarm.strip("`") for alarm, *_ in rows("docs/OPERATING.md", "alarms")} == ALARMS.keys()
+
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    (shown,) = (widget["properties"]["alarms"] for widget in dashboard() if widget["type"] == "alarm")
+    assert {name.removesuffix(".Arn") for name in shown} == ALARMS.keys()
+
+
+def test_the_widgets_of_the_dashboard_do_not_overlap() -> None:
+    taken = set()
+    for widget in dashboard():
+        cells = {
+            (x, y)
+            for x in range(widget["x"], widget["x"] + widget["width"])
+            for y in range(widget["y"], widget["y"] + widget["height"])
+        }
+        assert not taken & cells and max(x for x, _ in cells) < 24
+        taken |= cells
+
+
+def test_the_dashboard_shows_of_each_metric_what_alarms_look_at() -> None:
+    shown = set()
+    for widget in dashboard():
+        row: list[Any] = []
+        for metric in widget["properties"].get("metrics", []):
+            # A dot stands for what the row above has there.
+            row = [above if own == "." else own for own, above in zip(metric, row or metric)]
+            shown.add(tuple(row[:2]))
+    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} <= shown
+
+
+def test_the_dashboard_reads_the_log_of_the_stack_alone() -> None:
+    for query in queries().values():
+        assert re.match(r"SOURCE '[^' ]*/aws/lambda/s3-replication-remediator\S*' \| filter ", query), query
+
+
+def test_the_smallest_installation_has_nothing_that_nobody_asked_for() -> None:
+    assert Resolver({}).resources() == {
+        "Function", "FunctionRole", "ReadPolicy", "LogGroup",
+        "Queue", "QueuePolicy", "DeadLetterQueue", "DeadLetterQueuePolicy",
+        "ReplicationConfiguredRule", "ReplicationAlarmRule",
+        "Topic", "TopicPolicy",
+        # Without it the function would say twice what it promises to say once.
+        "Table",
+        *ALARMS,
+    }
+
+
+def test_defaults_are_values_that_their_own_parameters_take() -> None:
+    for name, parameter in TEMPLATE["Parameters"].items():
+        default = str(parameter["Default"])
+        if pattern := parameter.get("AllowedPattern"):
+            assert re.search(pattern, default), name
+        if values := parameter.get("AllowedValues"):
+            assert default in map(str, values), name
+        if "MaxValue" in parameter:
+            assert parameter["MinValue"] <= int(default) <= parameter["MaxValue"], name
+
+
+def test_every_output_is_described_and_exists_with_what_it_names() -> None:
+    for name, output in TEMPLATE["Outputs"].items():
+        assert output["Description"], name
+        named = {word for word in re.findall(r"\w+", json.dumps(output["Value"])) if word in RESOURCES}
+        # The topic and the table that are there either way have a condition of their own inside the value.
+        for resource in named - {"Topic", "Table"}:
+            assert RESOURCES[resource].get("Condition") in (None, output.get("Condition")), f"{name}: {resource}"
+
+
+def test_the_published_application_is_this_version_of_this_project() -> None:
+    published = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
+    head = (ROOT / "Cargo.toml").read_text().split("\n\n")[0]
+    package = dict(re.findall(r'^(\w+) = "([^"]*)"', head, re.MULTILINE))
+    assert published["SemanticVersion"] == package["version"]
+    assert published["Name"] == package["name"]
+    assert published["SpdxLicenseId"] == package["license"]
+    for file in (published["LicenseUrl"], published["ReadmeUrl"]):
+        assert (ROOT / file).is_file()
