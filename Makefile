@@ -17,7 +17,7 @@ PYTHON := $(CURDIR)/.tools/emulator/bin/python
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help demo invoke test check build deploy clean tools \
-	check-format check-clippy test-core test-wire test-template test-deployed deny
+	check-format check-clippy test-core test-wire test-template test-deployed lint-template deny
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,14 +62,18 @@ test-core: ## Test the core alone
 test-wire: ## Test everything that is written in Rust
 	cargo test
 
-test-template: tools ## Check the template
+test-template: tools ## Check the templates, and the commands that documents and reports tell people to run
 	AWS_DEFAULT_REGION=eu-west-1 $(BUILD_TOOLS)/sam validate --lint --template template.yaml
-	$(BUILD_TOOLS)/cfn-lint template.yaml
+	$(BUILD_TOOLS)/cfn-lint template.yaml template-member.yaml
 	$(PYTHON) -m pytest --quiet tests/template
 
 test-deployed: tools ## Test the deployed stack in an emulator
 	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
 	BOOTSTRAP=$(abspath $(or $(BOOTSTRAP),$(TESTED))) $(PYTHON) -m pytest --quiet tests/deployed
+
+lint-template: ## Look for what is unwise in the templates (installs 300 MB of tools, so it is not part of `make test`)
+	@scripts/install-tools lint
+	.tools/lint/bin/checkov --framework cloudformation --compact --quiet --skip-download --file template.yaml template-member.yaml
 
 deny: ## Check licences, sources and known vulnerabilities of the dependencies (cargo install cargo-deny)
 	cargo deny check

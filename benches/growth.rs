@@ -47,7 +47,11 @@ fn main() {
                 let line = |cost: &Cost, cpu: String| {
                     println!(
                         "| {} | {rules} | {policies} | {cpu} | {} | {} |",
-                        if by_stage { cost.stage.to_owned() } else { format!("{kind:?}").to_lowercase() },
+                        if by_stage {
+                            cost.stage.to_owned()
+                        } else {
+                            format!("{kind:?}").to_lowercase()
+                        },
                         cost.allocations,
                         cost.peak / 1024,
                     );

@@ -8,12 +8,10 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import WaiterError
 from samtranslator.yaml_helper import yaml_parse
-
-from emulator import Emulator
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATE = PROJECT / "template.yaml"
@@ -24,6 +22,14 @@ REGION = "eu-west-1"
 ARTIFACTS = "artifacts"
 
 
+class Account(Protocol):
+    """Whose clients are used: those of an emulated account, or of a real one."""
+
+    def client(self, service: str, region: str) -> Any: ...
+
+    def note(self, **what: Any) -> None: ...
+
+
 class DeploymentError(Exception):
     """The stack did not come up; the message says which resource and why."""
 
@@ -31,12 +37,17 @@ class DeploymentError(Exception):
 class Stack:
     """A deployed stack."""
 
-    def __init__(self, emulator: Emulator, bootstrap: Path, **parameters: str) -> None:
-        self._emulator = emulator
-        self._cloudformation = emulator.client("cloudformation", REGION)
-        self._sqs = emulator.client("sqs", REGION)
-        self._lambda = emulator.client("lambda", REGION)
-        self._template = json.dumps(_packaged(emulator, bootstrap))
+    def __init__(
+        self, account: Account, bootstrap: Path, name: str = NAME, region: str = REGION, artifacts: str = ARTIFACTS,
+        **parameters: str,
+    ) -> None:
+        self._account = account
+        self._name = name
+        self._region = region
+        self._cloudformation = account.client("cloudformation", region)
+        self._sqs = account.client("sqs", region)
+        self._lambda = account.client("lambda", region)
+        self._template = json.dumps(_packaged(account.client("s3", region), region, bootstrap, artifacts))
         self._cloudformation.create_stack(**self._request(parameters))
         self._await("stack_create_complete")
         self.outputs = self._outputs()
@@ -50,11 +61,11 @@ class Stack:
         self._note(parameters)
 
     def _note(self, parameters: dict[str, str]) -> None:
-        self._emulator.note(role=self.outputs["FunctionRoleArn"].rsplit("/", 1)[1], parameters=parameters)
+        self._account.note(role=self.outputs["FunctionRoleArn"].rsplit("/", 1)[1], parameters=parameters)
 
     def _request(self, parameters: dict[str, str]) -> dict[str, Any]:
         return {
-            "StackName": NAME,
+            "StackName": self._name,
             "TemplateBody": self._template,
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
@@ -63,9 +74,9 @@ class Stack:
     def _await(self, state: str) -> None:
         waiter = self._cloudformation.get_waiter(state)
         try:
-            waiter.wait(StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+            waiter.wait(StackName=self._name, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
         except WaiterError as error:
-            events = self._cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+            events = self._cloudformation.describe_stack_events(StackName=self._name)["StackEvents"]
             failures = [
                 f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
                 for event in events if event["ResourceStatus"].endswith("FAILED")
@@ -73,13 +84,13 @@ class Stack:
             raise DeploymentError("\n".join(failures) or str(error)) from error
 
     def _outputs(self) -> dict[str, str]:
-        (stack,) = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"]
+        (stack,) = self._cloudformation.describe_stacks(StackName=self._name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def _subscribe(self) -> str:
         """A queue that receives what the topic tells, as a person's mailbox would."""
-        inbox: str = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        self._emulator.client("sns", REGION).subscribe(
+        inbox: str = self._sqs.create_queue(QueueName=inbox_of(self._name))["QueueUrl"]
+        self._account.client("sns", self._region).subscribe(
             TopicArn=self.outputs["TopicArn"], Protocol="sqs",
             Endpoint=self._arn(inbox), Attributes={"RawMessageDelivery": "false"},
         )
@@ -176,8 +187,8 @@ class Stack:
 
     def log(self) -> str:
         """What the function wrote to its log."""
-        logs = self._emulator.client("logs", REGION)
-        groups = [f"/aws/lambda/{NAME}", f"/aws/lambda/{self.outputs['FunctionName']}"]
+        logs = self._account.client("logs", self._region)
+        groups = [f"/aws/lambda/{self._name}", f"/aws/lambda/{self.outputs['FunctionName']}"]
         lines: list[str] = []
         for group in groups:
             try:
@@ -191,7 +202,18 @@ class FunctionError(Exception):
     """The function answered with an error."""
 
 
-def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
+def inbox_of(stack: str) -> str:
+    """The name of the queue that receives what a stack's topic tells."""
+    return "inbox" if stack == NAME else f"{stack}-inbox"
+
+
+def make_bucket(s3: Any, name: str, region: str) -> None:
+    """Make a bucket; the first Region of S3 is none that a bucket can be asked for in."""
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **where)
+
+
+def _packaged(s3: Any, region: str, bootstrap: Path, artifacts: str) -> dict[str, Any]:
     """The template with its code uploaded, as `sam deploy` does it."""
     archive = io.BytesIO()
     # Stored, not deflated: the archive lives for seconds on the same machine.
@@ -199,12 +221,11 @@ def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o755 << 16
         package.writestr(entry, bootstrap.read_bytes())
-    s3 = emulator.client("s3", REGION)
-    s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(Bucket=ARTIFACTS, Key="function.zip", Body=archive.getvalue())
+    make_bucket(s3, artifacts, region)
+    s3.put_object(Bucket=artifacts, Key="function.zip", Body=archive.getvalue())
 
     template = load_template()
-    template["Resources"]["Function"]["Properties"]["CodeUri"] = f"s3://{ARTIFACTS}/function.zip"
+    template["Resources"]["Function"]["Properties"]["CodeUri"] = f"s3://{artifacts}/function.zip"
     return template
 
 

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Grant, Layers, Mistake, NamedPolicy, PolicySet, Request, Verdict, evaluate, mistakes,
+    Answer, Grant, Layers, Mistake, NamedPolicy, NearMiss, PolicySet, Request, Verdict, evaluate, judge,
+    mistakes, verdict,
 };
 use crate::requirement::{Area, Necessity, Requirement, requirements};
 use crate::snapshot::{Key, Role, Rule, Snapshot};
@@ -113,7 +114,7 @@ pub fn denied_for(
         .collect()
 }
 
-/// Answers requests of the role as the account would stand with `identity` and `grants` in place of the real ones.
+/// How the account would answer requests of the role with `identity` and `grants` in place of the real ones.
 ///
 /// The plan is reviewed with it.
 pub fn answer_with(
@@ -123,16 +124,41 @@ pub fn answer_with(
     request: &Request,
     identity: &PolicySet,
     grants: &Observed<Vec<Grant>>,
-) -> Answer {
-    let layers = Layers {
+) -> Verdict {
+    let resource = resource_policy(snapshot, area);
+    verdict(request, &layers(role, identity, &resource, grants))
+}
+
+/// All that has a say in what the role asks for.
+fn layers<'a>(
+    role: &'a Role,
+    identity: &'a PolicySet,
+    resource: &'a Observed<NamedPolicy>,
+    grants: &'a Observed<Vec<Grant>>,
+) -> Layers<'a> {
+    Layers {
         identity,
         boundary: &role.boundary,
-        resource: &resource_policy(snapshot, area),
+        resource,
         scps: &[],
         rcps: &[],
         grants,
+    }
+}
+
+/// The statements that come nearest to allowing what is denied, the nearest first.
+pub fn near_misses_of(snapshot: &Snapshot, assessment: &Assessment) -> Vec<NearMiss> {
+    let Some(role) = snapshot.role.found() else {
+        return Vec::new();
     };
-    evaluate(request, &layers)
+    let Requirement { area, request, .. } = &assessment.requirement;
+    let resource = resource_policy(snapshot, area);
+    let grants = grants_of(snapshot, area);
+    evaluate(
+        request,
+        &layers(role, &role.identity_policies(), &resource, &grants),
+    )
+    .near_misses
 }
 
 /// The frequent mistakes that bear on what was answered.
@@ -187,14 +213,14 @@ pub fn key_of<'a>(snapshot: &'a Snapshot, arn: &KeyArn) -> Option<&'a Key> {
 /// Nor any of another account's key whose grants that account does not show us: its own grants do not stand in for the
 /// role's policies, so what these lack is told all the same
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html>).
-pub fn grants_of(snapshot: &Snapshot, area: &Area) -> Observed<Vec<Grant>> {
+pub fn grants_of<'a>(snapshot: &'a Snapshot, area: &Area) -> Cow<'a, Observed<Vec<Grant>>> {
     let key = match area {
         Area::Source | Area::Destination(_) => None,
         Area::SourceKey(arn) | Area::ReplicaKey(arn) => key_of(snapshot, arn),
     };
     match key {
-        Some(key) if !(key.grants.failure().is_some() && is_shut(key)) => key.grants.clone(),
-        Some(_) | None => Observed::Found(Vec::new()),
+        Some(key) if !(key.grants.failure().is_some() && is_shut(key)) => Cow::Borrowed(&key.grants),
+        Some(_) | None => Cow::Owned(Observed::Found(Vec::new())),
     }
 }
 
@@ -227,7 +253,8 @@ impl<'a> Judge<'a> {
     fn assess(&self, requirement: Requirement) -> Assessment {
         let Requirement { area, request, .. } = &requirement;
         let grants = grants_of(self.snapshot, area);
-        let answer = answer_with(self.snapshot, self.role, area, request, &self.identity, &grants);
+        let resource = resource_policy(self.snapshot, area);
+        let answer = judge(request, &layers(self.role, &self.identity, &resource, &grants));
         let lacks = match answer.verdict {
             Verdict::Allowed | Verdict::Undetermined => Lacks::default(),
             Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {

@@ -2,11 +2,15 @@
 //!
 //! <https://docs.aws.amazon.com/sdk-for-rust/latest/dg/welcome.html>
 
+#[cfg(feature = "cli")]
+mod buckets;
 mod clients;
 mod dynamodb;
 mod error;
 mod iam;
 mod kms;
+#[cfg(feature = "cli")]
+mod login;
 mod s3;
 mod sns;
 mod source;
@@ -26,6 +30,8 @@ use crate::source::Reader;
 pub use clients::StartError;
 pub use dynamodb::{AnyLedger, Table};
 pub use error::CallFailure;
+#[cfg(feature = "cli")]
+pub use login::Login;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.

@@ -272,6 +272,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         subject: &Subject,
     ) -> Result<Option<Report>, HandlerError> {
         let work = async {
+            if self.is_covered(invocation, subject).await {
+                return Ok(None);
+            }
             let look = self.look(invocation, subject).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
@@ -345,7 +348,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             region: trigger
                 .region_hint
                 .clone()
-                .unwrap_or_else(|| invocation.caller.region.clone()),
+                .unwrap_or_else(|| invocation.caller.region().clone()),
             expects_configuration: match trigger.kind {
                 TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
                 TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,

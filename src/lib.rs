@@ -29,3 +29,5 @@ pub mod queue;
 pub mod handler;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "cli")]
+pub mod cli;

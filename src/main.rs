@@ -89,8 +89,8 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
         identity,
         now,
         deadline: Instant::now() + left,
-        caller: Caller {
-            function: context.env_config.function_name.clone(),
+        caller: Caller::Function {
+            name: context.env_config.function_name.clone(),
             region: aws.region().clone(),
         },
     })

@@ -1,5 +1,6 @@
 //! What is news, how it is put, and the port through which it is told.
 
+pub mod flood;
 pub mod news;
 pub mod plain;
 pub mod text;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::apply::Outcome as Applied;
-use crate::arn::{AccountId, BucketName, Region};
+use crate::arn::{AccountId, BucketName, Region, RoleArn};
 use crate::check::{Outcome, Verdict};
 use crate::event::{Change as ReplicationChange, FailedObject, TriggerKind};
 use crate::finding::{Finding, Severity, Unread};
@@ -130,23 +130,109 @@ pub struct Commands {
 
 /// How this program is called from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Name of the Lambda function.
-    pub function: String,
-    /// The Region that it runs in.
-    pub region: Region,
+pub enum Caller {
+    /// As a Lambda function.
+    Function {
+        /// Its name.
+        name: String,
+        /// The Region that it runs in.
+        region: Region,
+    },
+    /// On the command line.
+    CommandLine {
+        /// The Region that it works from.
+        region: Region,
+        /// What was said beside the command, quoted for a shell and with a space before each: the same settings give the
+        /// same plan.
+        options: String,
+    },
 }
 
 impl Caller {
-    /// The command that invokes the function with a payload.
-    pub fn invoke(&self, payload: &serde_json::Value) -> String {
-        format!(
-            "aws lambda invoke --region {} --function-name {} --cli-binary-format raw-in-base64-out --payload {} \
-             /dev/stdout",
-            self.region,
-            shell_quote(&self.function),
-            shell_quote(&payload.to_string())
-        )
+    /// The Region that buckets are first looked for in.
+    pub fn region(&self) -> &Region {
+        match self {
+            Self::Function { region, .. } | Self::CommandLine { region, .. } => region,
+        }
+    }
+
+    /// The shell command that gives an order.
+    pub(crate) fn command(&self, order: &Order<'_>) -> String {
+        match self {
+            Self::Function { name, region } => format!(
+                "aws lambda invoke --region {region} --function-name {} --cli-binary-format raw-in-base64-out --payload {} \
+                 /dev/stdout",
+                shell_quote(name),
+                shell_quote(&order.payload().to_string())
+            ),
+            Self::CommandLine { options, .. } => {
+                format!("s3-replication-remediator {}{options}", order.arguments())
+            }
+        }
+    }
+}
+
+/// What may be asked for next.
+pub(crate) enum Order<'a> {
+    Check {
+        bucket: &'a BucketName,
+    },
+    Apply {
+        bucket: &'a BucketName,
+        plan: &'a str,
+    },
+    Undo {
+        bucket: &'a BucketName,
+        role: Option<&'a RoleArn>,
+        keys: Vec<String>,
+        plan: Option<&'a str>,
+    },
+}
+
+impl Order<'_> {
+    fn payload(&self) -> serde_json::Value {
+        match self {
+            Self::Check { bucket } => serde_json::json!({"command": "check", "bucket": bucket}),
+            Self::Apply { bucket, plan } => {
+                serde_json::json!({"command": "apply", "bucket": bucket, "plan": plan})
+            }
+            Self::Undo {
+                bucket,
+                role,
+                keys,
+                plan: None,
+            } => serde_json::json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys}),
+            Self::Undo {
+                bucket,
+                role,
+                keys,
+                plan: Some(plan),
+            } => {
+                serde_json::json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys, "plan": plan})
+            }
+        }
+    }
+
+    fn arguments(&self) -> String {
+        match self {
+            Self::Check { bucket } => format!("check {bucket}"),
+            Self::Apply { bucket, plan } => format!("apply {bucket} --plan {plan}"),
+            Self::Undo {
+                bucket,
+                role,
+                keys,
+                plan,
+            } => {
+                let role = role.iter().map(|role| ("role", role.to_string()));
+                let keys = keys.iter().map(|key| ("key", key.clone()));
+                let plan = plan.iter().map(|plan| ("plan", (*plan).to_owned()));
+                role.chain(keys)
+                    .chain(plan)
+                    .fold(format!("undo {bucket}"), |command, (name, value)| {
+                        format!("{command} --{name} {}", shell_quote(&value))
+                    })
+            }
+        }
     }
 }
 
@@ -325,7 +411,7 @@ fn commands(
     caller: &Caller,
 ) -> Commands {
     let bucket = &subject.bucket;
-    let check = caller.invoke(&serde_json::json!({"command": "check", "bucket": bucket}));
+    let check = caller.command(&Order::Check { bucket });
     let Some(plan) = plan.filter(|plan| plan.has_changes()) else {
         return Commands {
             apply: None,
@@ -334,7 +420,7 @@ fn commands(
         };
     };
     let role = snapshot.role.found().map(|role| &role.arn);
-    let keys: BTreeSet<String> = snapshot
+    let keys: BTreeSet<_> = snapshot
         .keys
         .values()
         .filter_map(|key| key.metadata.found())
@@ -352,13 +438,17 @@ fn commands(
     }
     Commands {
         apply: (!is_done).then(|| {
-            caller.invoke(&serde_json::json!({
-                "command": "apply", "bucket": bucket, "plan": plan.digest(),
-            }))
+            caller.command(&Order::Apply {
+                bucket,
+                plan: plan.digest(),
+            })
         }),
-        undo: Some(caller.invoke(&serde_json::json!({
-            "command": "undo", "bucket": bucket, "role": role, "keys": keys,
-        }))),
+        undo: Some(caller.command(&Order::Undo {
+            bucket,
+            role,
+            keys: keys.into_iter().collect(),
+            plan: None,
+        })),
         check,
     }
 }

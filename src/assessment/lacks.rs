@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 
 use super::resource_policy;
 use crate::observed::Observed;
-use crate::policy::{
-    Caller, Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, Verdict, evaluate,
-};
+use crate::policy::{Caller, Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
 use crate::requirement::Area;
 use crate::snapshot::{Role, Snapshot};
 
@@ -92,40 +90,37 @@ impl<'a> Allowing<'a> {
 
     /// What a request lacks that is not allowed. Nothing, where an Allow is there or may be.
     pub(super) fn lacks(&self, area: &Area, request: &Request, grants: &Observed<Vec<Grant>>) -> Lacks {
-        if !self.is_denied(Lacks::default(), area, request, grants) {
-            return Lacks::default();
-        }
-        let helps = |lacks: &Lacks| !self.is_denied(*lacks, area, request, grants);
-        Lacks::ORDER.into_iter().find(helps).unwrap_or_default()
-    }
-
-    /// Is the request certainly denied, even with what was lacking?
-    fn is_denied(&self, given: Lacks, area: &Area, request: &Request, grants: &Observed<Vec<Grant>>) -> bool {
         let policy = &*resource_policy(self.snapshot, area);
-        let read = policy
-            .found()
-            .and_then(|policy| self.stripped.get(policy.name.as_str()))
-            .unwrap_or(policy);
-        let (role_allows, resource_allows) = (
-            PolicySet::complete(exact_allow(request, false).into_iter().collect()),
-            exact_allow(request, true).map_or(Observed::Absent, Observed::Found),
-        );
-        let layers = Layers {
-            identity: if given.role { &role_allows } else { &self.identity },
-            boundary: if given.boundary {
-                &Observed::Absent
-            } else {
-                &self.boundary
-            },
-            resource: if given.resource { &resource_allows } else { read },
+        let as_it_is = Layers {
+            identity: &self.identity,
+            boundary: &self.boundary,
+            resource: policy
+                .found()
+                .and_then(|policy| self.stripped.get(policy.name.as_str()))
+                .unwrap_or(policy),
             scps: &[],
             rcps: &[],
             grants,
         };
-        match evaluate(request, &layers).verdict {
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => true,
-            Verdict::Allowed | Verdict::Undetermined => false,
+        if !verdict(request, &as_it_is).is_denied() {
+            return Lacks::default();
         }
+        let role_allows = PolicySet::complete(exact_allow(request, false).into_iter().collect());
+        let resource_allows = exact_allow(request, true).map_or(Observed::Absent, Observed::Found);
+        let helps = |lacks: &Lacks| {
+            let mut given = as_it_is;
+            if lacks.role {
+                given.identity = &role_allows;
+            }
+            if lacks.boundary {
+                given.boundary = &Observed::Absent;
+            }
+            if lacks.resource {
+                given.resource = &resource_allows;
+            }
+            !verdict(request, &given).is_denied()
+        };
+        Lacks::ORDER.into_iter().find(helps).unwrap_or_default()
     }
 }
 

@@ -193,7 +193,7 @@ impl Aws {
 }
 
 /// Long enough for a slow answer, short enough that many reads fit into one invocation.
-fn timeouts() -> TimeoutConfig {
+pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(5))

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
 use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
@@ -15,7 +13,7 @@ use crate::observed::Observed;
 use crate::plan::role_policy::policy_name;
 use crate::plan::undo::{Searched, undo_plan};
 use crate::queue::Queue;
-use crate::report::{Parts, Report, Undo};
+use crate::report::{Order, Parts, Report, Undo};
 use crate::snapshot::Snapshot;
 use crate::source::{Reader, Source};
 use crate::subject::Subject;
@@ -52,9 +50,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let is_done = report.outcome.as_ref().is_some_and(Applied::is_in_place);
         if self.settings.mode != Mode::DryRun {
             report.commands.apply = report.digest().filter(|_| !is_done).map(|digest| {
-                invocation.caller.invoke(&json!({
-                    "command": "undo", "bucket": subject.bucket, "role": role, "keys": keys, "plan": digest,
-                }))
+                invocation.caller.command(&Order::Undo {
+                    bucket: &subject.bucket,
+                    role: role.as_ref(),
+                    keys: keys.iter().map(ToString::to_string).collect(),
+                    plan: Some(digest),
+                })
             });
         }
         report.commands.undo = None;

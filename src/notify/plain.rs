@@ -19,6 +19,19 @@ pub fn line(text: &str, limit: usize) -> String {
     shown
 }
 
+/// The text with control and direction characters as escapes, for forms that take markup out of force themselves.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        if character.is_control() || is_invisible(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// Several lines, each made safe; line ends stay.
 pub fn block(text: &str) -> String {
     text.lines()

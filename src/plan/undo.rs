@@ -234,10 +234,12 @@ fn losses(snapshot: &Snapshot, assessments: &[Assessment], changes: &[Planned]) 
         if !assessment.answer.is_allowed() || !(is_of_key || requirement.necessity.is_certain_or_likely()) {
             continue;
         }
-        let grants = grants_of(snapshot, &requirement.area).map(|mut grants| {
-            grants.retain(|grant| !revoked.contains(&grant.id));
-            grants
-        });
+        let grants = grants_of(snapshot, &requirement.area)
+            .into_owned()
+            .map(|mut grants| {
+                grants.retain(|grant| !revoked.contains(&grant.id));
+                grants
+            });
         let answer = answer_with(
             snapshot,
             role,

@@ -4,7 +4,7 @@
 
 use super::answer::{DoubtReason, Mismatch};
 use super::matching::{Notes, Subject};
-use super::pattern::{glob, glob_ignoring_case};
+use super::pattern::glob_ignoring_case;
 use super::statement::{Flaw, Listed, Statement};
 use super::truth::Judged;
 
@@ -53,8 +53,14 @@ impl ActionPattern {
                     glob_ignoring_case(wanted_service, service) && glob_ignoring_case(wanted_name, name);
                 matches.into()
             }
-            Form::Bare if glob(&self.source, service) => Judged::UNKNOWN,
-            Form::Bare => Judged::NO,
+            // Whatever it might be taken for: the service, or the whole action with a wildcard in the colon's place.
+            Form::Bare => {
+                let action = format!("{service}:{name}");
+                let may_mean = [service, action.as_str()]
+                    .iter()
+                    .any(|meant| glob_ignoring_case(&self.source, meant));
+                if may_mean { Judged::UNKNOWN } else { Judged::NO }
+            }
         }
     }
 }

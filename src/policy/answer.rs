@@ -21,6 +21,20 @@ pub enum Verdict {
     Undetermined,
 }
 
+impl Verdict {
+    /// Is it certain that the call succeeds?
+    #[must_use]
+    pub fn is_allowed(self) -> bool {
+        self == Self::Allowed
+    }
+
+    /// Is it certain that the call fails?
+    #[must_use]
+    pub fn is_denied(self) -> bool {
+        matches!(self, Self::ExplicitlyDenied | Self::ImplicitlyDenied)
+    }
+}
+
 /// What kind of document a statement stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
@@ -285,15 +299,12 @@ impl Answer {
     /// Is it certain that the call succeeds?
     #[must_use]
     pub fn is_allowed(&self) -> bool {
-        self.verdict == Verdict::Allowed
+        self.verdict.is_allowed()
     }
 
     /// Is it certain that the call fails?
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(
-            self.verdict,
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied
-        )
+        self.verdict.is_denied()
     }
 }

@@ -22,11 +22,16 @@ impl ArnPattern {
         Self::of_parts(split_at_colons(text, 6, variables).into_iter(), variables)
     }
 
-    /// As a `Resource`: where the last part that there is ends in `*`, it stands for the parts that are not there too.
-    pub(super) fn read_resource(text: &str, variables: bool) -> Option<Self> {
-        let padding = if text.ends_with('*') { 6 } else { 0 };
-        let parts = split_at_colons(text, 6, variables).into_iter();
-        Self::of_parts(parts.chain(std::iter::repeat_n("*", padding)), variables)
+    /// As a `Resource`, with `*` for the parts that are not there. Is it complete? Where the last part that there is ends
+    /// in `*`, that stands for them too.
+    pub(super) fn read_resource(text: &str, variables: bool) -> (Self, bool) {
+        let parts = split_at_colons(text, 6, variables);
+        let is_complete = parts.len() == 6 || text.ends_with('*');
+        let mut parts = parts.into_iter();
+        let mut next = || parts.next().unwrap_or("*").to_owned();
+        let head = [next(), next(), next(), next(), next()];
+        let last = Template::parse(&next(), variables);
+        (Self { head, last }, is_complete)
     }
 
     fn of_parts<'t>(mut parts: impl Iterator<Item = &'t str>, variables: bool) -> Option<Self> {

@@ -145,12 +145,18 @@ impl Condition {
         {
             notes.absent.push(self.key.clone());
         }
+        let is_null = values.is_none_or(|values| {
+            !matches!(values, Values::Unknown) && values.as_slice().iter().all(String::is_empty)
+        });
         let judged = match (values, operator.quantifier) {
             (Some(Values::Unknown), _) => {
                 let key = self.key.clone();
                 return unknown(notes, DoubtReason::ValueUnknown { key });
             }
-            (_, _) if operator.base == Base::Null => null(operands, values.is_none()),
+            (None, _) if operator.base == Base::Null => Judged::by_absence(null(operands, true)),
+            (Some(_), _) if operator.base == Base::Null => Judged::both(null(operands, is_null)),
+            // The test of every value of a key that has none, or an empty one, holds.
+            (Some(_), Quantifier::All) if is_null => Judged::YES,
             (None, Quantifier::Any) if operator.if_exists => {
                 let key = self.key.clone();
                 return unknown(notes, DoubtReason::AnyValueIfExists { key });
@@ -203,19 +209,14 @@ impl Condition {
     }
 }
 
-/// `Null`: "true" asks that the key be absent, "false" that it be there.
-fn null(operands: &[Operand], absent: bool) -> Judged {
-    let holds = operands.iter().fold(Truth::No, |any, operand| {
+/// `Null`: "true" asks that the key be absent or without a value, "false" that it have one.
+fn null(operands: &[Operand], is_null: bool) -> Truth {
+    operands.iter().fold(Truth::No, |any, operand| {
         any.or(match operand.flag() {
-            Some(wants_absent) => (wants_absent == absent).into(),
+            Some(wants_null) => (wants_null == is_null).into(),
             None => Truth::Unknown,
         })
-    });
-    if absent {
-        Judged::by_absence(holds)
-    } else {
-        Judged::both(holds)
-    }
+    })
 }
 
 /// One value of the request against all values of the policy: any of them, or for a negated operator none.

@@ -6,6 +6,7 @@
 //! undetermined what depends on it, and the raw document loses nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,12 @@ use serde_json::{Map, Value};
 
 use super::statement::{Flaw, Statement};
 
-/// A policy document: the JSON as it was read, and what of it we understand.
+/// A policy document: the JSON as it was read, and what of it we understand. Copies share both.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub struct PolicyDocument {
-    raw: Value,
-    statements: Vec<Statement>,
+    raw: Arc<Value>,
+    statements: Arc<[Statement]>,
 }
 
 /// A text that is not a policy document: which element is wrong, what was expected and what was found.
@@ -110,7 +111,10 @@ impl PolicyDocument {
             .iter()
             .map(|statement| Statement::read(statement, variables, &flaws))
             .collect();
-        Ok(Self { raw, statements })
+        Ok(Self {
+            statements,
+            raw: Arc::new(raw),
+        })
     }
 
     /// The document as it was read, with everything that we do not model.
@@ -149,7 +153,7 @@ impl TryFrom<Value> for PolicyDocument {
 
 impl From<PolicyDocument> for Value {
     fn from(document: PolicyDocument) -> Self {
-        document.raw
+        Arc::unwrap_or_clone(document.raw)
     }
 }
 

@@ -26,11 +26,26 @@ use super::request::{Caller, Request};
 use super::statement::Effect;
 use super::truth::{Judged, Truth};
 
-/// Is the request allowed?
+/// Is the request allowed, and why?
 pub fn evaluate(request: &Request, layers: &Layers<'_>) -> Answer {
     let sides = Sides::of(request, layers);
-    let outcome = sides.formula().outcome();
-    reasons::answer(&sides, outcome)
+    let answer = reasons::answer(&sides, sides.formula().outcome());
+    Answer {
+        near_misses: reasons::near(&sides, answer.verdict),
+        ..answer
+    }
+}
+
+/// The same answer without near misses. They are most of the work and of the memory, and of the thousand rules that a
+/// role may serve only a few are told in words.
+pub fn judge(request: &Request, layers: &Layers<'_>) -> Answer {
+    let sides = Sides::of(request, layers);
+    reasons::answer(&sides, sides.formula().outcome())
+}
+
+/// The verdict alone.
+pub fn verdict(request: &Request, layers: &Layers<'_>) -> Verdict {
+    Sides::of(request, layers).formula().outcome().verdict
 }
 
 /// What one layer allows and denies.
@@ -249,13 +264,13 @@ impl Formula {
     pub(super) fn outcome(&self) -> Outcome {
         let granted = self.granted();
         Outcome {
-            verdict: verdict(self.denies.truth, granted.truth),
-            blind: verdict(self.denies.blind, granted.blind),
+            verdict: combined(self.denies.truth, granted.truth),
+            blind: combined(self.denies.blind, granted.blind),
         }
     }
 }
 
-fn verdict(denied: Truth, granted: Truth) -> Verdict {
+fn combined(denied: Truth, granted: Truth) -> Verdict {
     match (denied, granted) {
         (Truth::Yes, _) => Verdict::ExplicitlyDenied,
         // Denied for certain; that an unread document might deny it once more changes nothing.

@@ -247,8 +247,12 @@ fn reach_of_all_but(
             .all(|level| level.truth.is_yes());
     let is_service = matches!(subject.caller, SubjectCaller::Service(_));
     let (applies, doubt) = match (listed.any().truth, effect) {
-        (Truth::No, Effect::Allow) if is_service => (Judged::UNKNOWN, Some(DoubtReason::PartialNotPrincipal)),
-        (Truth::No, _) => (Judged::YES, None),
+        // AWS does not support it: what it would do to all others is not to be relied on.
+        (Truth::No, Effect::Allow) => (
+            Judged::UNKNOWN,
+            Some(DoubtReason::Flaw(Flaw::Misplaced("NotPrincipal"))),
+        ),
+        (Truth::No, Effect::Deny) => (Judged::YES, None),
         (Truth::Yes, _) if whole || (is_service && listed.direct.truth.is_yes()) => (Judged::NO, None),
         (Truth::Unknown | Truth::Yes, _) => (Judged::UNKNOWN, Some(DoubtReason::PartialNotPrincipal)),
     };

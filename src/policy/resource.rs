@@ -1,6 +1,7 @@
 //! Decides whether a statement is about a resource.
 //!
-//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>. KMS authorises
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html> and, for ARNs that
+//! are not complete, <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns>. KMS authorises
 //! every call on the ARN of the key, so an alias never matches:
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html>.
 
@@ -25,19 +26,20 @@ enum Form {
     Arn(Box<ArnPattern>),
     /// A variable stands before the last part, where IAM does not take one: the whole pattern.
     Misplaced(Template),
-    /// Fewer than six parts and no `*` at the end.
-    Short,
+    /// Fewer than six parts and no `*` at the end; with wildcards for the missing parts.
+    Incomplete(Box<ArnPattern>),
 }
 
 impl ResourcePattern {
     pub(super) fn read(text: &str, variables: bool) -> Self {
-        let form = match ArnPattern::read_resource(text, variables) {
+        let (pattern, is_complete) = ArnPattern::read_resource(text, variables);
+        let form = match pattern {
             _ if text == "*" => Form::Every,
-            None => Form::Short,
-            Some(pattern) if variables && pattern.head.iter().any(|part| part.contains("${")) => {
+            pattern if variables && pattern.head.iter().any(|part| part.contains("${")) => {
                 Form::Misplaced(Template::parse(text, variables))
             }
-            Some(pattern) => Form::Arn(Box::new(pattern)),
+            pattern if is_complete => Form::Arn(Box::new(pattern)),
+            pattern => Form::Incomplete(Box::new(pattern)),
         };
         Self {
             source: text.to_owned(),
@@ -45,13 +47,24 @@ impl ResourcePattern {
         }
     }
 
-    fn matches(&self, subject: &Subject<'_>, effect: Effect) -> Fit<'_> {
+    fn matches(&self, subject: &Subject<'_>, layer: Layer, effect: Effect) -> Fit<'_> {
         match (&self.form, &subject.resource_parts) {
             (Form::Every, _) => Fit::Fits,
-            (Form::Short, _) if glob(&self.source, subject.resource) => {
-                Fit::Unsure(DoubtReason::ShortArn(self.source.clone()))
+            (Form::Incomplete(completed), parts) => {
+                let difference = parts
+                    .as_ref()
+                    .map(|parts| completed.difference(parts, subject.context));
+                let fits = matches!(difference, Some(Ok(None)));
+                match layer {
+                    // AWS completes it in policies of identities, and says nothing of others.
+                    Layer::Identity | Layer::Boundary if fits => Fit::Fits,
+                    _ if fits || glob(&self.source, subject.resource) => {
+                        Fit::Unsure(DoubtReason::ShortArn(self.source.clone()))
+                    }
+                    _ => Fit::Not(ArnPart::Whole),
+                }
             }
-            (Form::Short, _) | (Form::Arn(_) | Form::Misplaced(_), None) => Fit::Not(ArnPart::Whole),
+            (Form::Arn(_) | Form::Misplaced(_), None) => Fit::Not(ArnPart::Whole),
             (Form::Misplaced(whole), Some(_)) => match (whole.tokens(subject.context), effect) {
                 // Taken as text it matches nothing. That is safe only where matching would allow.
                 (Ok(tokens), Effect::Deny) if glob_tokens(&tokens, subject.resource) => {
@@ -102,7 +115,7 @@ impl Statement {
         let mut found = Judged::NO;
         let mut nearest = ArnPart::Whole;
         for pattern in patterns {
-            match pattern.matches(subject, effect_of_match) {
+            match pattern.matches(subject, layer, effect_of_match) {
                 Fit::Fits => {
                     found = Judged::YES;
                     break;

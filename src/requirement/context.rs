@@ -7,7 +7,7 @@
 //! Keys that S3 is not known to send (`aws:SourceIp`, `aws:SourceVpce`, `aws:SourceArn`, `aws:SourceAccount`, …) are
 //! left out: the evaluator takes them as absent and says where the answer rests on that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{AccountId, KeyArn, KeyReference, Region};
 use crate::observed::Observed;
@@ -25,6 +25,19 @@ pub(super) struct Contexts<'a> {
     base: Context,
     /// The tags that some policy tests.
     tested_tags: BTreeSet<String>,
+    /// What was made before: rules differ in little that a policy can see, and a thousand of them share these.
+    of_s3: BTreeMap<S3Call, Context>,
+    of_keys: BTreeMap<KeyReference, Context>,
+}
+
+/// All that the context of a request to S3 depends on.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct S3Call {
+    owner: Option<AccountId>,
+    region: Option<Region>,
+    tags: Vec<(String, String)>,
+    /// For the write of a replica: are objects under KMS keys taken, and which key do replicas get?
+    replica: Option<(bool, Option<String>)>,
 }
 
 impl<'a> Contexts<'a> {
@@ -54,6 +67,8 @@ impl<'a> Contexts<'a> {
             role,
             base,
             tested_tags: tested_tags(snapshot, role),
+            of_s3: BTreeMap::new(),
+            of_keys: BTreeMap::new(),
         }
     }
 
@@ -68,13 +83,40 @@ impl<'a> Contexts<'a> {
         }
     }
 
-    /// A request about a bucket or about an object that the rule takes.
-    pub(super) fn s3(&self, rule: &Rule, owner: Option<&AccountId>, region: Option<&Region>) -> Context {
+    /// A request about a bucket or about an object that the rule takes; `replica` where it writes one.
+    pub(super) fn s3(
+        &mut self,
+        rule: &Rule,
+        owner: Option<&AccountId>,
+        region: Option<&Region>,
+        replica: bool,
+    ) -> Context {
+        let call = S3Call {
+            owner: owner.cloned(),
+            region: region.cloned(),
+            tags: rule.filter.tags.clone(),
+            replica: replica.then(|| (rule.sse_kms_objects, rule.replica_key.clone())),
+        };
+        if let Some(known) = self.of_s3.get(&call) {
+            return known.clone();
+        }
+        let mut context = self.any_s3(rule, owner, region);
+        if replica {
+            context = self.replica(rule, context);
+        }
+        self.of_s3.insert(call, context.clone());
+        context
+    }
+
+    fn any_s3(&self, rule: &Rule, owner: Option<&AccountId>, region: Option<&Region>) -> Context {
         let mut context = self.base(owner, region);
         context = match owner {
             Some(owner) => context.with("s3:ResourceAccount", owner.as_str()),
             None => context.with_unknown("s3:ResourceAccount"),
         };
+        // The replication role is a service role, and so S3 acts for nobody else:
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-viaawsservice
+        context = context.with("aws:ViaAWSService", "false");
         // Every request is signed somehow; how S3 signs its own is not documented.
         for key in [
             "s3:authType",
@@ -107,7 +149,7 @@ impl<'a> Contexts<'a> {
     }
 
     /// What the write of a replica says of its encryption.
-    pub(super) fn replica(&self, rule: &Rule, context: Context) -> Context {
+    fn replica(&self, rule: &Rule, context: Context) -> Context {
         const KIND: &str = "s3:x-amz-server-side-encryption";
         const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
         let default = self
@@ -137,14 +179,28 @@ impl<'a> Contexts<'a> {
     }
 
     /// A request about a key.
-    pub(super) fn kms(&self, arn: &KeyArn, key: &Key, encryption_context: &str) -> Context {
+    pub(super) fn kms(&mut self, arn: &KeyArn, key: &Key, encryption_context: &str) -> Context {
+        let context = match self.of_keys.get(&key.reference) {
+            Some(known) => known.clone(),
+            None => {
+                let context = self.any_kms(arn, key);
+                self.of_keys.insert(key.reference.clone(), context.clone());
+                context
+            }
+        };
+        context.with("kms:EncryptionContext:aws:s3:arn", encryption_context)
+    }
+
+    fn any_kms(&self, arn: &KeyArn, key: &Key) -> Context {
         let mut context = self
             .base(Some(arn.account()), Some(arn.region()))
             .with("kms:CallerAccount", self.role.arn.account().as_str())
-            .with("kms:EncryptionContext:aws:s3:arn", encryption_context)
             .with_set("kms:EncryptionContextKeys", ["aws:s3:arn"])
             .with("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
-            .with_unknown("kms:ResourceAliases");
+            .with_unknown("kms:ResourceAliases")
+            // Every request says whether a service makes it for a principal. S3 makes it with the role's credentials,
+            // which would be so, but those of a service role, which would not.
+            .with_unknown("aws:ViaAWSService");
         // Whether S3 in China and the isolated partitions sends this suffix is not documented.
         context = if arn.partition().has_known_service_names() {
             context.with("kms:ViaService", via_s3(arn.region()))

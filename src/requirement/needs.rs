@@ -260,12 +260,7 @@ impl<'a> Needs<'a> {
             page,
         };
         self.add(rule, None, need, differs, |contexts| {
-            let context = contexts.s3(rule, owner, region);
-            if writes_replica {
-                contexts.replica(rule, context)
-            } else {
-                context
-            }
+            contexts.s3(rule, owner, region, writes_replica)
         });
     }
 
@@ -275,7 +270,7 @@ impl<'a> Needs<'a> {
         form: Option<ContextForm>,
         need: Need,
         differs: String,
-        context: impl FnOnce(&Contexts<'_>) -> Context,
+        context: impl FnOnce(&mut Contexts<'_>) -> Context,
     ) {
         let slot = (need.area.clone(), need.action, need.resource.clone(), differs);
         let requirement = match self.found.entry(slot) {
@@ -290,7 +285,7 @@ impl<'a> Needs<'a> {
                     action: need.action.to_owned(),
                     resource: need.resource,
                     resource_account: need.owner,
-                    context: context(&self.contexts),
+                    context: context(&mut self.contexts),
                 },
                 purpose: need.purpose,
                 page: need.page,

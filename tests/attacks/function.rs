@@ -70,8 +70,8 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
         identity: world.identity(),
         now: "2026-11-21T00:00:00Z".parse().unwrap(),
         deadline: Instant::now() + Duration::from_secs(60),
-        caller: Caller {
-            function: "s3-replication-remediator".to_owned(),
+        caller: Caller::Function {
+            name: "s3-replication-remediator".to_owned(),
             region: "eu-west-1".parse().unwrap(),
         },
     };

@@ -67,7 +67,7 @@ def test_trouble_is_told_when_it_comes_changes_goes_and_returns_and_not_in_betwe
     configured(stack, seeded)
     (changed,) = stack.notifications(1)
     assert changed["MessageAttributes"]["news"]["Value"] == "changed"
-    assert "the same was seen 2 times since " in changed["Message"]
+    assert "the same was seen 2 times since it was told at " in changed["Message"]
 
     emulator.client("kms", seeded.destination_region).enable_key(KeyId=seeded.replica_key)
     put_role_policy(emulator, seeded, well)

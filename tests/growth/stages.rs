@@ -113,7 +113,10 @@ pub(crate) fn costs(snapshot: &Snapshot) -> Vec<Cost> {
     let mut costs = Vec::new();
     let all = measure(|| {
         let mut assessments = Vec::new();
-        costs.push(Cost::of("assess", measure(|| assessments = assess(snapshot, false))));
+        costs.push(Cost::of(
+            "assess",
+            measure(|| assessments = assess(snapshot, false)),
+        ));
         let facts = Facts {
             snapshot,
             subject: &subject,

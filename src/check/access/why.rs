@@ -5,7 +5,7 @@
 //! repairs that place needs no more.
 
 use super::{Cause, Group};
-use crate::assessment::{Assessment, mistakes_of};
+use crate::assessment::{Assessment, mistakes_of, near_misses_of};
 use crate::check::Facts;
 use crate::policy::{Layer, Mismatch, Mistake, NearMiss, StatementRef};
 use crate::requirement::Area;
@@ -63,9 +63,8 @@ fn reason(facts: &Facts<'_>, group: &Group<'_>, one: &Assessment) -> String {
     if !mistakes.is_empty() {
         return told(&mistakes);
     }
-    let nearest = one
-        .answer
-        .near_misses
+    let near = near_misses_of(facts.snapshot, one);
+    let nearest = near
         .iter()
         .find(|miss| miss.statement.layer == layer && is_telling(miss));
     match nearest {

@@ -15,7 +15,7 @@ use crate::plan::key_grant;
 use crate::plan::need::{Means, Need, standing};
 use crate::plan::role_policy::{KeyContext, Permission};
 use crate::plan::{Basis, Change, GrantRevocation, Planned, Withheld};
-use crate::policy::{Grant, PolicySet, Verdict};
+use crate::policy::{Grant, PolicySet};
 use crate::requirement::Area;
 use crate::target::GrantRequest;
 
@@ -233,7 +233,7 @@ impl Planner<'_> {
                     &after.identity,
                     &grants,
                 );
-                answer.verdict == Verdict::Allowed
+                answer.is_allowed()
             })
     }
 }

@@ -1,11 +1,12 @@
 //! Decides what a plan does to the requirements: those that it claims must be met, and none that is met may be lost.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::{Fault, Objection, Reviewer};
-use crate::assessment::{Repair, answer_with, grants_of};
+use crate::assessment::{Assessment, Repair, answer_with, grants_of};
 use crate::guard::{Subject, refusals};
 use crate::observed::Observed;
 use crate::plan::key_grant;
@@ -19,8 +20,15 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
     for requirement in plan.withheld.iter().flat_map(|withheld| &withheld.meets) {
         withheld.entry(slot(requirement)).or_default().push(requirement);
     }
+    let mut assessed: BTreeMap<Slot<'_>, Vec<&Assessment>> = BTreeMap::new();
+    for assessment in reviewer.assessments {
+        let slot = slot(&assessment.requirement);
+        assessed.entry(slot).or_default().push(assessment);
+    }
     for requirement in plan.changes.iter().flat_map(|planned| &planned.meets) {
-        after.claim(requirement, objections);
+        let of_slot = assessed.get(&slot(requirement)).map_or(&[][..], Vec::as_slice);
+        let assessment = of_slot.iter().find(|one| one.requirement == *requirement);
+        after.claim(requirement, assessment.copied(), objections);
     }
     for assessment in reviewer.assessments {
         let requirement = &assessment.requirement;
@@ -103,18 +111,24 @@ impl<'a> After<'a> {
         }
     }
 
-    fn grants(&self, area: &Area) -> Observed<Vec<Grant>> {
+    fn grants(&self, area: &Area) -> Cow<'a, Observed<Vec<Grant>>> {
         let mut grants = grants_of(self.reviewer.snapshot, area);
-        if let (Area::SourceKey(key) | Area::ReplicaKey(key), Observed::Found(now)) = (area, &mut grants) {
-            for planned in &self.plan.changes {
+        let (Area::SourceKey(key) | Area::ReplicaKey(key)) = area else {
+            return grants;
+        };
+        for planned in &self.plan.changes {
+            let on_key = match &planned.change {
+                Change::CreateGrant(request) => request.key == *key,
+                Change::RevokeGrant(revocation) => revocation.grant.key == *key,
+                Change::PutRolePolicy(_) => false,
+            };
+            if on_key && let Observed::Found(now) = grants.to_mut() {
                 match &planned.change {
-                    Change::CreateGrant(request) if request.key == *key => {
-                        now.push(key_grant::as_granted(request));
-                    }
-                    Change::RevokeGrant(revocation) if revocation.grant.key == *key => {
+                    Change::CreateGrant(request) => now.push(key_grant::as_granted(request)),
+                    Change::RevokeGrant(revocation) => {
                         now.retain(|grant| grant.id != revocation.grant.id);
                     }
-                    Change::CreateGrant(_) | Change::RevokeGrant(_) | Change::PutRolePolicy(_) => {}
+                    Change::PutRolePolicy(_) => {}
                 }
             }
         }
@@ -130,7 +144,6 @@ impl<'a> After<'a> {
             identity,
             &self.grants(&requirement.area),
         )
-        .verdict
     }
 
     /// Would even a role that may do everything not be sure to succeed? Then something unread stands in between.
@@ -155,10 +168,14 @@ impl<'a> After<'a> {
         }
     }
 
-    fn claim(&self, requirement: &Requirement, objections: &mut Vec<Objection>) {
+    fn claim(
+        &self,
+        requirement: &Requirement,
+        assessment: Option<&Assessment>,
+        objections: &mut Vec<Objection>,
+    ) {
         let mut object = |fault, detail| objections.push(Objection::new(fault, detail));
-        let mut assessments = self.reviewer.assessments.iter();
-        match assessments.find(|assessment| assessment.requirement == *requirement) {
+        match assessment {
             None => object(Fault::TooMuch, format!("nothing needs {}", shown(requirement))),
             Some(assessment) if assessment.answer.verdict == Verdict::ExplicitlyDenied => object(
                 Fault::AnswersDenial,

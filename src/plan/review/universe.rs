@@ -5,7 +5,7 @@
 //! must be the business of some rule. Trying proves nothing about what was not tried; that the statements are of a form
 //! with one bucket or key, one service and one wildcard at most is checked beside this.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -15,9 +15,7 @@ use crate::arn::{BucketName, KeyArn, Partition, Region, RoleArn};
 use crate::assessment::Assessment;
 use crate::observed::Observed;
 use crate::plan::{Change, Plan, RolePolicyChange};
-use crate::policy::{
-    Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, Verdict, evaluate,
-};
+use crate::policy::{Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
 use crate::requirement::{Area, ContextForm, Necessity, Requirement};
 use crate::target::GrantRequest;
 
@@ -87,10 +85,9 @@ const OTHER_ACTIONS: &[&str] = &[
     "sts:AssumeRole",
 ];
 
-/// Something that a role might try.
+/// Where a role might try something.
 #[derive(Debug, Clone, Copy)]
-struct Attempt<'a> {
-    action: &'a str,
+struct Place<'a> {
     resource: &'a str,
     via_service: Option<&'a str>,
     encryption_context: Option<&'a str>,
@@ -115,6 +112,18 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     };
     let resource = Observed::Found(NamedPolicy::new("delegating", delegating));
     let before = change.before.as_ref().map(set).unwrap_or_default();
+    let mut needed: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
+    for assessment in reviewer
+        .assessments
+        .iter()
+        .filter(|assessment| counts(assessment))
+    {
+        let requirement: &Requirement = &assessment.requirement;
+        needed
+            .entry(&requirement.request.action)
+            .or_default()
+            .push(requirement);
+    }
     for statement in only_in(change.after.as_ref(), change.before.as_ref()) {
         let universe = Universe::around(&statement, reviewer);
         let document = json!({"Version": "2012-10-17", "Statement": [statement]});
@@ -124,25 +133,24 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
             return;
         };
         let added = set(&added);
-        universe.each(|attempt| {
-            let assessments = reviewer.assessments;
-            let is_needed = || {
-                assessments
-                    .iter()
-                    .any(|assessment| counts(assessment) && needs(&assessment.requirement, attempt))
-            };
-            if gives(&added, role, &resource, attempt)
-                && !gives(&before, role, &resource, attempt)
-                && !is_needed()
-            {
-                let detail = format!(
-                    "nothing needs {} on `{}` through {} in context {}",
-                    attempt.action,
-                    attempt.resource.escape_debug(),
-                    attempt.via_service.unwrap_or("no service"),
-                    attempt.encryption_context.unwrap_or("none").escape_debug(),
-                );
-                objections.push(Objection::new(Fault::TooMuch, detail));
+        universe.each(|actions, place| {
+            let mut request = place.request(role);
+            for action in actions {
+                request.action.clone_from(action);
+                let is_needed = || {
+                    let needed = needed.get(action.as_str());
+                    needed.is_some_and(|needed| needed.iter().any(|one| needs(one, place)))
+                };
+                if gives(&added, &resource, &request) && !gives(&before, &resource, &request) && !is_needed()
+                {
+                    let detail = format!(
+                        "nothing needs {action} on `{}` through {} in context {}",
+                        place.resource.escape_debug(),
+                        place.via_service.unwrap_or("no service"),
+                        place.encryption_context.unwrap_or("none").escape_debug(),
+                    );
+                    objections.push(Objection::new(Fault::TooMuch, detail));
+                }
             }
         });
     }
@@ -189,29 +197,30 @@ fn delegating(role: &RoleArn) -> Result<PolicyDocument, crate::policy::InvalidPo
     }))
 }
 
+impl Place<'_> {
+    /// The role's request there, whose action is still to be filled in.
+    fn request(&self, role: &RoleArn) -> Request {
+        let mut context = Context::new()
+            .with("aws:PrincipalArn", role.to_string())
+            .with("aws:PrincipalAccount", role.account().as_str());
+        if let Some(via_service) = self.via_service {
+            context = context.with("kms:ViaService", via_service);
+        }
+        if let Some(arn) = self.encryption_context {
+            context = context.with(ENCRYPTION_CONTEXT, arn);
+        }
+        Request {
+            caller: Caller::session_of(role, "s3-replication"),
+            action: String::new(),
+            resource: self.resource.to_owned(),
+            resource_account: role.account().clone(),
+            context,
+        }
+    }
+}
+
 /// Would the policies let the role do it where nothing else is in the way? When in doubt, they would.
-fn gives(
-    policies: &PolicySet,
-    role: &RoleArn,
-    resource: &Observed<NamedPolicy>,
-    attempt: Attempt<'_>,
-) -> bool {
-    let mut context = Context::new()
-        .with("aws:PrincipalArn", role.to_string())
-        .with("aws:PrincipalAccount", role.account().as_str());
-    if let Some(via_service) = attempt.via_service {
-        context = context.with("kms:ViaService", via_service);
-    }
-    if let Some(arn) = attempt.encryption_context {
-        context = context.with(ENCRYPTION_CONTEXT, arn);
-    }
-    let request = Request {
-        caller: Caller::session_of(role, "s3-replication"),
-        action: attempt.action.to_owned(),
-        resource: attempt.resource.to_owned(),
-        resource_account: role.account().clone(),
-        context,
-    };
+fn gives(policies: &PolicySet, resource: &Observed<NamedPolicy>, request: &Request) -> bool {
     let layers = Layers {
         identity: policies,
         boundary: &Observed::Absent,
@@ -220,10 +229,7 @@ fn gives(
         rcps: &[],
         grants: &Observed::Absent,
     };
-    match evaluate(&request, &layers).verdict {
-        Verdict::Allowed | Verdict::Undetermined => true,
-        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => false,
-    }
+    !verdict(request, &layers).is_denied()
 }
 
 fn encryption_context(requirement: &Requirement) -> Option<&str> {
@@ -236,22 +242,19 @@ fn counts(assessment: &Assessment) -> bool {
     !matches!(assessment.requirement.necessity, Necessity::WhereUsed(_))
 }
 
-/// Is the attempt what a requirement is about, or the same for another object of the rule?
-fn needs(requirement: &Requirement, attempt: Attempt<'_>) -> bool {
-    if requirement.request.action != attempt.action {
-        return false;
-    }
+/// Is it the place that a requirement is about, or the same for another object of the rule?
+fn needs(requirement: &Requirement, place: Place<'_>) -> bool {
     let same_objects = |needed: &str, tried: &str| match needed.strip_suffix(SAMPLE) {
         Some(beginning) => tried.starts_with(beginning),
         None => needed == tried,
     };
     match &requirement.area {
-        Area::Source | Area::Destination(_) => same_objects(&requirement.request.resource, attempt.resource),
+        Area::Source | Area::Destination(_) => same_objects(&requirement.request.resource, place.resource),
         Area::SourceKey(key) | Area::ReplicaKey(key) => {
             let via_service = format!("s3.{}.amazonaws.com", key.region());
-            key.to_string() == attempt.resource
-                && attempt.via_service == Some(via_service.as_str())
-                && match (encryption_context(requirement), attempt.encryption_context) {
+            key.to_string() == place.resource
+                && place.via_service == Some(via_service.as_str())
+                && match (encryption_context(requirement), place.encryption_context) {
                     (Some(needed), Some(tried)) => same_objects(needed, tried),
                     (None, _) | (_, None) => false,
                 }
@@ -348,7 +351,7 @@ impl Universe {
         }
     }
 
-    fn each(&self, mut attempt: impl FnMut(Attempt<'_>)) {
+    fn each(&self, mut attempt: impl FnMut(&BTreeSet<String>, Place<'_>)) {
         let (own, others) = (&self.own, &self.others);
         product(
             &others.actions,
@@ -388,30 +391,28 @@ fn product(
     targets: &BTreeSet<String>,
     keys: &BTreeSet<String>,
     services: &BTreeSet<String>,
-    attempt: &mut impl FnMut(Attempt<'_>),
+    attempt: &mut impl FnMut(&BTreeSet<String>, Place<'_>),
 ) {
     fn or_none(texts: &BTreeSet<String>) -> impl Iterator<Item = Option<&str>> {
         texts.iter().map(|text| Some(text.as_str())).chain([None])
     }
-    for action in actions {
-        for target in targets {
-            attempt(Attempt {
-                action,
-                resource: target,
-                via_service: None,
-                encryption_context: None,
-            });
-        }
-        for key in keys {
-            for via_service in or_none(services) {
-                for encryption_context in or_none(targets) {
-                    attempt(Attempt {
-                        action,
-                        resource: key,
-                        via_service,
-                        encryption_context,
-                    });
-                }
+    for target in targets {
+        let place = Place {
+            resource: target,
+            via_service: None,
+            encryption_context: None,
+        };
+        attempt(actions, place);
+    }
+    for key in keys {
+        for via_service in or_none(services) {
+            for encryption_context in or_none(targets) {
+                let place = Place {
+                    resource: key,
+                    via_service,
+                    encryption_context,
+                };
+                attempt(actions, place);
             }
         }
     }

@@ -159,19 +159,23 @@ fn network(text: &str) -> Option<IpNet> {
         .ok()
 }
 
-/// ISO 8601 with a zone, a date alone (midnight UTC), or seconds since 1970.
+/// ISO 8601 as the W3C profiles it (<https://www.w3.org/TR/NOTE-datetime>): with a zone, or a day, month or year alone,
+/// which is its first moment in UTC; or seconds since 1970. Four digits could be both, and nobody means 1970 by them.
 fn instant(text: &str) -> Option<Timestamp> {
+    let date = match text.len() {
+        4 if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(format!("{text}-01-01")),
+        7 if text.as_bytes().get(4) == Some(&b'-') => Some(format!("{text}-01")),
+        10 if text.as_bytes().get(4) == Some(&b'-') => Some(text.to_owned()),
+        _ => None,
+    };
+    if let Some(date) = date {
+        let date: jiff::civil::Date = date.parse().ok()?;
+        return Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp());
+    }
     if let Ok(seconds) = text.parse::<i64>() {
         return Timestamp::from_second(seconds).ok();
     }
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
-    }
-    if text.len() != "2026-01-01".len() {
-        return None;
-    }
-    let date: jiff::civil::Date = text.parse().ok()?;
-    Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    text.parse().ok()
 }
 
 /// A decimal number of any length, in the form in which equal numbers are equal.
@@ -263,6 +267,10 @@ mod tests {
         assert!(same("2026-05-04", "2026-05-04T00:00:00Z"));
         assert!(same("1777890030", "2026-05-04T10:20:30Z"));
         assert!(same("2026-05-04T10:20Z", "2026-05-04T10:20:00Z"));
+        assert!(same("2026-05", "2026-05-01T00:00:00Z"));
+        assert!(same("2026", "2026-01-01"), "four digits are a year");
+        assert!(same("20260", "1970-01-01T05:37:40Z"));
+        assert!(!same("2026-13", "2027-01"));
         assert!(
             !same("2026-05-04T10:20:30", "2026-05-04T10:20:30Z"),
             "no zone is no instant"

@@ -5,7 +5,7 @@
 
 use crate::observed::Observed;
 
-use super::super::answer::{Answer, Layer, LayerAnswers, StatementRef, Verdict};
+use super::super::answer::{Answer, Layer, LayerAnswers, NearMiss, StatementRef, Verdict};
 use super::super::layers::{NamedPolicy, PolicySet};
 use super::super::matching::Reach;
 use super::super::statement::Effect;
@@ -13,7 +13,7 @@ use super::super::truth::{Judged, Truth};
 use super::doubt::{absent_keys, doubts};
 use super::guardrail::blocked_by;
 use super::near_miss::near_misses;
-use super::{CallKind, Formula, Hit, Outcome, Side, Sides, verdict};
+use super::{CallKind, Formula, Hit, Outcome, Side, Sides, combined};
 
 pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     let Outcome { verdict, blind } = outcome;
@@ -31,7 +31,6 @@ pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     }
     if verdict != Verdict::Allowed {
         answer.blocked_by = blocked_by(sides);
-        answer.near_misses = near_misses(sides);
     }
     if verdict == Verdict::Undetermined {
         answer.doubts = doubts(sides);
@@ -39,14 +38,22 @@ pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     answer
 }
 
+/// What nearly allowed the request, where it is not allowed.
+pub(super) fn near(sides: &Sides<'_>, verdict: Verdict) -> Vec<NearMiss> {
+    match verdict {
+        Verdict::Allowed => Vec::new(),
+        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied | Verdict::Undetermined => near_misses(sides),
+    }
+}
+
 fn layer_answers(sides: &Sides<'_>) -> LayerAnswers {
-    let of = |side: &Side| verdict(side.denies.truth, side.allows.any().truth);
+    let of = |side: &Side| combined(side.denies.truth, side.allows.any().truth);
     let of_levels = |levels: &[Side]| {
         let denies = levels.iter().fold(Judged::NO, |any, side| any.or(side.denies));
         let allows = levels
             .iter()
             .fold(Judged::YES, |all, side| all.and(side.allows.any()));
-        (!levels.is_empty()).then(|| verdict(denies.truth, allows.truth))
+        (!levels.is_empty()).then(|| combined(denies.truth, allows.truth))
     };
     let is_service = sides.formula().kind == CallKind::Service;
     LayerAnswers {
@@ -56,7 +63,7 @@ fn layer_answers(sides: &Sides<'_>) -> LayerAnswers {
         levels: sides.levels(),
         scps: of_levels(&sides.scps),
         rcps: of_levels(&sides.rcps),
-        grants: (!sides.layers.grants.is_absent()).then(|| verdict(Truth::No, sides.grants.truth)),
+        grants: (!sides.layers.grants.is_absent()).then(|| combined(Truth::No, sides.grants.truth)),
     }
 }
 

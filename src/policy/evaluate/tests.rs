@@ -415,9 +415,11 @@ fn not_principal_spares_only_a_caller_that_is_listed_in_full_and_has_no_boundary
     let others = json!({"AWS": "arn:aws:iam::444455556666:root"});
     assert_eq!(verdict(&denying(&others)), ExplicitlyDenied);
     assert_eq!(verdict(&unread_boundary(denying(&others))), ExplicitlyDenied);
+    let allowing = object().resource(statement("Allow", others.clone()));
+    assert_eq!(verdict(&allowing), Undetermined, "AWS does not support it");
     assert_eq!(
-        verdict(&object().resource(statement("Allow", others.clone()))),
-        Allowed
+        allowing.answer().doubts[0].reason,
+        DoubtReason::Flaw(Flaw::Misplaced("NotPrincipal"))
     );
     assert_eq!(
         verdict(&object().resource(statement("Allow", full))),
@@ -1123,4 +1125,89 @@ fn a_key_policy_that_lets_the_account_in_may_still_nearly_allow_the_role_itself(
             .iter()
             .all(|miss| miss.statement.layer == Layer::Boundary)
     );
+}
+
+#[test]
+fn an_incomplete_arn_in_a_policy_of_the_role_is_completed_with_wildcards() {
+    let on = |resource: &str| json!([{"Effect": "Allow", "Action": "*", "Resource": resource}]);
+    let denying = |resource: &str| {
+        let mut statements = allow_all().as_array().unwrap().clone();
+        statements.push(json!({"Effect": "Deny", "Action": "*", "Resource": resource}));
+        json!(statements)
+    };
+    for (resource, allowed, denied) in [
+        ("arn:aws:s3", Allowed, ExplicitlyDenied),
+        ("arn:aws:s3::", Allowed, ExplicitlyDenied),
+        ("arn", Allowed, ExplicitlyDenied),
+        ("arn:aws:sqs", ImplicitlyDenied, Allowed),
+        ("arn:aws:s3:eu-west-1", ImplicitlyDenied, Allowed),
+        ("src", ImplicitlyDenied, Allowed),
+        ("", ImplicitlyDenied, Allowed),
+    ] {
+        assert_eq!(verdict(&object().role(on(resource))), allowed, "{resource}");
+        assert_eq!(verdict(&object().role(denying(resource))), denied, "{resource}");
+        let bounded = object().role(allow_all()).boundary(on(resource));
+        assert_eq!(verdict(&bounded), allowed, "{resource} in a boundary");
+    }
+    let excepting = json!([{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3"}]);
+    assert_eq!(verdict(&object().role(excepting)), ImplicitlyDenied);
+    // AWS says so of policies of identities only.
+    let bucket_policy = |effect: &str| json!([{"Effect": effect, "Principal": {"AWS": SESSION}, "Action": "*", "Resource": "arn:aws:s3"}]);
+    assert_eq!(verdict(&object().resource(bucket_policy("Allow"))), Undetermined);
+    let denied = object().role(allow_all()).resource(bucket_policy("Deny"));
+    assert_eq!(verdict(&denied), Undetermined);
+    assert_eq!(
+        denied.answer().doubts[0].reason,
+        DoubtReason::ShortArn("arn:aws:s3".to_owned())
+    );
+}
+
+#[test]
+fn a_key_without_any_value_satisfies_every_for_all_values_and_is_null() {
+    let allow = |condition: Value| json!([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}]);
+    let with = |values: &[&str], condition: Value| {
+        let mut world = object().role(allow(condition));
+        world.request.context = world
+            .request
+            .context
+            .with_set("aws:TagKeys", values.iter().copied())
+            .with("aws:PrincipalTag/empty", "");
+        verdict(&world)
+    };
+    let all = || json!({"ForAllValues:StringEquals": {"aws:TagKeys": "x"}});
+    assert_eq!(with(&[], all()), Allowed);
+    assert_eq!(with(&[""], all()), Allowed);
+    assert_eq!(with(&["x"], all()), Allowed);
+    assert_eq!(with(&["x", "y"], all()), ImplicitlyDenied);
+    let any = || json!({"ForAnyValue:StringEquals": {"aws:TagKeys": "x"}});
+    assert_eq!(with(&[], any()), ImplicitlyDenied);
+    assert_eq!(with(&["y", "x"], any()), Allowed);
+    let null = |wanted: &str| json!({"Null": {"aws:TagKeys": wanted}});
+    assert_eq!(with(&[], null("true")), Allowed);
+    assert_eq!(with(&["x"], null("true")), ImplicitlyDenied);
+    assert_eq!(with(&[], null("false")), ImplicitlyDenied);
+    let tag = |operator: &str, wanted: &str| json!({operator: {"aws:PrincipalTag/empty": wanted}});
+    assert_eq!(with(&[], tag("ForAllValues:StringEquals", "x")), Allowed);
+    assert_eq!(with(&[], tag("StringEquals", "x")), ImplicitlyDenied);
+    assert_eq!(with(&[], tag("StringEquals", "")), Allowed);
+    assert_eq!(with(&[], tag("Null", "false")), ImplicitlyDenied);
+    let both = json!({"ForAllValues:StringEquals": {"aws:TagKeys": "x"}, "Null": {"aws:TagKeys": "false"}});
+    assert_eq!(with(&[], both.clone()), ImplicitlyDenied);
+    assert_eq!(with(&["x"], both), Allowed);
+}
+
+#[test]
+fn an_action_without_a_service_never_lets_a_denial_pass() {
+    for action in ["s3", "S3", "s3*", "s?", "s3?ReplicateObject", "S3*Replicate*"] {
+        let statements = json!([
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": action, "Resource": "*"},
+        ]);
+        assert_eq!(verdict(&object().role(statements)), Undetermined, "{action}");
+    }
+    let elsewhere = json!([
+        {"Effect": "Allow", "Action": "S3:rePLICATE?bject", "Resource": "*"},
+        {"Effect": "Deny", "Action": ["kms", "sqs*", "s3?Get*"], "Resource": "*"},
+    ]);
+    assert_eq!(verdict(&object().role(elsewhere)), Allowed);
 }

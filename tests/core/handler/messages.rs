@@ -162,5 +162,6 @@ fn a_message_that_is_too_long_for_sns_is_cut_and_says_so() {
     stage.handle(&recorded("cloudtrail/put-kms-rule.json")).unwrap();
     let text = stage.only_message().text;
     assert!(text.len() <= 250 * 1024);
+    assert!(text.contains("Check again:"), "the commands stay");
     assert!(text.ends_with("the command `check` answers the whole report)\n"));
 }

@@ -149,8 +149,8 @@ impl Stage {
                 identity: self.world.identity(),
                 now: "2026-09-14T09:13:00Z".parse().unwrap(),
                 deadline: Instant::now() + self.time_left,
-                caller: Caller {
-                    function: "s3-replication-remediator".to_owned(),
+                caller: Caller::Function {
+                    name: "s3-replication-remediator".to_owned(),
                     region: "eu-west-1".parse().unwrap(),
                 },
             };

@@ -132,6 +132,7 @@ const CAUSES: &[(&str, Shown)] = &[
         By(&[
             "key-policy-denies-outside-the-endpoint",
             "key-policy-denies-other-addresses",
+            "key-policy-denies-other-addresses-but-to-services",
             "key-policy-asks-for-an-organisation",
             "key-policy-for-another-caller-account",
         ]),
@@ -202,6 +203,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "destination-policy-takes-one-layer-of-encryption-only",
             "destination-policy-denies-and-role-lacks-it-too",
             "destination-policy-asks-for-a-kind-of-signature",
+            "destination-policy-denies-other-addresses-but-to-services",
             "destination-policy-demands-encryption-that-nothing-tells",
             "other-accounts-bucket-policy-still-means-the-deleted-role",
             "other-accounts-bucket-policy-lacks-the-role",

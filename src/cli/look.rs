@@ -1,0 +1,192 @@
+//! One bucket, from the question to everything that any form of the answer is made of.
+//!
+//! The handler answers as it answers the function: the same command, the same guards, the same report.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::lens::Lens;
+use super::picture::Picture;
+use super::report::Report;
+use crate::arn::{BucketName, KeyArn, Region, RoleArn};
+use crate::config::Config;
+use crate::error::chain;
+use crate::event::PlanDigest;
+use crate::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use crate::ledger::memory::MemoryLedger;
+use crate::notify::news::Telling;
+use crate::notify::{Bulletin, PublishFailure, Publisher, text};
+use crate::queue::NoQueue;
+use crate::report::Caller;
+use crate::snapshot::{Identity, Replication};
+use crate::source::Source;
+use crate::target::Writable;
+
+/// Nobody waits longer for one bucket: every call has its own time limit, far below.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// Who looks, and how.
+#[derive(Debug)]
+pub struct Desk<'a, A> {
+    /// AWS.
+    pub aws: &'a A,
+    /// Who we are.
+    pub identity: Identity,
+    /// The settings.
+    pub config: Config,
+    /// How we are called.
+    pub caller: Caller,
+}
+
+/// What is asked about a bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question<'a> {
+    /// How it is.
+    Check,
+    /// How it would be under this configuration.
+    CheckPlanned(&'a Replication),
+    /// To carry out a plan.
+    Apply(&'a PlanDigest),
+    /// To take back what was added, if the plan of that is given.
+    Undo {
+        /// The role that was changed.
+        role: Option<&'a RoleArn>,
+        /// The keys that carry grants.
+        keys: &'a [KeyArn],
+        /// The plan.
+        plan: Option<&'a PlanDigest>,
+    },
+}
+
+/// What there is to tell about a bucket. It can be kept in a file and read back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Looked {
+    /// Report v1.
+    pub report: Value,
+    /// The report as text.
+    pub text: String,
+    /// What replicates where.
+    pub picture: Picture,
+}
+
+impl Looked {
+    /// The report, for reading.
+    ///
+    /// # Errors
+    /// It was kept by another version of this program.
+    pub fn view(&self) -> Result<Report, serde_json::Error> {
+        serde_json::from_value(self.report.clone())
+    }
+}
+
+/// A bucket that brought no report.
+#[derive(Debug, thiserror::Error)]
+pub enum LookFailure {
+    /// The handler's word.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+    /// A report that its own readers do not understand.
+    #[error("the report cannot be written, which is a mistake of this program; please report it")]
+    Unwritable(#[source] serde_json::Error),
+    /// An answer that belongs to something else.
+    #[error("the answer is no report, which is a mistake of this program; please report it")]
+    NoReport,
+}
+
+impl<A: Source + Writable> Desk<'_, A> {
+    /// Asks about one bucket.
+    ///
+    /// # Errors
+    /// There is no report.
+    pub async fn ask(
+        &self,
+        bucket: &BucketName,
+        region: Option<&Region>,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Result<Looked, LookFailure> {
+        let (order, planned) = match question {
+            Question::Check => (json!({"command": "check", "bucket": bucket}), None),
+            Question::CheckPlanned(planned) => {
+                (json!({"command": "check", "bucket": bucket}), Some(*planned))
+            }
+            Question::Apply(plan) => (json!({"command": "apply", "bucket": bucket, "plan": plan}), None),
+            Question::Undo { role, keys, plan } => {
+                let mut order = json!({"command": "undo", "bucket": bucket});
+                if let Value::Object(fields) = &mut order {
+                    fields.extend(role.map(|role| ("role".to_owned(), json!(role))));
+                    fields.insert("keys".to_owned(), json!(keys));
+                    fields.extend(plan.map(|plan| ("plan".to_owned(), json!(plan))));
+                }
+                (order, None)
+            }
+        };
+        let lens = Lens::new(self.aws, bucket, planned);
+        let report = {
+            let handler = Handler {
+                aws: &lens,
+                publisher: Nobody,
+                ledger: MemoryLedger::default(),
+                memory: MemoryLedger::default(),
+                queue: NoQueue,
+                settings: Settings {
+                    mode: self.config.mode,
+                    scope: self.config.scope(),
+                    guards: self.config.guards(),
+                    report_refused_puts: false,
+                    remind_after: None,
+                },
+            };
+            let invocation = Invocation {
+                identity: self.identity.clone(),
+                now,
+                deadline: Instant::now() + PATIENCE,
+                caller: self.caller_near(region),
+            };
+            match Box::pin(handler.handle(&invocation, &order)).await? {
+                Answer::Report(report) => report,
+                Answer::Batch(_) | Answer::Reports(_) => return Err(LookFailure::NoReport),
+            }
+        };
+        let mut looked = Looked {
+            report: serde_json::to_value(&report).map_err(LookFailure::Unwritable)?,
+            text: text::text(&report, &Telling::default()),
+            picture: Picture::default(),
+        };
+        let view = looked.view().map_err(LookFailure::Unwritable)?;
+        looked.picture = Picture::new(&view, &lens.into_seen());
+        Ok(looked)
+    }
+
+    /// The same caller, looking into the Region first that the bucket is known to lie in.
+    fn caller_near(&self, region: Option<&Region>) -> Caller {
+        match (&self.caller, region) {
+            (Caller::CommandLine { options, .. }, Some(region)) => Caller::CommandLine {
+                region: region.clone(),
+                options: options.clone(),
+            },
+            (caller, _) => caller.clone(),
+        }
+    }
+}
+
+impl LookFailure {
+    /// On one line.
+    pub fn told(&self) -> String {
+        chain(self)
+    }
+}
+
+/// Whoever asks is answered; nobody else is told.
+#[derive(Debug)]
+struct Nobody;
+
+impl Publisher for Nobody {
+    async fn publish(&self, _: Bulletin<'_>) -> Result<(), PublishFailure> {
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+"""Every AWS command that a document, the stack or a report tells a person to run, held against the AWS CLI's own model.
+
+Nothing is run here: service, operation, the names of options, and that none is missing which the operation needs. What
+a command does is tried against the emulator elsewhere, as far as the emulator has it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from awscli.clidriver import create_clidriver
+
+from demo import commands
+from resolver import Resolver
+from test_template import ROOT, TEMPLATE
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+REPORTS = sorted([*ROOT.glob("tests/scenarios/**/told.txt"), *ROOT.glob("tests/core/handler/*.txt")])
+# What only the second version of the CLI has, and the first, which is installed here, has not:
+# https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html
+SECOND_VERSION = {("logs", "tail"): {"since", "follow", "format", "filter-pattern", "log-stream-names"}}
+GLOBAL_OF_SECOND_VERSION = {"cli-binary-format", "no-cli-pager"}
+
+
+@cache
+def operations(service: str) -> Any:
+    command = create_clidriver()._get_command_table()[service]
+    return command._create_command_table() if hasattr(command, "_create_command_table") else command.subcommand_table
+
+
+@cache
+def global_options() -> set[str]:
+    return set(create_clidriver()._get_argument_table()) | GLOBAL_OF_SECOND_VERSION
+
+
+def calls(shell: str) -> Iterator[list[str]]:
+    """The words of each call of `aws` in a shell command."""
+    lexer = shlex.shlex(shell.replace("\\\n", " "), posix=True, punctuation_chars="();<>|&\n")
+    lexer.whitespace = " \t\r"
+    words: list[str] = []
+    for word in [*lexer, ";"]:
+        if word and set(word) <= set("();<>|&\n"):
+            if words[:1] == ["aws"]:
+                yield words
+            words = []
+        else:
+            words.append(word)
+
+
+def wrong(words: list[str], is_whole: bool = True) -> str | None:
+    """What is wrong with a call of `aws`. One that is only mentioned need not be whole."""
+    _, service, operation, *rest = words
+    try:
+        table = operations(service)
+    except KeyError:
+        return f"no service `{service}`"
+    given = {word[2:].split("=")[0] for word in rest if word.startswith("--")}
+    if (service, operation) in SECOND_VERSION:
+        known, needed = SECOND_VERSION[service, operation], set()
+    elif operation not in table:
+        return f"`{service}` has no operation `{operation}`"
+    else:
+        arguments = table[operation].arg_table
+        known = set(arguments)
+        needed = {name for name, argument in arguments.items() if argument.required and name != "outfile"}
+    if unknown := given - known - global_options():
+        return f"`{service} {operation}` has no option {sorted(unknown)}"
+    if is_whole and (missing := needed - given) and "cli-input-json" not in given:
+        return f"`{service} {operation}` needs {sorted(missing)}"
+    return None
+
+
+def documented(text: str) -> Iterator[tuple[list[str], bool]]:
+    """The calls in a document, each with whether it stands in a block that can be pasted."""
+    blocks = re.findall(r"^```(?:sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        for command in commands(block):
+            yield from ((words, True) for words in calls(command))
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    for mention in re.findall(r"`(aws [a-z][^`]+)`", prose):
+        yield from ((words, False) for words in calls(mention))
+
+
+def complaints(found: Iterator[tuple[list[str], bool]]) -> list[str]:
+    return [f"{shlex.join(words)}: {problem}" for words, whole in found if (problem := wrong(words, whole))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_in_documents_are_commands_of_the_aws_cli(document: Any) -> None:
+    assert complaints(documented(document.read_text())) == []
+
+
+def test_commands_that_reports_print_are_commands_of_the_aws_cli() -> None:
+    texts = [path.read_text() for path in REPORTS]
+    # What the owner of a key store or of key material has to choose is left to them, with an ellipsis.
+    found = [(words, "…" not in words) for text in texts for command in commands(text) for words in calls(command)]
+    assert len(found) > 100
+    assert complaints(iter(found)) == []
+
+
+def test_commands_that_the_stack_puts_out_are_commands_of_the_aws_cli() -> None:
+    outputs = [Resolver({}).resolve(output["Value"]) for output in TEMPLATE["Outputs"].values()]
+    found = [(words, True) for value in outputs for words in calls(value)]
+    assert {f"{words[1]} {words[2]}" for words, _ in found} == {
+        "lambda invoke", "logs tail", "sqs start-message-move-task", "cloudformation deploy",
+        "s3api get-bucket-notification-configuration", "s3api put-bucket-notification-configuration",
+    }
+    assert complaints(iter(found)) == []
+
+
+@pytest.mark.parametrize(("command", "problem"), [
+    ("aws s3ap get-bucket-policy --bucket b", "no service"),
+    ("aws s3api get-bucket-polcy --bucket b", "no operation"),
+    ("aws s3api get-bucket-policy --buckt b", "no option"),
+    ("aws s3api get-bucket-policy", "needs ['bucket']"),
+    ("aws kms list-aliases | aws kms enable-key --region eu-west-1", "needs ['key-id']"),
+])
+def test_a_wrong_command_is_noticed(command: str, problem: str) -> None:
+    (found,) = complaints((words, True) for words in calls(command))
+    assert problem in found
