@@ -7,6 +7,7 @@ mod causes;
 mod defects;
 mod document;
 mod many_rules;
+mod messages;
 mod patch;
 mod properties;
 mod render;
