@@ -16,7 +16,7 @@ PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo invoke test check build deploy clean tools \
+.PHONY: help demo invoke test check build deploy live package sbom clean tools \
 	check-format check-clippy test-core test-wire test-template test-deployed lint-template deny
 
 help: ## List these targets
@@ -42,8 +42,19 @@ deploy: tools ## Build and deploy the stack to your AWS account, asking for the 
 	PATH="$(BUILD_TOOLS):$$PATH" sam build --parameter-overrides Architecture=$(ARCH)
 	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided --parameter-overrides Architecture=$(ARCH)
 
+live: build ## Tell the demo's story in a real AWS account of yours, and remove it again (asks first; less than 0.10 USD)
+	@$(PYTHON) scripts/live.py $(LIVE) $(DEPLOYED)
+
+package: build ## Put what a release is made of into dist/ (ARCH=arm64 for Graviton)
+	$(PYTHON) scripts/package.py --architecture $(ARCH) --program $(DEPLOYED)
+
+sbom: ## Write the bill of materials of the function into dist/ (installs cargo-cyclonedx once)
+	cargo install --locked --quiet --root .tools/cyclonedx --version 0.5.9 cargo-cyclonedx
+	PATH="$(CURDIR)/.tools/cyclonedx/bin:$$PATH" cargo cyclonedx --quiet --format json --no-default-features --features lambda --override-filename bom
+	mkdir -p dist && mv bom.json dist/s3-replication-remediator.cdx.json
+
 clean: ## Remove what was built and the installed tools
-	rm -rf .tools .aws-sam
+	rm -rf .tools .aws-sam dist
 	cargo clean
 
 tools: ## Install the pinned tools into .tools/ (once; the other targets do it when needed)
@@ -68,12 +79,13 @@ test-template: tools ## Check the templates, and the commands that documents and
 	$(PYTHON) -m pytest --quiet tests/template
 
 test-deployed: tools ## Test the deployed stack in an emulator
-	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
+	$(if $(BOOTSTRAP),,cargo build --bins)
 	BOOTSTRAP=$(abspath $(or $(BOOTSTRAP),$(TESTED))) $(PYTHON) -m pytest --quiet tests/deployed
 
-lint-template: ## Look for what is unwise in the templates (installs 300 MB of tools, so it is not part of `make test`)
+lint-template: ## Look for what is unwise in the templates and workflows (installs 300 MB of tools, so it is not part of `make test`)
 	@scripts/install-tools lint
 	.tools/lint/bin/checkov --framework cloudformation --compact --quiet --skip-download --file template.yaml template-member.yaml
+	.tools/lint/bin/zizmor --offline --quiet .github/workflows
 
 deny: ## Check licences, sources and known vulnerabilities of the dependencies (cargo install cargo-deny)
 	cargo deny check

@@ -2,7 +2,7 @@
 //! allocations, and the most memory at once.
 //!
 //! `cargo bench --no-default-features --bench growth` prints the table of `docs/PERFORMANCE.md`; `-- --stages` each
-//! stage by itself.
+//! stage by itself, `-- --only Missing,10,1` one line.
 
 #[path = "../tests/core"]
 #[expect(dead_code, reason = "a benchmark needs a part of what the account can do")]
@@ -25,13 +25,18 @@ fn cpu_ms() -> f64 {
 
 fn main() {
     let by_stage = std::env::args().any(|argument| argument == "--stages");
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let only = std::env::args()
+        .skip_while(|argument| argument != "--only")
+        .nth(1);
     println!("| role's policies | rules | policies | CPU ms | allocations | peak KiB |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     for kind in [Policies::Granting, Policies::Missing, Policies::Hostile] {
         for policies in [1, 10, 100] {
             for rules in [1, 10, 100, 1000] {
-                if quick && rules * policies > 10_000 {
+                if only
+                    .as_ref()
+                    .is_some_and(|only| *only != format!("{kind:?},{rules},{policies}"))
+                {
                     continue;
                 }
                 let snapshot = read(&account(rules, policies, kind));

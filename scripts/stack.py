@@ -6,8 +6,9 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from botocore.exceptions import WaiterError
@@ -39,9 +40,10 @@ class Stack:
 
     def __init__(
         self, account: Account, bootstrap: Path, name: str = NAME, region: str = REGION, artifacts: str = ARTIFACTS,
-        **parameters: str,
+        tags: Mapping[str, str] = MappingProxyType({}), **parameters: str,
     ) -> None:
         self._account = account
+        self._tags = [{"Key": key, "Value": value} for key, value in tags.items()]
         self._name = name
         self._region = region
         self._cloudformation = account.client("cloudformation", region)
@@ -68,6 +70,7 @@ class Stack:
             "StackName": self._name,
             "TemplateBody": self._template,
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            "Tags": self._tags,
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         }
 
@@ -99,6 +102,7 @@ class Stack:
             "Statement": [{
                 "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
                 "Action": "sqs:SendMessage", "Resource": self._arn(inbox),
+                "Condition": {"ArnEquals": {"aws:SourceArn": self.outputs["TopicArn"]}},
             }],
         }
         self._sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"Policy": json.dumps(policy)})

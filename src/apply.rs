@@ -2,13 +2,17 @@
 //!
 //! Nothing is decided here. A change whose basis is no longer as it was is refused; one that is in place already is left
 //! alone; so whoever is killed half-way, or comes second, ends where the first would have. What takes away comes last, and
-//! only when everything that allows is in place.
+//! only when everything that allows is in place. What cannot be written down is not done: nobody could say later who did it.
 //!
 //! IAM and KMS take up to about five minutes until a change works everywhere:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>,
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/programming-eventual-consistency.html>.
 
-use serde::Serialize;
+mod entry;
+mod journal;
+mod outcome;
+
+use std::future::Future;
 
 use crate::arn::KeyReference;
 use crate::mode::WriteAccess;
@@ -21,238 +25,30 @@ use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::source::{Reader, RoleRecord, Source};
 use crate::target::{GrantRequest, Target, WriteFailure, Written};
 
-/// What became of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// In one word.
-    pub status: Status,
-    /// Change by change, in the order of the plan.
-    pub changes: Vec<ChangeOutcome>,
-    /// When it can be known whether it helped; none where nothing was written.
-    pub verify_after: Option<&'static str>,
-}
+pub use entry::{Cause, Entry, State};
+pub use journal::{Journal, NoJournal, NotRecorded};
+pub use outcome::{ChangeOutcome, ChangeStatus, Outcome, Status};
 
-/// What became of a plan as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Nothing was tried.
-    Planned,
-    /// Every change is in place, and at least one was made now.
-    Applied,
-    /// Every change was in place before.
-    AlreadyInPlace,
-    /// Nothing was written, because something is not as it was when the plan was made.
-    Refused,
-    /// Nothing was written, because AWS refused or did not answer.
-    Failed,
-    /// Some changes are in place and some are not.
-    PartlyApplied,
-}
-
-impl Status {
-    /// The word that reports use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Applied => "applied",
-            Self::AlreadyInPlace => "already-in-place",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::PartlyApplied => "partly-applied",
-        }
-    }
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChangeOutcome {
-    /// In one word.
-    pub status: ChangeStatus,
-    /// AWS's request id, for finding it in CloudTrail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-    /// The grant that there is now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grant_id: Option<String>,
-    /// Why it was not made, or what could not be verified.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Would it be worth trying again?
-    #[serde(skip)]
-    pub retryable: bool,
-}
-
-/// What became of a change, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChangeStatus {
-    /// Nothing was tried.
-    Planned,
-    /// It was made.
-    Applied,
-    /// Somebody, perhaps we ourselves, had made it before.
-    AlreadyInPlace,
-    /// Something is not as it was when the plan was made, or a change before it was not made.
-    Refused,
-    /// AWS refused it, did not answer, or shows something else than was written.
-    Failed,
-}
-
-impl ChangeStatus {
-    /// The word that reports use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Applied => "applied",
-            Self::AlreadyInPlace => "already-in-place",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl ChangeOutcome {
-    fn new(status: ChangeStatus) -> Self {
-        Self {
-            status,
-            request_id: None,
-            grant_id: None,
-            error: None,
-            retryable: false,
-        }
-    }
-
-    fn refused(reason: impl Into<String>) -> Self {
-        Self {
-            error: Some(reason.into()),
-            ..Self::new(ChangeStatus::Refused)
-        }
-    }
-
-    fn failed(failure: &WriteFailure) -> Self {
-        Self {
-            error: Some(failure.to_string()),
-            retryable: failure.retryable,
-            ..Self::new(ChangeStatus::Failed)
-        }
-    }
-
-    fn in_place(grant_id: Option<&str>) -> Self {
-        Self {
-            grant_id: grant_id.map(str::to_owned),
-            ..Self::new(ChangeStatus::AlreadyInPlace)
-        }
-    }
-
-    fn applied(written: Written, seen: Seen) -> Self {
-        let (status, error) = match seen {
-            Seen::AsWritten => (ChangeStatus::Applied, None),
-            Seen::NotYet => (
-                ChangeStatus::Applied,
-                Some("AWS accepted it and does not show it yet".to_owned()),
-            ),
-            Seen::Unread(code) => (
-                ChangeStatus::Applied,
-                Some(format!("AWS accepted it; it could not be read again ({code})")),
-            ),
-            Seen::Otherwise => (
-                ChangeStatus::Failed,
-                Some("AWS accepted it and shows something else: somebody else is writing as well".to_owned()),
-            ),
-        };
-        Self {
-            request_id: written.request_id,
-            grant_id: written.grant_id,
-            error,
-            ..Self::new(status)
-        }
-    }
-
-    fn is_in_place(&self) -> bool {
-        match self.status {
-            ChangeStatus::Applied | ChangeStatus::AlreadyInPlace => true,
-            ChangeStatus::Planned | ChangeStatus::Refused | ChangeStatus::Failed => false,
-        }
-    }
-}
-
-impl Outcome {
-    /// A plan that was told and not applied.
-    pub fn planned(plan: &ReviewedPlan) -> Self {
-        let planned = ChangeOutcome::new(ChangeStatus::Planned);
-        Self {
-            status: Status::Planned,
-            changes: vec![planned; plan.plan().changes.len()],
-            verify_after: None,
-        }
-    }
-
-    /// A plan that was not tried at all, such as one whose digest is not the one that was approved.
-    pub fn refused(plan: &ReviewedPlan, reason: &str) -> Self {
-        let refused = ChangeOutcome::refused(reason);
-        Self {
-            status: Status::Refused,
-            changes: vec![refused; plan.plan().changes.len()],
-            verify_after: None,
-        }
-    }
-
-    /// Is nothing left to do?
-    pub fn is_in_place(&self) -> bool {
-        match self.status {
-            Status::Applied | Status::AlreadyInPlace => true,
-            Status::Planned | Status::Refused | Status::Failed | Status::PartlyApplied => false,
-        }
-    }
-
-    /// Was anything changed?
-    pub fn has_written(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| change.status == ChangeStatus::Applied)
-    }
-
-    /// Would it be worth trying again?
-    pub fn is_retryable(&self) -> bool {
-        self.changes.iter().any(|change| change.retryable)
-    }
-
-    fn of(changes: Vec<ChangeOutcome>) -> Self {
-        let has = |status| changes.iter().any(|change| change.status == status);
-        let all_in_place = changes.iter().all(ChangeOutcome::is_in_place);
-        let some_in_place = changes.iter().any(ChangeOutcome::is_in_place);
-        let status = match (all_in_place, some_in_place) {
-            (true, _) if has(ChangeStatus::Applied) => Status::Applied,
-            (true, _) => Status::AlreadyInPlace,
-            (false, true) => Status::PartlyApplied,
-            (false, false) if has(ChangeStatus::Failed) => Status::Failed,
-            (false, false) => Status::Refused,
-        };
-        Self {
-            status,
-            verify_after: has(ChangeStatus::Applied).then_some(
-                "up to five minutes, until the change works everywhere; then a new object version shows whether it helped",
-            ),
-            changes,
-        }
-    }
-}
+use outcome::Seen;
 
 /// Applies a plan. The value of [`WriteAccess`] is what a dry run does not have.
-pub async fn apply<S: Source, T: Target>(
+pub async fn apply<S: Source, T: Target, J: Journal>(
     _access: &WriteAccess,
     source: &S,
     target: &T,
+    journal: &J,
     plan: &ReviewedPlan,
 ) -> Outcome {
+    let hands = Hands {
+        source,
+        target,
+        journal,
+    };
     let mut outcomes: Vec<ChangeOutcome> = Vec::new();
     for planned in &plan.plan().changes {
         let is_safe = !planned.change.only_takes_away() || outcomes.iter().all(ChangeOutcome::is_in_place);
         let outcome = if is_safe {
-            apply_one(source, target, planned).await
+            hands.apply(planned).await
         } else {
             ChangeOutcome::refused("a change before it was not made, and this one takes something away")
         };
@@ -261,138 +57,172 @@ pub async fn apply<S: Source, T: Target>(
     Outcome::of(outcomes)
 }
 
-async fn apply_one<S: Source, T: Target>(source: &S, target: &T, planned: &Planned) -> ChangeOutcome {
-    let outcome = match &planned.change {
-        Change::PutRolePolicy(change) => put_policy(source, target, change, &planned.basis).await,
-        Change::CreateGrant(request) => create_grant(source, target, request, &planned.basis).await,
-        Change::RevokeGrant(revocation) => revoke_grant(source, target, revocation).await,
-    };
-    outcome.unwrap_or_else(|refusal| refusal)
-}
-
 type Applied = Result<ChangeOutcome, ChangeOutcome>;
 
-async fn put_policy<S: Source, T: Target>(
-    source: &S,
-    target: &T,
-    change: &RolePolicyChange,
-    basis: &Basis,
-) -> Applied {
-    let now = source.inline_policy(&change.role, &change.name).await;
-    let now = read(now, "our policy in the role")?;
-    if same(now.as_ref(), change.after.as_ref()) {
-        return Ok(ChangeOutcome::in_place(None));
-    }
-    if !same(now.as_ref(), change.before.as_ref()) {
-        return Err(ChangeOutcome::refused(
-            "our policy in the role is no longer as it was when the plan was made",
-        ));
-    }
-    if let Basis::Role(then) = basis {
-        match read(source.role(&change.role).await, "the role")? {
-            Some(now) => unchanged(then, &now)?,
-            None => return Err(ChangeOutcome::refused("the role is gone")),
-        }
-    }
-    let written = match &change.after {
-        Some(document) => target.put_role_policy(&change.role, &change.name, document).await,
-        None => target.delete_role_policy(&change.role, &change.name).await,
-    };
-    let written = written.map_err(|failure| ChangeOutcome::failed(&failure))?;
-    let seen = match source.inline_policy(&change.role, &change.name).await {
-        Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found @ (Observed::Found(_) | Observed::Absent) => {
-            let found = found.found().map(|policy| policy.document.clone());
-            if matches(found.as_ref(), change.after.as_ref()) {
-                Seen::AsWritten
-            } else if matches(found.as_ref(), change.before.as_ref()) {
-                Seen::NotYet
-            } else {
-                Seen::Otherwise
-            }
-        }
-    };
-    Ok(ChangeOutcome::applied(written, seen))
+/// What it takes to make changes.
+struct Hands<'a, S, T, J> {
+    source: &'a S,
+    target: &'a T,
+    journal: &'a J,
 }
 
-async fn create_grant<S: Source, T: Target>(
-    source: &S,
-    target: &T,
-    request: &GrantRequest,
-    basis: &Basis,
-) -> Applied {
-    let grants = || source.grants(&request.key, &request.grantee, &Reader::Own);
-    let now = read(grants().await, "the key's grants")?.unwrap_or_default();
-    if let Some(grant) = now.iter().find(|grant| key_grant::is(grant, request)) {
-        return Ok(ChangeOutcome::in_place(Some(&grant.id)));
+impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
+    async fn apply(&self, planned: &Planned) -> ChangeOutcome {
+        let change = &planned.change;
+        let outcome = match change {
+            Change::PutRolePolicy(put) => self.put_policy(change, put, &planned.basis).await,
+            Change::CreateGrant(request) => self.create_grant(change, request, &planned.basis).await,
+            Change::RevokeGrant(revocation) => self.revoke_grant(change, revocation).await,
+        };
+        outcome.unwrap_or_else(|refusal| refusal)
     }
-    let reference = KeyReference::Key(request.key.clone());
-    let key = read(source.describe_key(&reference, &Reader::Own).await, "the key")?;
-    if key.map(Basis::Key).as_ref() != Some(basis) {
-        return Err(ChangeOutcome::refused(
-            "the key is no longer as it was when the plan was made",
-        ));
-    }
-    let failed = |failure: WriteFailure| ChangeOutcome::failed(&failure);
-    target.try_grant(request).await.map_err(failed)?;
-    let written = target.create_grant(request).await.map_err(failed)?;
-    let seen = match grants().await {
-        Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found @ (Observed::Found(_) | Observed::Absent) => {
-            let grants = found.found().map(Vec::as_slice).unwrap_or_default();
-            let made = grants
-                .iter()
-                .find(|grant| Some(&grant.id) == written.grant_id.as_ref());
-            match made {
-                None => Seen::NotYet,
-                Some(grant) if key_grant::is(grant, request) => Seen::AsWritten,
-                Some(_) => Seen::Otherwise,
-            }
-        }
-    };
-    Ok(ChangeOutcome::applied(written, seen))
-}
 
-async fn revoke_grant<S: Source, T: Target>(source: &S, target: &T, revocation: &GrantRevocation) -> Applied {
-    let grant = &revocation.grant;
-    let grants = || source.grants(&grant.key, &revocation.again.grantee, &Reader::Own);
-    let now = read(grants().await, "the key's grants")?.unwrap_or_default();
-    match now.iter().find(|found| found.id == grant.id) {
-        None => return Ok(ChangeOutcome::in_place(Some(&grant.id))),
-        Some(found) if found != grant => {
+    /// Writes, between the two entries of the journal; `seen` reads what was written.
+    async fn write<R: Future<Output = Seen>>(
+        &self,
+        change: &Change,
+        write: impl Future<Output = Result<Written, WriteFailure>>,
+        seen: impl FnOnce(Written) -> (Written, R),
+    ) -> Applied {
+        let entry = match self.journal.begin(change).await {
+            Ok(entry) => entry,
+            Err(NotRecorded(reason)) => {
+                return Err(ChangeOutcome {
+                    retryable: true,
+                    ..ChangeOutcome::refused(format!(
+                        "it could not be written down, and nothing is changed without a record: {reason}"
+                    ))
+                });
+            }
+        };
+        let mut outcome = match write.await {
+            Ok(written) => {
+                let (written, seen) = seen(written);
+                ChangeOutcome::applied(written, seen.await)
+            }
+            Err(failure) => ChangeOutcome::failed(&failure),
+        };
+        if let Err(NotRecorded(reason)) = self.journal.end(change, entry, &outcome).await {
+            let note = format!("what became of it could not be written down: {reason}");
+            outcome.error = Some(match outcome.error {
+                Some(error) => format!("{error}; {note}"),
+                None => note,
+            });
+        }
+        Ok(outcome)
+    }
+
+    async fn put_policy(&self, change: &Change, put: &RolePolicyChange, basis: &Basis) -> Applied {
+        let (source, target) = (self.source, self.target);
+        let now = source.inline_policy(&put.role, &put.name).await;
+        let now = read(now, "our policy in the role")?;
+        if same(now.as_ref(), put.after.as_ref()) {
+            return Ok(ChangeOutcome::in_place(None));
+        }
+        if !same(now.as_ref(), put.before.as_ref()) {
             return Err(ChangeOutcome::refused(
-                "the grant is no longer as it was when the plan was made",
+                "our policy in the role is no longer as it was when the plan was made",
             ));
         }
-        Some(_) => {}
-    }
-    let written = target.revoke_grant(&grant.key, &grant.id).await;
-    let written = written.map_err(|failure| ChangeOutcome::failed(&failure))?;
-    let seen = match grants().await {
-        Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
-        found @ (Observed::Found(_) | Observed::Absent) => {
-            let is_there = found
-                .found()
-                .is_some_and(|grants| grants.iter().any(|found| found.id == grant.id));
-            if is_there { Seen::NotYet } else { Seen::AsWritten }
+        if let Basis::Role(then) = basis {
+            match read(source.role(&put.role).await, "the role")? {
+                Some(now) => unchanged(then, &now)?,
+                None => return Err(ChangeOutcome::refused("the role is gone")),
+            }
         }
-    };
-    Ok(ChangeOutcome::applied(
-        Written {
-            grant_id: Some(grant.id.clone()),
-            ..written
-        },
-        seen,
-    ))
-}
+        let write = async {
+            match &put.after {
+                Some(document) => target.put_role_policy(&put.role, &put.name, document).await,
+                None => target.delete_role_policy(&put.role, &put.name).await,
+            }
+        };
+        let seen = async {
+            match source.inline_policy(&put.role, &put.name).await {
+                Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
+                found @ (Observed::Found(_) | Observed::Absent) => {
+                    let found = found.found().map(|policy| policy.document.clone());
+                    if matches(found.as_ref(), put.after.as_ref()) {
+                        Seen::AsWritten
+                    } else if matches(found.as_ref(), put.before.as_ref()) {
+                        Seen::NotYet
+                    } else {
+                        Seen::Otherwise
+                    }
+                }
+            }
+        };
+        self.write(change, write, |written| (written, seen)).await
+    }
 
-/// What AWS shows after a write.
-enum Seen {
-    AsWritten,
-    /// What was there before: reads may lag behind writes.
-    NotYet,
-    Unread(String),
-    Otherwise,
+    async fn create_grant(&self, change: &Change, request: &GrantRequest, basis: &Basis) -> Applied {
+        let (source, target) = (self.source, self.target);
+        let grants = || source.grants(&request.key, &request.grantee, &Reader::Own);
+        let now = read(grants().await, "the key's grants")?.unwrap_or_default();
+        if let Some(grant) = now.iter().find(|grant| key_grant::is(grant, request)) {
+            return Ok(ChangeOutcome::in_place(Some(&grant.id)));
+        }
+        let reference = KeyReference::Key(request.key.clone());
+        let key = read(source.describe_key(&reference, &Reader::Own).await, "the key")?;
+        if key.map(Basis::Key).as_ref() != Some(basis) {
+            return Err(ChangeOutcome::refused(
+                "the key is no longer as it was when the plan was made",
+            ));
+        }
+        let failed = |failure: WriteFailure| ChangeOutcome::failed(&failure);
+        target.try_grant(request).await.map_err(failed)?;
+        let seen = |written: Written| {
+            let id = written.grant_id.clone();
+            (written, async move {
+                match grants().await {
+                    Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
+                    found @ (Observed::Found(_) | Observed::Absent) => {
+                        let grants = found.found().map(Vec::as_slice).unwrap_or_default();
+                        match grants.iter().find(|grant| Some(&grant.id) == id.as_ref()) {
+                            None => Seen::NotYet,
+                            Some(grant) if key_grant::is(grant, request) => Seen::AsWritten,
+                            Some(_) => Seen::Otherwise,
+                        }
+                    }
+                }
+            })
+        };
+        self.write(change, target.create_grant(request), seen).await
+    }
+
+    async fn revoke_grant(&self, change: &Change, revocation: &GrantRevocation) -> Applied {
+        let (source, target) = (self.source, self.target);
+        let grant = &revocation.grant;
+        let grants = || source.grants(&grant.key, &revocation.again.grantee, &Reader::Own);
+        let now = read(grants().await, "the key's grants")?.unwrap_or_default();
+        match now.iter().find(|found| found.id == grant.id) {
+            None => return Ok(ChangeOutcome::in_place(Some(&grant.id))),
+            Some(found) if found != grant => {
+                return Err(ChangeOutcome::refused(
+                    "the grant is no longer as it was when the plan was made",
+                ));
+            }
+            Some(_) => {}
+        }
+        let seen = |written: Written| {
+            let written = Written {
+                grant_id: Some(grant.id.clone()),
+                ..written
+            };
+            (written, async {
+                match grants().await {
+                    Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
+                    found @ (Observed::Found(_) | Observed::Absent) => {
+                        let is_there = found
+                            .found()
+                            .is_some_and(|grants| grants.iter().any(|found| found.id == grant.id));
+                        if is_there { Seen::NotYet } else { Seen::AsWritten }
+                    }
+                }
+            })
+        };
+        self.write(change, target.revoke_grant(&grant.key, &grant.id), seen)
+            .await
+    }
 }
 
 /// What cannot be read cannot be compared, so it is not changed.

@@ -11,6 +11,7 @@ mod role;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,13 +38,13 @@ impl InvalidName {
     }
 }
 
-/// Declares a name that is one checked string.
+/// Declares a name that is one checked string. Copies share it: thousands of requests name the same few things.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -57,7 +58,7 @@ macro_rules! name {
 
             fn from_str(text: &str) -> Result<Self, InvalidName> {
                 let valid: fn(&str) -> bool = $valid;
-                if valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidName::new($kind, text, $rule)) }
+                if valid(text) { Ok(Self(text.into())) } else { Err(InvalidName::new($kind, text, $rule)) }
             }
         }
 
@@ -71,7 +72,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.as_str().to_owned()
             }
         }
 
@@ -142,16 +143,16 @@ name!(
 impl Region {
     /// The Region in which a bucket lies whose location constraint is empty.
     pub fn us_east_1() -> Self {
-        Self("us-east-1".to_owned())
+        Self("us-east-1".into())
     }
 }
 
 impl AccountId {
     /// An account that is not `own`: stands for an owner who could not be determined.
     pub fn other_than(own: &Self) -> Self {
-        let stranger = Self("000000000000".to_owned());
+        let stranger = Self("000000000000".into());
         if *own == stranger {
-            Self("999999999999".to_owned())
+            Self("999999999999".into())
         } else {
             stranger
         }
@@ -184,7 +185,7 @@ impl BucketName {
 impl Partition {
     /// The commercial partition, `aws`.
     pub fn aws() -> Self {
-        Self("aws".to_owned())
+        Self("aws".into())
     }
 
     /// Is it certain that S3 calls itself `s3.REGION.amazonaws.com` towards KMS here? In China and the isolated

@@ -7,10 +7,12 @@ mod buckets;
 mod clients;
 mod dynamodb;
 mod error;
+mod eventbridge;
 mod iam;
 mod kms;
 #[cfg(feature = "cli")]
 mod login;
+mod publishers;
 mod s3;
 mod sns;
 mod source;
@@ -24,6 +26,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::arn::{AccountId, BucketName, Region};
+use crate::config::Config;
 use crate::snapshot::Identity;
 use crate::source::Reader;
 
@@ -32,6 +35,7 @@ pub use dynamodb::{AnyLedger, Table};
 pub use error::CallFailure;
 #[cfg(feature = "cli")]
 pub use login::Login;
+pub use publishers::{Bus, Topic};
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.
@@ -45,6 +49,7 @@ pub struct Aws {
     s3: Clients<aws_sdk_s3::Client>,
     kms: Clients<aws_sdk_kms::Client>,
     sns: Clients<aws_sdk_sns::Client>,
+    eventbridge: Clients<aws_sdk_eventbridge::Client>,
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,
@@ -57,6 +62,16 @@ pub struct MemberRole {
     pub name: String,
     /// What its trust policy asks for as `sts:ExternalId`.
     pub external_id: Option<String>,
+}
+
+impl MemberRole {
+    /// The one that the settings name.
+    pub fn of(config: &Config) -> Option<Self> {
+        Some(Self {
+            name: config.member_role_name.clone()?,
+            external_id: config.member_role_external_id.clone(),
+        })
+    }
 }
 
 /// The clients of one service, made when they are first needed.

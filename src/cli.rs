@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use jiff::Timestamp;
 
-use crate::aws::{Aws, CallFailure, Login, StartError};
+use crate::aws::{Aws, CallFailure, Login, MemberRole, StartError};
 use crate::config::{ConfigErrors, environment};
 use crate::error::chain;
 use crate::mode::Mode;
@@ -215,7 +215,7 @@ async fn reach(said: &AwsArguments, given: &Given, mode: Option<Mode>) -> Result
         region: said.region.clone(),
         endpoint_url: said.endpoint_url.clone(),
     };
-    let aws = Aws::log_in(&login, config.member_role_name.clone()).await?;
+    let aws = Aws::log_in(&login, MemberRole::of(&config)).await?;
     let identity = aws.identity().await.map_err(|source| Problem::Unreachable {
         hint: match said.profile {
             Some(_) => "",

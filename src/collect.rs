@@ -12,6 +12,7 @@
 
 mod bucket;
 mod destination;
+mod former;
 mod key;
 mod object;
 mod role;
@@ -25,10 +26,11 @@ use jiff::Timestamp;
 
 use crate::arn::{AccountId, BucketName, KeyReference, Region};
 use crate::observed::Observed;
-use crate::snapshot::{Bucket, Identity, InspectedObject, Replication, Rule, Snapshot};
+use crate::snapshot::{Bucket, Former, Identity, InspectedObject, Replication, Rule, Snapshot};
 use crate::source::{BucketAt, Read, Reader, Source};
 
 use bucket::Facts;
+pub use former::Places;
 
 /// Reads of the same kind that may be under way at once. A configuration may have a thousand rules with as many keys,
 /// and AWS refuses whoever asks too much at once.
@@ -62,6 +64,8 @@ pub struct Wanted {
     pub expects_configuration: bool,
     /// Objects that the event names.
     pub objects: Vec<WantedObject>,
+    /// Where else there may be something of ours.
+    pub former: Places,
     /// The time of this look.
     pub now: Timestamp,
 }
@@ -77,6 +81,13 @@ pub struct WantedObject {
 
 /// Reads everything that the replication of one bucket depends on.
 pub async fn collect<S: Source>(source: &S, identity: &Identity, scope: &Scope, wanted: &Wanted) -> Snapshot {
+    let mut snapshot = of_rules(source, identity, scope, wanted).await;
+    snapshot.former = former::read(source, &snapshot, &wanted.former).await;
+    snapshot
+}
+
+/// What the rules name.
+async fn of_rules<S: Source>(source: &S, identity: &Identity, scope: &Scope, wanted: &Wanted) -> Snapshot {
     let mut at = BucketAt {
         name: wanted.bucket.clone(),
         region: wanted.region.clone(),
@@ -110,6 +121,7 @@ pub async fn collect<S: Source>(source: &S, identity: &Identity, scope: &Scope, 
         destinations: BTreeMap::new(),
         keys: BTreeMap::new(),
         objects: Vec::new(),
+        former: Former::default(),
     };
     let configuration = match &snapshot.replication {
         Observed::Found(configuration) => configuration,

@@ -16,7 +16,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use crate::arn::{AccountId, Arn};
+use crate::arn::{AccountId, Arn, Region};
 use crate::collect::Scope;
 use crate::guard::{GuardSettings, Tag};
 
@@ -25,7 +25,9 @@ pub use pattern::ArnPattern;
 pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
-use values::{Values, boundary, external_id, hours, role_name, sample_size, table_name, tag, topic};
+use values::{
+    Values, boundary, event_bus, external_id, hours, role_name, sample_size, table_name, tag, topic,
+};
 
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,12 @@ pub struct Config {
     pub ledger_table: Option<String>,
     /// Hours for which trouble that goes on is not told again; 0 is for ever.
     pub remind_after_hours: u16,
+    /// Bus for events.
+    pub event_bus: Option<EventBus>,
+    /// Topic of a chat channel, another than that for reports.
+    pub chat_topic: Option<Arn>,
+    /// Is every bucket kept as a finding in Security Hub?
+    pub security_hub: bool,
     /// Accounts that count as ours beside our own.
     pub trusted_accounts: BTreeSet<AccountId>,
     /// Roles that may be changed.
@@ -62,6 +70,15 @@ pub struct Config {
     pub sample_objects: u8,
     /// Are replication configurations that S3 refused explained?
     pub report_refused_puts: bool,
+}
+
+/// A bus of EventBridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventBus {
+    /// Its name, or its ARN where it is named by that.
+    pub name: String,
+    /// Where it lies; our own Region where it is named by name alone.
+    pub region: Option<Region>,
 }
 
 /// The tags that mean something where no others are set.
@@ -120,6 +137,9 @@ impl Config {
             notification_topic: values.optional("NOTIFICATION_TOPIC_ARN", topic),
             ledger_table: values.optional("LEDGER_TABLE", table_name),
             remind_after_hours: values.optional("REMIND_AFTER_HOURS", hours).unwrap_or(24),
+            event_bus: values.optional("EVENT_BUS_NAME", event_bus),
+            chat_topic: values.optional("CHAT_TOPIC_ARN", topic),
+            security_hub: values.switch("SECURITY_HUB"),
             trusted_accounts: values
                 .list("TRUSTED_ACCOUNTS", |text| {
                     text.parse().map_err(|_| "expected account ids of 12 digits")
@@ -151,6 +171,13 @@ impl Config {
     }
 
     fn contradictions(&self, values: &mut Values) {
+        if self.chat_topic.is_some() && self.chat_topic == self.notification_topic {
+            values.problem(
+                "CHAT_TOPIC_ARN",
+                "is the topic of NOTIFICATION_TOPIC_ARN, whose readers would get JSON, and the chat what it drops; name \
+                 another topic",
+            );
+        }
         if self.opt_in_tag == self.opt_out_tag {
             values.problem(
                 "OPT_IN_TAG",

@@ -12,6 +12,9 @@
 //! The unit of refusal is the need, not the rule set: a need is refused where every rule that has it leads to a
 //! destination that is not proven to be ours. Refusing what an honest rule needs because a foreign one stands beside it
 //! would protect nothing (its author could write the two one after the other) and would let anyone switch repairs off.
+//!
+//! Taking back what we gave makes nobody stronger, so neither the role's trust policy nor the destination nor the key's
+//! state stands against it. That its owner no longer wants us to touch a role or key does.
 
 mod bucket;
 mod key;
@@ -26,7 +29,7 @@ use serde::{Serialize, Serializer};
 use crate::arn::{AccountId, BucketName, KeyArn};
 use crate::observed::Observed;
 use crate::policy::pattern::glob;
-use crate::snapshot::{Snapshot, Tags};
+use crate::snapshot::{FormerKey, FormerRole, Snapshot, Tags};
 
 /// What the operator permits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +155,8 @@ guards! {
     InlinePolicySize = "inline-policy-size",
     /// Our policy was edited by someone else where we would have to write.
     PolicyEdited = "policy-edited",
+    /// The rules changed a moment ago, so that what they no longer need may be needed again.
+    RulesUnsettled = "rules-unsettled",
 }
 
 impl Serialize for Guard {
@@ -201,7 +206,7 @@ impl Refusal {
 }
 
 /// What a change touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Subject<'a> {
     /// The replication role.
     Role,
@@ -213,6 +218,12 @@ pub enum Subject<'a> {
     KeyInPolicy(&'a KeyArn),
     /// A key that a grant is made on.
     KeyForGrant(&'a KeyArn),
+    /// A role that loses what we gave it.
+    FormerRole(&'a FormerRole),
+    /// A key that loses a grant of ours, though no rule names it.
+    FormerKey(&'a FormerKey),
+    /// The rules, which no longer need something.
+    Rules,
 }
 
 /// Why `subject` may not be touched; empty where it may.
@@ -232,6 +243,9 @@ pub fn refusals(subject: Subject<'_>, snapshot: &Snapshot, settings: &GuardSetti
         Subject::Destination(name) => guards.destination(name),
         Subject::KeyInPolicy(arn) => guards.key(arn, false),
         Subject::KeyForGrant(arn) => guards.key(arn, true),
+        Subject::FormerRole(role) => guards.former_role(role),
+        Subject::FormerKey(key) => guards.former_key(key),
+        Subject::Rules => guards.rules(),
     }
 }
 
@@ -247,6 +261,22 @@ impl Guards<'_> {
 
     fn is_own_or_trusted(&self, account: &AccountId) -> bool {
         self.is_own(account) || self.settings.trusted_accounts.contains(account)
+    }
+
+    /// What is put anew within minutes, as tools do that replace a configuration, must not lose its access in between:
+    /// S3 never repeats what failed meanwhile. And rules that go to and fro must not have us write each time.
+    fn rules(&self) -> Vec<Refusal> {
+        if self.snapshot.former.is_settled {
+            return Vec::new();
+        }
+        vec![Refusal::unless(
+            Guard::RulesUnsettled,
+            format!(
+                "the rules of `{}` changed a moment ago, and may be put as they were",
+                self.snapshot.source.name
+            ),
+            "wait a quarter of an hour, or ask with the command `check`, which does not wait",
+        )]
     }
 
     fn opt_in(&self, what: &str, setting: &str, arn: &str) -> String {

@@ -4,6 +4,7 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod records;
 mod repair;
 mod tell;
 mod undo;
@@ -13,13 +14,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::arn::BucketName;
+use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
@@ -29,7 +31,7 @@ use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::{PublishFailure, Publisher};
+use crate::notify::{Bulletin, PublishFailure, Publisher};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
@@ -40,13 +42,14 @@ use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
+use records::Remembered;
 use repair::not_written;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
 
 /// What is kept back of the invocation's time, for answering.
-const RESERVE: Duration = Duration::from_secs(2);
+pub const RESERVE: Duration = Duration::from_secs(2);
 
 /// A message whose reads failed for want of capacity goes back to the queue until it was handed out this often; then
 /// what is known is told. The queue gives up on a message after five.
@@ -187,7 +190,11 @@ struct Look {
     snapshot: Snapshot,
     assessments: Vec<Assessment>,
     examination: Examination,
+    remembered: Remembered,
 }
+
+/// Where a command wants to be looked beside what the rules name.
+type Asked = (BTreeSet<RoleArn>, BTreeSet<KeyArn>);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Does what a payload asks for.
@@ -247,10 +254,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            return self
-                .command(invocation, command.item)
-                .await
-                .map(|report| Answer::Report(Box::new(report)));
+            let report = self.command(invocation, command.item).await?;
+            // Whoever asked gets the answer whatever else fails.
+            if let Err(error) = self.tell_state(&report).await {
+                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            }
+            return Ok(Answer::Report(Box::new(report)));
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -275,7 +284,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             if self.is_covered(invocation, subject).await {
                 return Ok(None);
             }
-            let look = self.look(invocation, subject).await;
+            let look = self.look(invocation, subject, Asked::default()).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
                 return Ok(None);
@@ -293,7 +302,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(invocation, subject, &report).await?;
+            // Neither keeps the other from being told.
+            let (state, news) = join(self.tell_state(&report), self.tell(invocation, subject, &report)).await;
+            news.and(state)?;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -334,15 +345,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ) -> Result<Report, HandlerError> {
         let subject = Subject::asked(bucket);
         let work = async {
-            let look = self.look(invocation, &subject).await;
+            let look = self.look(invocation, &subject, Asked::default()).await;
             self.finish(invocation, &subject, look, intent).await
         };
         in_time(invocation, &subject.bucket, work).await
     }
 
     /// Reads everything, and judges it.
-    async fn look(&self, invocation: &Invocation, subject: &Subject) -> Look {
+    async fn look(&self, invocation: &Invocation, subject: &Subject, asked: Asked) -> Look {
         let trigger = &subject.trigger;
+        let mut remembered = self.remember(&subject.bucket).await;
         let wanted = Wanted {
             bucket: subject.bucket.clone(),
             region: trigger
@@ -362,14 +374,25 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                     version_id: object.version_id.clone(),
                 })
                 .collect(),
+            former: remembered.places(&subject.bucket, asked),
             now: invocation.now,
         };
-        let snapshot = Box::pin(collect(
+        let mut snapshot = Box::pin(collect(
             self.aws,
             &invocation.identity,
             &self.settings.scope,
             &wanted,
         ))
+        .await;
+        // What an event contradicts may have been read too early.
+        let is_contradicted = wanted.expects_configuration && snapshot.replication.is_absent();
+        self.compare(
+            invocation,
+            subject,
+            &mut remembered,
+            &mut snapshot,
+            is_contradicted,
+        )
         .await;
         let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
         let facts = Facts {
@@ -382,6 +405,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             snapshot,
             assessments,
             examination,
+            remembered,
         }
     }
 
@@ -404,6 +428,21 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .chain(tags)
             .find(|failure| is_temporary(&failure.error_code))
             .filter(|_| may_come_again(subject))
+    }
+
+    /// Machines keep the state of buckets, and hear of each look.
+    async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
+        self.publish(Bulletin::State(report)).await
+    }
+
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
+        self.publisher
+            .publish(bulletin)
+            .await
+            .map_err(|source| HandlerError::NotTold {
+                bucket: bulletin.report().bucket.name.clone(),
+                source,
+            })
     }
 }
 

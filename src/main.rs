@@ -2,27 +2,29 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-rust.html>
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
-use s3_replication_remediator::arn::Arn;
-use s3_replication_remediator::aws::{AnyLedger, Aws, MemberRole};
+use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
+use s3_replication_remediator::notify::once::Once;
+use s3_replication_remediator::notify::several::Both;
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tracing::level_filters::LevelFilter;
 use tracing::{error, info};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
+    write_log(&environment().collect());
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -32,13 +34,28 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Logs as Lambda is set to: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
+fn write_log(variables: &BTreeMap<String, String>) {
+    let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
+        .into_iter()
+        .find_map(|name| variables.get(name)?.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let log = tracing_subscriber::fmt()
+        .with_target(false)
+        .with_ansi(false)
+        .without_time()
+        .with_max_level(level);
+    match variables.get("AWS_LAMBDA_LOG_FORMAT") {
+        Some(format) if format.eq_ignore_ascii_case("json") => log.json().init(),
+        Some(_) | None => log.init(),
+    }
+}
+
 async fn start() -> Result<(), String> {
     let config = Config::from_env(environment()).map_err(|error| chain(&error))?;
-    let member_role = config.member_role_name.clone().map(|name| MemberRole {
-        name,
-        external_id: config.member_role_external_id.clone(),
-    });
-    let aws = &Aws::connect(member_role).await.map_err(|error| chain(&error))?;
+    let aws = &Aws::connect(MemberRole::of(&config))
+        .await
+        .map_err(|error| chain(&error))?;
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -48,10 +65,13 @@ async fn start() -> Result<(), String> {
             report_refused_puts: config.report_refused_puts,
             remind_after: config.remind_after(),
         },
-        publisher: Topic {
-            aws,
-            arn: config.notification_topic,
-        },
+        publisher: Both(
+            Once::new(Topic {
+                aws,
+                arn: config.notification_topic,
+            }),
+            config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+        ),
         ledger: match config.ledger_table {
             Some(name) => AnyLedger::Table(aws.table(name)),
             None => AnyLedger::Memory(MemoryLedger::default()),
@@ -74,7 +94,6 @@ async fn start() -> Result<(), String> {
 }
 
 async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> {
-    let identity = aws.identity().await.map_err(|error| chain(&error))?.clone();
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the time that the core is handed comes from"
@@ -84,11 +103,17 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
     let left = i64::try_from(context.deadline)
         .unwrap_or(i64::MAX)
         .saturating_sub(exactly_now.as_millisecond());
-    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+    let identity = tokio::time::timeout_at(until, aws.identity())
+        .await
+        .map_err(|_| "the invocation's time was up before AWS said who we are".to_owned())?
+        .map_err(|error| chain(&error))?
+        .clone();
     Ok(Invocation {
         identity,
         now,
-        deadline: Instant::now() + left,
+        deadline,
         caller: Caller::Function {
             name: context.env_config.function_name.clone(),
             region: aws.region().clone(),
@@ -115,36 +140,5 @@ fn failed(kind: &'static str, message: String) -> Diagnostic {
     Diagnostic {
         error_type: kind.to_owned(),
         error_message: message,
-    }
-}
-
-/// The topic for people. Without one the log has what would be told: nobody reads what is answered to a queue.
-#[derive(Debug)]
-struct Topic<'a> {
-    aws: &'a Aws,
-    arn: Option<Arn>,
-}
-
-impl Publisher for Topic<'_> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Some(notification) = bulletin.message else {
-            return Ok(());
-        };
-        let Some(arn) = &self.arn else {
-            info!(report = notification.text, "{}", notification.subject);
-            return Ok(());
-        };
-        self.aws
-            .publish(
-                arn,
-                &notification.subject,
-                &notification.text,
-                &notification.attributes,
-            )
-            .await
-            .map(drop)
-            .map_err(|error| PublishFailure {
-                reason: chain(&error),
-            })
     }
 }

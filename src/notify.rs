@@ -1,8 +1,15 @@
 //! What is news, how it is put, and the port through which it is told.
 
+pub mod chat;
+pub mod concerned;
+pub mod events;
 pub mod flood;
 pub mod news;
+pub mod once;
 pub mod plain;
+pub mod several;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod tidings;
 
@@ -30,17 +37,26 @@ pub struct PublishFailure {
     pub reason: String,
 }
 
-/// What one look at a bucket gives to those who are told of it.
+/// What one look at a bucket gives to those who are told of it. Each publisher takes one of the two.
 #[derive(Debug, Clone, Copy)]
-pub struct Bulletin<'a> {
-    /// What was found, planned and done. Machines take it: each look tells them the state.
-    pub report: &'a Report,
-    /// The message for people; none where it is no news to them.
-    pub message: Option<&'a Notification>,
+pub enum Bulletin<'a> {
+    /// How it stands: for machines, after each look.
+    State(&'a Report),
+    /// What is news to people, with the message that tells it.
+    News(&'a Report, &'a Notification),
+}
+
+impl<'a> Bulletin<'a> {
+    /// What was found, planned and done.
+    pub fn report(self) -> &'a Report {
+        match self {
+            Self::State(report) | Self::News(report, _) => report,
+        }
+    }
 }
 
 /// Where it is told.
 pub trait Publisher {
-    /// Tells it; does nothing where nobody is to be told.
+    /// Tells it; does nothing where nobody is to be told, or it is for others.
     fn publish(&self, bulletin: Bulletin<'_>) -> impl Future<Output = Result<(), PublishFailure>>;
 }

@@ -6,6 +6,7 @@
 pub mod canonical;
 pub mod command;
 pub mod diff;
+mod former;
 mod keep;
 pub mod key_grant;
 mod make;
@@ -113,13 +114,30 @@ pub struct Plan {
 /// The plan for a snapshot. `assessments` are those of the snapshot.
 pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSettings) -> Plan {
     let replication = snapshot.replication.found();
-    match snapshot.role.found() {
+    let of_rules = match snapshot.role.found() {
         // Nothing was judged of a role that S3 cannot assume under the path that the configuration gives it.
         Some(role) if replication.is_some_and(|replication| replication.role == role.arn) => {
             make::plan(snapshot, role, assessments, settings)
         }
         Some(_) | None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
+    };
+    let (removals, withheld) = former::removals(snapshot, settings);
+    if removals.is_empty() && withheld.is_empty() {
+        return of_rules;
     }
+    Plan::new(
+        &snapshot.source.name,
+        // Removals last, because they take away.
+        [of_rules.changes, removals].concat(),
+        [of_rules.withheld, withheld].concat(),
+        of_rules.characters_left,
+    )
+}
+
+/// Is there something of ours that the rules do not need, whether it may be taken back or not?
+pub fn is_something_left(snapshot: &Snapshot, settings: &GuardSettings) -> bool {
+    let (removals, withheld) = former::removals(snapshot, settings);
+    !removals.is_empty() || !withheld.is_empty()
 }
 
 impl Plan {

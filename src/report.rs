@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::apply::Outcome as Applied;
+use crate::apply::{Entry, Outcome as Applied};
 use crate::arn::{AccountId, BucketName, Region, RoleArn};
 use crate::check::{Outcome, Verdict};
 use crate::event::{Change as ReplicationChange, FailedObject, TriggerKind};
@@ -56,6 +56,9 @@ pub struct Report {
     /// For an undo: what will break, and where was not looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
+    /// What an earlier delivery of the same message changed, or began to, without a report that told of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Entry>,
     /// What is still to be replicated; null where nothing is known to have failed.
     pub backlog: Option<Backlog>,
     /// What to do next, ready to paste.
@@ -299,6 +302,7 @@ impl Report {
             unread: outcome.unread,
             not_evaluated: outcome.not_evaluated,
             undo: None,
+            earlier: Vec::new(),
             outcome: plan.as_ref().and(applied),
             plan,
         }
@@ -346,6 +350,7 @@ impl Report {
             plan: None,
             outcome: None,
             undo: None,
+            earlier: Vec::new(),
             backlog: None,
             commands: Commands {
                 apply: None,

@@ -154,3 +154,23 @@ impl Requirement {
 pub fn requirements(snapshot: &Snapshot, role: &Role) -> Vec<Requirement> {
     needs::Needs::of(snapshot, role).found()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_or_may_be_required_breaks_replication_and_the_rest_is_needed_less() {
+        let unread = crate::source::Read::Encryption.failed("default encryption", "AccessDenied");
+        let rising = [
+            (Necessity::WhereUsed(Feature::Plaintext), false),
+            (Necessity::Advised, false),
+            (Necessity::RequiredUnless(unread), true),
+            (Necessity::Required, true),
+        ];
+        for (necessity, breaks) in &rising {
+            assert_eq!(necessity.is_certain_or_likely(), *breaks, "{necessity:?}");
+        }
+        assert!(rising.is_sorted_by(|(less, _), (more, _)| less.rank() < more.rank()));
+    }
+}

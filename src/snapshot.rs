@@ -3,6 +3,7 @@
 //! Nothing here reads AWS or the clock. The same snapshot always gives the same report.
 
 pub mod bucket;
+pub mod former;
 pub mod key;
 pub mod replication;
 pub mod role;
@@ -17,9 +18,10 @@ use crate::observed::Observed;
 pub use bucket::{
     Bucket, DefaultEncryption, EncryptionType, NotificationTarget, ObjectOwnership, Payer, Versioning,
 };
+pub use former::{Former, FormerKey, FormerRole};
 pub use key::{Key, KeyManager, KeyMetadata, KeyState};
 pub use replication::{Replication, Rule, RuleFilter, SAMPLE_NAME, Schema};
-pub use role::Role;
+pub use role::{Role, RoleRecord};
 
 /// Tags of a resource, by key.
 pub type Tags = BTreeMap<String, String>;
@@ -63,6 +65,8 @@ pub struct Snapshot {
     pub keys: BTreeMap<KeyReference, Key>,
     /// Object versions that were looked at themselves.
     pub objects: Vec<InspectedObject>,
+    /// What there may be of ours beside what the rules name.
+    pub former: Former,
 }
 
 impl Snapshot {

@@ -15,6 +15,7 @@ use crate::snapshot::{
     Tags, Versioning,
 };
 
+pub use crate::snapshot::RoleRecord;
 pub use read::Read;
 
 /// Whose credentials a read uses.
@@ -46,21 +47,6 @@ pub struct BucketHead {
     pub exists: Observed<()>,
     /// The Region, from the answer or from the refusal.
     pub region: Option<Region>,
-}
-
-/// GetRole: the role without its policies.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RoleRecord {
-    /// The role as IAM knows it, with its path.
-    pub arn: RoleArn,
-    /// `AROA…`
-    pub id: String,
-    /// Who may assume it.
-    pub trust: Observed<NamedPolicy>,
-    /// Tags.
-    pub tags: Tags,
-    /// ARN of its permissions boundary.
-    pub boundary: Option<String>,
 }
 
 /// A managed policy that is attached to a role.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ pub struct KeyArn {
     partition: Partition,
     region: Region,
     account: AccountId,
-    id: String,
+    id: Arc<str>,
 }
 
 impl KeyArn {
@@ -76,7 +77,7 @@ impl FromStr for KeyArn {
             partition: arn.partition.parse().map_err(|_| invalid())?,
             region: arn.region.parse().map_err(|_| invalid())?,
             account: arn.account.parse().map_err(|_| invalid())?,
-            id: id.to_owned(),
+            id: id.into(),
         })
     }
 }
@@ -100,7 +101,7 @@ pub struct AliasArn {
     partition: Partition,
     region: Region,
     account: AccountId,
-    name: String,
+    name: Arc<str>,
 }
 
 impl AliasArn {
@@ -149,7 +150,7 @@ impl FromStr for AliasArn {
             partition: arn.partition.parse().map_err(|_| invalid())?,
             region: arn.region.parse().map_err(|_| invalid())?,
             account: arn.account.parse().map_err(|_| invalid())?,
-            name: arn.resource.clone(),
+            name: arn.resource.as_str().into(),
         })
     }
 }

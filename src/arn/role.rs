@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +14,20 @@ use super::{AccountId, Arn, InvalidName, Partition, as_text};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RoleArn {
+    text: Arc<str>,
     partition: Partition,
     account: AccountId,
     /// Starts and ends with `/`.
-    path: String,
-    name: String,
+    path: Arc<str>,
+    name: Arc<str>,
 }
 
 impl RoleArn {
+    /// The ARN as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The partition that the role lives in.
     pub fn partition(&self) -> &Partition {
         &self.partition
@@ -85,21 +92,18 @@ impl FromStr for RoleArn {
             return Err(invalid());
         }
         Ok(Self {
+            text: text.into(),
             partition: arn.partition.parse().map_err(|_| invalid())?,
             account: arn.account.parse().map_err(|_| invalid())?,
-            path,
-            name: name.to_owned(),
+            path: path.into(),
+            name: name.into(),
         })
     }
 }
 
 impl fmt::Display for RoleArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "arn:{}:iam::{}:role{}{}",
-            self.partition, self.account, self.path, self.name
-        )
+        f.write_str(&self.text)
     }
 }
 

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::resource_policy;
+use crate::arn::RoleArn;
 use crate::observed::Observed;
-use crate::policy::{Caller, Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
+use crate::policy::{Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
 use crate::requirement::Area;
 use crate::snapshot::{Role, Snapshot};
 
@@ -55,6 +56,9 @@ pub(super) struct Allowing<'a> {
     boundary: Observed<NamedPolicy>,
     /// The policies of buckets and keys that deny anything, by name.
     stripped: BTreeMap<&'a str, Observed<NamedPolicy>>,
+    /// What a role and a resource would say that lack nothing, for asking "and if it were allowed?".
+    role_allows: PolicySet,
+    resource_allows: Observed<NamedPolicy>,
 }
 
 impl<'a> Allowing<'a> {
@@ -85,6 +89,8 @@ impl<'a> Allowing<'a> {
                 .chain(of_keys)
                 .filter_map(|policy| Some((policy.name.as_str(), Observed::Found(stripped(policy)?))))
                 .collect(),
+            role_allows: PolicySet::complete(allowing(None).into_iter().collect()),
+            resource_allows: allowing(Some(&role.arn)).map_or(Observed::Absent, Observed::Found),
         }
     }
 
@@ -105,18 +111,16 @@ impl<'a> Allowing<'a> {
         if !verdict(request, &as_it_is).is_denied() {
             return Lacks::default();
         }
-        let role_allows = PolicySet::complete(exact_allow(request, false).into_iter().collect());
-        let resource_allows = exact_allow(request, true).map_or(Observed::Absent, Observed::Found);
         let helps = |lacks: &Lacks| {
             let mut given = as_it_is;
             if lacks.role {
-                given.identity = &role_allows;
+                given.identity = &self.role_allows;
             }
             if lacks.boundary {
                 given.boundary = &Observed::Absent;
             }
             if lacks.resource {
-                given.resource = &resource_allows;
+                given.resource = &self.resource_allows;
             }
             !verdict(request, &given).is_denied()
         };
@@ -124,14 +128,13 @@ impl<'a> Allowing<'a> {
     }
 }
 
-/// A policy that allows exactly one request, for asking "and if it were allowed?". Without a version, `${` in the name of
-/// an object is text.
-fn exact_allow(request: &Request, of_resource: bool) -> Option<NamedPolicy> {
-    let mut statement = json!({"Effect": "Allow", "Action": request.action, "Resource": request.resource});
-    if let (true, Caller::Role { role, .. }) = (of_resource, &request.caller) {
+/// A policy that allows everything: of a role, or of something that lets the role in by its name.
+fn allowing(principal: Option<&RoleArn>) -> Option<NamedPolicy> {
+    let mut statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    if let Some(role) = principal {
         statement
             .as_object_mut()?
-            .insert("Principal".to_owned(), json!({"AWS": role.to_string()}));
+            .insert("Principal".to_owned(), json!({"AWS": role.as_str()}));
     }
     let document = PolicyDocument::from_value(json!({"Statement": [statement]})).ok()?;
     Some(NamedPolicy::new("what would be needed", document))

@@ -102,6 +102,7 @@ impl Aws {
             s3: Mutex::default(),
             kms: Mutex::default(),
             sns: Mutex::default(),
+            eventbridge: Mutex::default(),
             iam: Mutex::default(),
             bucket_regions: Mutex::default(),
             calls: Mutex::default(),
@@ -121,6 +122,11 @@ impl Aws {
     pub(super) async fn sns(&self, region: &Region) -> Result<aws_sdk_sns::Client, Failure> {
         self.client(&self.sns, &Reader::Own, region, aws_sdk_sns::Client::new)
             .await
+    }
+
+    pub(super) async fn eventbridge(&self, region: &Region) -> Result<aws_sdk_eventbridge::Client, Failure> {
+        let new = aws_sdk_eventbridge::Client::new;
+        self.client(&self.eventbridge, &Reader::Own, region, new).await
     }
 
     /// IAM is one for the whole partition; the SDK finds it from any Region of ours.

@@ -13,8 +13,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Builder, Connector, tls};
 
+use super::MemberRole;
 use super::clients::timeouts;
-use super::{Aws, StartError};
+use super::{Aws, MemberRole, StartError};
 use crate::arn::Region;
 
 /// What a person says about how AWS is reached. What is not said is taken from the environment and the profile.
@@ -33,7 +34,7 @@ impl Aws {
     ///
     /// # Errors
     /// No usable Region is set.
-    pub async fn log_in(login: &Login, member_role_name: Option<String>) -> Result<Self, StartError> {
+    pub async fn log_in(login: &Login, member_role: Option<MemberRole>) -> Result<Self, StartError> {
         let http = Builder::new().build_with_connector_fn(|settings, components| {
             // ring, as in the function: nothing here needs another.
             let mut connector = Connector::builder()
@@ -85,6 +86,6 @@ impl Aws {
         if let Some(url) = &login.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Self::from_config(loader.load().await, member_role_name)
+        Self::from_config(loader.load().await, member_role)
     }
 }

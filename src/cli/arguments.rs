@@ -88,6 +88,9 @@ pub enum Command {
 
 /// `check`
 #[derive(Debug, Args)]
+#[command(override_usage = "s3-replication-remediator check [OPTIONS] <BUCKET>...
+       s3-replication-remediator check [OPTIONS] --all
+       s3-replication-remediator check [OPTIONS] --config <FILE> --bucket <BUCKET>")]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["buckets", "all", "bucket"]))]
 pub struct CheckArguments {
     /// Buckets to look at
@@ -104,7 +107,7 @@ pub struct CheckArguments {
     #[arg(long, value_name = "BUCKET", requires = "config")]
     pub bucket: Option<BucketName>,
     /// With --all: remember what is done in this file, and go on from there if it exists
-    #[arg(long, value_name = "FILE", requires = "all")]
+    #[arg(long, value_name = "FILE", requires = "all", conflicts_with_all = ["buckets", "config"])]
     pub resume: Option<PathBuf>,
     /// Buckets that are looked at side by side
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]

@@ -5,7 +5,13 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRule.html>, and no others: a misspelt one would be
 //! lost without a word.
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::arn::{AccountId, BucketName, InvalidName, RoleArn};
@@ -54,17 +60,48 @@ fn listed(problems: &[String]) -> String {
     problems.join("; ")
 }
 
+/// What must be an object. A list in its place would else be taken for its fields in their order.
+struct Object<T>(T);
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Document {
     role: String,
-    rules: Vec<Rule>,
+    rules: Vec<Object<Rule>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Wrapped {
-    replication_configuration: Document,
+    replication_configuration: Object<Document>,
 }
 
 #[derive(Deserialize)]
@@ -77,15 +114,15 @@ struct Rule {
     #[serde(default)]
     prefix: Option<String>,
     #[serde(default)]
-    filter: Option<Filter>,
+    filter: Option<Object<Filter>>,
     status: Status,
     #[serde(default)]
-    source_selection_criteria: Option<Criteria>,
+    source_selection_criteria: Option<Object<Criteria>>,
     #[serde(default)]
-    existing_object_replication: Option<Switch>,
-    destination: Destination,
+    existing_object_replication: Option<Object<Switch>>,
+    destination: Object<Destination>,
     #[serde(default)]
-    delete_marker_replication: Option<MarkerSwitch>,
+    delete_marker_replication: Option<Object<MarkerSwitch>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -113,9 +150,9 @@ struct Filter {
     #[serde(default)]
     prefix: Option<String>,
     #[serde(default)]
-    tag: Option<Tag>,
+    tag: Option<Object<Tag>>,
     #[serde(default)]
-    and: Option<And>,
+    and: Option<Object<And>>,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +161,7 @@ struct And {
     #[serde(default)]
     prefix: Option<String>,
     #[serde(default)]
-    tags: Vec<Tag>,
+    tags: Vec<Object<Tag>>,
 }
 
 #[derive(Deserialize)]
@@ -138,9 +175,9 @@ struct Tag {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Criteria {
     #[serde(default)]
-    sse_kms_encrypted_objects: Option<Switch>,
+    sse_kms_encrypted_objects: Option<Object<Switch>>,
     #[serde(default)]
-    replica_modifications: Option<Switch>,
+    replica_modifications: Option<Object<Switch>>,
 }
 
 #[derive(Deserialize)]
@@ -156,13 +193,13 @@ struct Destination {
     #[serde(default)]
     storage_class: Option<String>,
     #[serde(default)]
-    access_control_translation: Option<Translation>,
+    access_control_translation: Option<Object<Translation>>,
     #[serde(default)]
-    encryption_configuration: Option<Encryption>,
+    encryption_configuration: Option<Object<Encryption>>,
     #[serde(default)]
-    replication_time: Option<ReplicationTime>,
+    replication_time: Option<Object<ReplicationTime>>,
     #[serde(default)]
-    metrics: Option<Metrics>,
+    metrics: Option<Object<Metrics>>,
 }
 
 #[derive(Deserialize)]
@@ -192,7 +229,7 @@ struct Encryption {
 )]
 struct ReplicationTime {
     status: Status,
-    time: Minutes,
+    time: Object<Minutes>,
 }
 
 #[derive(Deserialize)]
@@ -204,7 +241,7 @@ struct ReplicationTime {
 struct Metrics {
     status: Status,
     #[serde(default)]
-    event_threshold: Option<Minutes>,
+    event_threshold: Option<Object<Minutes>>,
 }
 
 #[derive(Deserialize)]
@@ -239,7 +276,7 @@ impl Configuration {
         let is_wrapped = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text)
             .is_ok_and(|fields| fields.contains_key("ReplicationConfiguration"));
         let document = match is_wrapped {
-            true => read::<Wrapped>(text)?.replication_configuration,
+            true => read::<Wrapped>(text)?.0.replication_configuration,
             false => read::<Document>(text)?,
         };
         let rules = match is_wrapped {
@@ -272,7 +309,7 @@ impl Configuration {
     }
 }
 
-fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, InvalidConfiguration> {
+fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Result<Object<T>, InvalidConfiguration> {
     let reader = &mut serde_json::Deserializer::from_str(text);
     let document =
         serde_path_to_error::deserialize(&mut *reader).map_err(|error| InvalidConfiguration::Unreadable {
@@ -329,7 +366,7 @@ fn ok<T>(name: Result<T, InvalidName>, field: &str, problem: &mut impl FnMut(&st
 
 fn known_rule(rule: &Rule, at: usize, problem: &mut impl FnMut(&str, &str)) -> Option<KnownRule> {
     let mut problem = |field: &str, text: &str| problem(&format!("Rules[{at}].{field}"), text);
-    let is_on = |switch: Option<&Switch>| switch.is_some_and(|switch| switch.status == Status::Enabled);
+    let is_on = |switch: Option<&Object<Switch>>| switch.is_some_and(|switch| switch.status == Status::Enabled);
     if rule.id.as_ref().is_some_and(|id| id.chars().count() > 255) {
         problem("ID", "expected at most 255 characters");
     }

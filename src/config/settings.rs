@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 19] = [
     Setting {
         name: "MODE",
         default: "dry-run",
@@ -34,6 +34,21 @@ pub const SETTINGS: [Setting; 16] = [
         name: "REMIND_AFTER_HOURS",
         default: "24",
         doc: "How long trouble that goes on unchanged is not told again, in hours; 0 is for ever.",
+    },
+    Setting {
+        name: "EVENT_BUS_NAME",
+        default: "",
+        doc: "The EventBridge bus, by name or ARN, that is told the state of a bucket after each look, and each repair.",
+    },
+    Setting {
+        name: "CHAT_TOPIC_ARN",
+        default: "",
+        doc: "The SNS topic of a chat channel, for reports in the form of Amazon Q Developer in chat applications.",
+    },
+    Setting {
+        name: "SECURITY_HUB",
+        default: "false",
+        doc: "Whether each bucket is kept as a finding in AWS Security Hub, which resolves itself when all is well.",
     },
     Setting {
         name: "TRUSTED_ACCOUNTS",
@@ -98,4 +113,4 @@ pub const SETTINGS: [Setting; 16] = [
 ];
 
 /// Settings whose names are taken, so that they are refused rather than ignored.
-pub(super) const NOT_YET: [&str; 1] = ["EVENT_BUS_NAME"];
+pub(super) const NOT_YET: [&str; 0] = [];

@@ -242,9 +242,37 @@ fn a_wrong_value_stops_the_start_and_says_what_was_expected() {
             "-1",
             "`-1`: expected a number of hours from 0 to 8760",
         ),
-        ("EVENT_BUS_NAME", "bus", "is not supported yet; leave it empty"),
+        (
+            "EVENT_BUS_NAME",
+            "two buses",
+            "`two buses`: expected the name or the ARN of an event bus, such as `default` or \
+             `arn:aws:events:eu-west-1:111122223333:event-bus/operations`",
+        ),
+        (
+            "EVENT_BUS_NAME",
+            "arn:aws:events:eu-west-1:111122223333:rule/operations",
+            "`arn:aws:events:eu-west-1:111122223333:rule/operations`: expected the name or the ARN of an event bus, \
+             such as `default` or `arn:aws:events:eu-west-1:111122223333:event-bus/operations`",
+        ),
+        ("SECURITY_HUB", "on", "`on`: expected `true` or `false`"),
     ] {
         assert_eq!(problems(&[(name, value)]), [format!("{name}: {problem}")]);
+    }
+}
+
+#[test]
+fn a_bus_is_named_or_has_an_arn_that_says_where_it_lies() {
+    for (text, region) in [
+        ("default", None),
+        ("operations/eu-west.1_a", None),
+        (
+            "arn:aws:events:eu-west-2:444455556666:event-bus/operations",
+            Some("eu-west-2"),
+        ),
+    ] {
+        let bus = read(&[("EVENT_BUS_NAME", text)]).unwrap().event_bus.unwrap();
+        assert_eq!(bus.name, text);
+        assert_eq!(bus.region.as_ref().map(|region| region.as_str()), region);
     }
 }
 
@@ -283,6 +311,16 @@ fn contradictions_stop_the_start() {
         (
             &[("MEMBER_ROLE_EXTERNAL_ID", "payments")],
             "MEMBER_ROLE_EXTERNAL_ID",
+        ),
+        (
+            &[
+                (
+                    "NOTIFICATION_TOPIC_ARN",
+                    "arn:aws:sns:eu-west-1:111122223333:reports",
+                ),
+                ("CHAT_TOPIC_ARN", "arn:aws:sns:eu-west-1:111122223333:reports"),
+            ],
+            "CHAT_TOPIC_ARN",
         ),
     ] {
         let found = problems(vars);

@@ -11,7 +11,7 @@ use crate::arn::{AccountId, Arn, Region};
 use crate::guard::Tag;
 
 use super::settings::{NOT_YET, SETTINGS};
-use super::{ConfigError, spelling};
+use super::{ConfigError, EventBus, spelling};
 
 /// The values of known settings, and what was found wrong so far.
 pub(super) struct Values {
@@ -140,6 +140,35 @@ pub(super) fn topic(text: &str) -> Result<Arn, &'static str> {
         return Err("is a FIFO topic, which would drop reports that look alike; name a standard topic");
     }
     if names_a_topic { Ok(arn) } else { Err(EXPECTED) }
+}
+
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html>
+pub(super) fn event_bus(text: &str) -> Result<EventBus, &'static str> {
+    const EXPECTED: &str = "expected the name or the ARN of an event bus, such as `default` or \
+         `arn:aws:events:eu-west-1:111122223333:event-bus/operations`";
+    let is_a_name = |name: &str| {
+        (1..=256).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b))
+    };
+    if is_a_name(text) {
+        return Ok(EventBus {
+            name: text.to_owned(),
+            region: None,
+        });
+    }
+    let arn: Arn = text.parse().map_err(|_| EXPECTED)?;
+    let names_a_bus = arn.service == "events"
+        && arn.account.parse::<AccountId>().is_ok()
+        && arn.resource.strip_prefix("event-bus/").is_some_and(is_a_name);
+    match arn.region.parse() {
+        Ok(region) if names_a_bus => Ok(EventBus {
+            name: text.to_owned(),
+            region: Some(region),
+        }),
+        Ok(_) | Err(_) => Err(EXPECTED),
+    }
 }
 
 pub(super) fn boundary(text: &str) -> Result<String, &'static str> {

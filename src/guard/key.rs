@@ -6,7 +6,7 @@ use super::{Guard, Guards, Refusal, matches_any};
 use crate::arn::KeyArn;
 use crate::assessment::key_of;
 use crate::observed::Observed;
-use crate::snapshot::{Key, KeyManager, KeyMetadata};
+use crate::snapshot::{FormerKey, KeyManager, KeyMetadata, Tags};
 
 impl Guards<'_> {
     pub(super) fn key(&self, arn: &KeyArn, for_grant: bool) -> Vec<Refusal> {
@@ -56,15 +56,20 @@ impl Guards<'_> {
                 "only what was read may be changed",
             )),
         }
-        refusals.extend(self.key_opt_in(arn, key));
+        refusals.extend(self.key_opt_in(arn, key.map(|key| &key.tags)));
         refusals
     }
 
-    fn key_opt_in(&self, arn: &KeyArn, key: Option<&Key>) -> Option<Refusal> {
+    /// A key on which only a grant of ours ends. Its account was looked at before it was read.
+    pub(super) fn former_key(&self, key: &FormerKey) -> Vec<Refusal> {
+        self.key_opt_in(&key.arn, Some(&key.tags)).into_iter().collect()
+    }
+
+    fn key_opt_in(&self, arn: &KeyArn, tags: Option<&Observed<Tags>>) -> Option<Refusal> {
         if matches_any(&self.settings.allowed_keys, &arn.to_string()) {
             return None;
         }
-        let reason = match key.map(|key| &key.tags) {
+        let reason = match tags {
             Some(Observed::Found(tags)) if self.has_opted_in(tags) => return None,
             Some(Observed::Unreadable(_)) => {
                 format!("`{arn}` is not allow-listed, and its tags could not be read")

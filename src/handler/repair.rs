@@ -2,7 +2,7 @@
 
 use tracing::error;
 
-use super::{Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
+use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
 use crate::apply::{Outcome as Applied, apply};
 use crate::error::chain;
 use crate::finding::Finding;
@@ -12,7 +12,7 @@ use crate::notify::Publisher;
 use crate::plan::plan;
 use crate::plan::review::{ReviewedPlan, review};
 use crate::queue::Queue;
-use crate::report::{Parts, Report};
+use crate::report::{Order, Parts, Report};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
@@ -27,6 +27,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         intent: Intent<'_>,
     ) -> Result<Report, HandlerError> {
         let guards = &self.settings.guards;
+        let not_searched = self.not_searched(&look);
         let made = plan(&look.snapshot, &look.assessments, guards);
         let reviewed = match review(&look.snapshot, &look.assessments, made, guards) {
             Ok(reviewed) => Some(reviewed),
@@ -40,13 +41,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
         };
         let applied = match &reviewed {
-            Some(reviewed) => Some(self.carry_out(subject, reviewed, intent).await?),
+            Some(reviewed) => Some(self.carry_out(invocation, subject, reviewed, intent).await?),
             None => None,
         };
         let mut repaired = Vec::new();
         if applied.as_ref().is_some_and(Applied::has_written) {
             let before = std::mem::take(&mut look.examination.findings);
-            let after = self.look(invocation, subject).await;
+            let after = self.look(invocation, subject, Asked::default()).await;
             look.examination = after.examination;
             let is_open = |finding: &Finding| {
                 look.examination.findings.iter().any(|left| {
@@ -56,7 +57,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             };
             repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
         }
-        let report = Report::new(Parts {
+        let mut report = Report::new(Parts {
             mode: self.settings.mode,
             subject,
             snapshot: &look.snapshot,
@@ -66,6 +67,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             applied,
             caller: &invocation.caller,
         });
+        report.earlier = look.remembered.earlier;
+        if !report.earlier.is_empty() && report.commands.undo.is_none() {
+            report.commands.undo = Some(invocation.caller.command(&Order::Undo {
+                bucket: &subject.bucket,
+                role: None,
+                keys: Vec::new(),
+                plan: None,
+            }));
+        }
+        report.not_evaluated.extend(not_searched);
         log(&report);
         Ok(report)
     }
@@ -73,6 +84,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// Applies the plan, if this is the time and the mode for it.
     pub(super) async fn carry_out(
         &self,
+        invocation: &Invocation,
         subject: &Subject,
         plan: &ReviewedPlan,
         intent: Intent<'_>,
@@ -99,7 +111,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if !plan.has_changes() {
             return Ok(Applied::planned(plan));
         }
-        let applied = apply(&permission, self.aws, &self.aws.writer(&permission), plan).await;
+        let writer = self.aws.writer(&permission);
+        let journal = self.journal(invocation, subject, plan.digest());
+        let applied = apply(&permission, self.aws, &writer, &journal, plan).await;
         match not_written(subject, &applied) {
             Some(error) if !applied.has_written() => Err(error),
             Some(_) | None => Ok(applied),

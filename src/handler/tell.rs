@@ -19,7 +19,7 @@ use crate::ledger::{Ledger, LedgerFailure, Place};
 use crate::notify::flood::{Admission, PAUSE, Tally};
 use crate::notify::news::{Record, Step, Telling, consider};
 use crate::notify::tidings::{Tidings, failures};
-use crate::notify::{Bulletin, Notification, Publisher, text};
+use crate::notify::{Bulletin, Publisher, text};
 use crate::queue::{Message, Queue};
 use crate::report::Report;
 use crate::source::Source;
@@ -112,7 +112,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report: &Report,
     ) -> Result<(), HandlerError> {
         let Some(tidings) = Tidings::of(report, subject) else {
-            return self.publish(report, None).await;
+            return Ok(());
         };
         match self.tell_once(&self.ledger, invocation, &tidings, report).await {
             Ok(()) => {
@@ -129,10 +129,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         match self.tell_once(&self.memory, invocation, &tidings, report).await {
             Ok(()) => Ok(()),
             Err(Untold::Again(error)) => Err(error),
-            Err(Untold::Ledger(_)) => {
-                let message = text::render(report, &Telling::default());
-                self.publish(report, Some(&message)).await
-            }
+            Err(Untold::Ledger(_)) => self.news(report, &Telling::default()).await,
         }
     }
 
@@ -196,13 +193,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         info!(bucket = %report.bucket.name, "no news");
         // Of a storm, each look would ask in vain.
         if report.trigger.kind == TriggerKind::ReplicationFailed {
-            return self.publish(report, None).await;
+            return Ok(());
         }
-        let claimed = self
-            .change_tally(ledger, now, |tally| tally.due(now))
-            .await
-            .unwrap_or_default();
-        self.tell_together(ledger, now, report, claimed).await
+        match self.change_tally(ledger, now, |tally| tally.due(now)).await {
+            Ok(Some(claimed)) => self.tell_together(ledger, now, report, &claimed).await,
+            Ok(None) | Err(_) => Ok(()),
+        }
     }
 
     /// Tells it by itself, or with others, or leaves it to whoever comes when it is time.
@@ -226,18 +222,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .await;
         match admission.filter(|_| changed.is_ok()) {
             Some(Admission::Together(claimed)) => {
-                self.tell_together(ledger, now, report, Some(claimed)).await
+                self.tell_together(ledger, now, report, &claimed).await
             }
             Some(Admission::Later(tally)) => {
                 info!(bucket = %report.bucket.name, "held: there are too many messages; told with others");
                 if tally.is_the_first() {
                     self.come_back(&report.bucket.name).await;
                 }
-                self.publish(report, None).await
+                Ok(())
             }
-            Some(Admission::Alone(_)) | None => {
-                self.publish(report, Some(&text::render(report, telling))).await
-            }
+            Some(Admission::Alone(_)) | None => self.news(report, telling).await,
         }
     }
 
@@ -246,14 +240,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         ledger: &S,
         now: Timestamp,
         report: &Report,
-        claimed: Option<Tally>,
+        claimed: &Tally,
     ) -> Result<(), HandlerError> {
-        let Some(claimed) = claimed else {
-            return self.publish(report, None).await;
-        };
-        self.publish(report, Some(&claimed.message(report))).await?;
+        self.publish(Bulletin::News(report, &claimed.message(report)))
+            .await?;
         let settled = self
-            .change_tally(ledger, now, |tally| Some(tally.told(&claimed)))
+            .change_tally(ledger, now, |tally| Some(tally.told(claimed)))
             .await;
         if settled.is_err() {
             warn!(
@@ -295,14 +287,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
     }
 
-    /// Hands a report on: to people where there is something to tell, to machines always.
-    async fn publish(&self, report: &Report, message: Option<&Notification>) -> Result<(), HandlerError> {
-        self.publisher
-            .publish(Bulletin { report, message })
-            .await
-            .map_err(|source| HandlerError::NotTold {
-                bucket: report.bucket.name.clone(),
-                source,
-            })
+    /// People hear what is news.
+    async fn news(&self, report: &Report, telling: &Telling) -> Result<(), HandlerError> {
+        let message = text::render(report, telling);
+        self.publish(Bulletin::News(report, &message)).await
     }
 }

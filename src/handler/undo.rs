@@ -1,7 +1,5 @@
 //! Taking back what was done for a bucket: shown first, and done where the digest of what was shown comes back.
 
-use std::collections::BTreeSet;
-
 use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
@@ -9,13 +7,10 @@ use crate::event::PlanDigest;
 use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::notify::Publisher;
-use crate::observed::Observed;
-use crate::plan::role_policy::policy_name;
-use crate::plan::undo::{Searched, undo_plan};
+use crate::plan::undo::undo_plan;
 use crate::queue::Queue;
 use crate::report::{Order, Parts, Report, Undo};
-use crate::snapshot::Snapshot;
-use crate::source::{Reader, Source};
+use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
@@ -29,13 +24,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         keys: Vec<KeyArn>,
         digest: Option<PlanDigest>,
     ) -> Result<Report, HandlerError> {
-        let mut look = self.look(invocation, subject).await;
-        let searched = self.search(&look.snapshot, role.as_ref(), &keys).await;
-        let undo = undo_plan(&look.snapshot, &look.assessments, &searched).map_err(HandlerError::BadPlan)?;
+        let asked = || (role.iter().cloned().collect(), keys.iter().cloned().collect());
+        let mut look = self.look(invocation, subject, asked()).await;
+        let undo = undo_plan(&look.snapshot, &look.assessments, look.remembered.memory)
+            .map_err(HandlerError::BadPlan)?;
         let intent = digest.as_ref().map_or(Intent::Look, Intent::Apply);
-        let applied = self.carry_out(subject, &undo.plan, intent).await?;
+        let applied = self.carry_out(invocation, subject, &undo.plan, intent).await?;
         if applied.has_written() {
-            look.examination = self.look(invocation, subject).await.examination;
+            look.examination = self.look(invocation, subject, asked()).await.examination;
         }
         let mut report = Report::new(Parts {
             mode: self.settings.mode,
@@ -65,48 +61,5 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         });
         log(&report);
         Ok(report)
-    }
-
-    /// Reads what an undo looks at beside what the current rules name.
-    async fn search(&self, snapshot: &Snapshot, role: Option<&RoleArn>, keys: &[KeyArn]) -> Searched {
-        let mut searched = Searched::in_snapshot(snapshot);
-        let current = snapshot.role.found().map(|role| &role.arn);
-        let own = &snapshot.identity.account;
-        if let Some(role) = role.filter(|role| current != Some(*role)) {
-            let policy = match role.account() == own {
-                true => {
-                    self.aws
-                        .inline_policy(role, &policy_name(&snapshot.source.name))
-                        .await
-                }
-                false => Observed::Absent,
-            };
-            searched.roles.push((role.clone(), policy));
-        }
-        for grantee in current
-            .into_iter()
-            .chain(role.filter(|role| current != Some(*role)))
-        {
-            let known = |key: &KeyArn| {
-                searched
-                    .keys
-                    .iter()
-                    .any(|(named, of, _)| named == key && of == grantee)
-            };
-            let named = snapshot
-                .keys
-                .values()
-                .filter_map(|key| Some(&key.metadata.found()?.arn))
-                .chain(keys);
-            let open: BTreeSet<KeyArn> = named
-                .filter(|key| key.account() == own && !known(key))
-                .cloned()
-                .collect();
-            for key in open {
-                let grants = self.aws.grants(&key, grantee, &Reader::Own).await;
-                searched.keys.push((key, grantee.clone(), grants));
-            }
-        }
-        searched
     }
 }

@@ -11,10 +11,10 @@ use super::tidings::mark;
 use crate::apply::Status;
 use crate::check::Verdict;
 use crate::event::{Change, TriggerKind};
-use crate::finding::{Finding, RootCause, Severity};
+use crate::finding::{CheckId, Finding, RootCause, Severity};
 use crate::mode::Mode;
 use crate::plan::diff::diff;
-use crate::report::Report;
+use crate::report::{Report, Trigger};
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 99;
@@ -103,6 +103,7 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
         head(report),
         history(telling),
         done(report),
+        earlier(report),
         first,
         findings(report, telling),
         plan(report),
@@ -111,9 +112,10 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
         not_evaluated(report),
         foot(report),
     ];
-    let [_, _, _, first, findings, plan, _, last, not_evaluated, _] = &mut parts;
+    let [_, _, _, _, first, findings, plan, _, last, not_evaluated, _] = &mut parts;
     let mut left_out = Vec::new();
-    let fixed = 2_000 + head(report).len() + history(telling).len() + done(report).len() + next(report).len();
+    let needed = [head(report), history(telling), done(report), earlier(report), next(report)];
+    let fixed = 2_000 + needed.iter().map(String::len).sum::<usize>();
     let mut room = most.saturating_sub(fixed);
     for (name, part) in [
         ("findings", findings),
@@ -153,19 +155,31 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
     out
 }
 
-/// Verdict, what it means, and who caused it.
-fn head(report: &Report) -> String {
-    let bucket = &report.bucket;
-    let mut out = String::new();
-    let meaning = match report.verdict {
+/// What a report comes to.
+pub(super) fn meaning(report: &Report) -> String {
+    match report.verdict {
         Verdict::Broken => match rules_of_errors(report) {
             Some(rules) => format!("objects that {rules} are not replicated"),
             None => "objects are not replicated".to_owned(),
         },
         Verdict::AtRisk => "objects replicate today, with the reservations below".to_owned(),
         Verdict::Undetermined => "whether objects replicate could not be determined".to_owned(),
-        Verdict::Healthy => "nothing is wrong".to_owned(),
-    };
+        Verdict::Healthy => match report
+            .findings
+            .iter()
+            .any(|finding| finding.check == CheckId::ReplicationNotConfigured)
+        {
+            true => "nothing is wrong, and nothing is replicated".to_owned(),
+            false => "nothing is wrong".to_owned(),
+        },
+    }
+}
+
+/// Verdict, what it means, and who caused it.
+fn head(report: &Report) -> String {
+    let bucket = &report.bucket;
+    let mut out = String::new();
+    let meaning = meaning(report);
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     let place = [
@@ -181,6 +195,16 @@ fn head(report: &Report) -> String {
         "{}",
         place.into_iter().flatten().collect::<Vec<_>>().join(", ")
     );
+    let counts = counts(report);
+    if !counts.is_empty() {
+        let _ = writeln!(out, "{counts}");
+    }
+    let _ = writeln!(out, "{}", cause(report));
+    out
+}
+
+/// `3 errors, 1 warning`
+pub(super) fn counts(report: &Report) -> String {
     let counts: Vec<String> = [
         (Severity::Error, "error"),
         (Severity::Warning, "warning"),
@@ -192,11 +216,7 @@ fn head(report: &Report) -> String {
     .map(|(count, name)| format!("{count} {}", plural(count, name)))
     .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
     .collect();
-    if !counts.is_empty() {
-        let _ = writeln!(out, "{}", counts.join(", "));
-    }
-    let _ = writeln!(out, "{}", cause(report));
-    out
+    counts.join(", ")
 }
 
 /// The rules whose objects are concerned, where every error names some.
@@ -283,9 +303,9 @@ fn history(telling: &Telling) -> String {
     out
 }
 
-fn cause(report: &Report) -> String {
-    let trigger = &report.trigger;
-    let what = match trigger.kind {
+/// What woke us.
+pub(super) fn occasion(trigger: &Trigger) -> &'static str {
+    match trigger.kind {
         TriggerKind::ReplicationConfigured => match trigger.change {
             Some(Change::Refused) => "S3 refused a replication configuration",
             Some(Change::Removed) => "the replication configuration was removed",
@@ -296,7 +316,12 @@ fn cause(report: &Report) -> String {
         TriggerKind::Drift => "something that replication depends on was changed",
         TriggerKind::Sweep => "regular check",
         TriggerKind::Command => "asked for",
-    };
+    }
+}
+
+fn cause(report: &Report) -> String {
+    let trigger = &report.trigger;
+    let what = occasion(trigger);
     let mut out = format!("why now: {what}");
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");
@@ -413,6 +438,28 @@ fn done(report: &Report) -> String {
     }
     if let Some(verify) = &outcome.verify_after {
         let _ = writeln!(out, "   {}", verify);
+    }
+    out
+}
+
+/// What somebody did who was stopped before it could be told.
+fn earlier(report: &Report) -> String {
+    if report.earlier.is_empty() {
+        return String::new();
+    }
+    let mut out = "Changed before, when this message was handed out first:\n".to_owned();
+    for change in &report.earlier {
+        let _ = write!(
+            out,
+            "   {} {}",
+            line(&change.kind, FIELD),
+            line(&change.target, FIELD)
+        );
+        let _ = write!(out, ", {}", line(&change.name, FIELD));
+        if let Some(id) = &change.request_id {
+            let _ = write!(out, ", AWS request {}", line(id, FIELD));
+        }
+        let _ = writeln!(out, ", at {}", change.begun);
     }
     out
 }

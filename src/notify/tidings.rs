@@ -64,7 +64,9 @@ impl Tidings {
             .outcome
             .as_ref()
             .filter(|outcome| outcome.has_written())
-            .map(|outcome| outcome.status.as_str());
+            .map(|outcome| outcome.status.as_str())
+            // Whoever wrote it may have been stopped before it was told.
+            .or_else(|| report.earlier.first().map(|_| Status::Applied.as_str()));
         Some(Self {
             verdict: report.verdict,
             standing: few(standing(report, is_in_place)),
@@ -164,7 +166,12 @@ fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
             Status::Planned | Status::Applied | Status::AlreadyInPlace => None,
         }
     });
-    objects.chain(refused).chain(outcome).collect()
+    // Each has its time, so that the same change is told again where it was made again.
+    let earlier = report
+        .earlier
+        .iter()
+        .map(|entry| (name(&json!(["earlier", entry])), "changed before"));
+    objects.chain(refused).chain(outcome).chain(earlier).collect()
 }
 
 /// As they are, or where there are too many as one: what is remembered must fit into an item.

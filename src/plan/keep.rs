@@ -100,12 +100,14 @@ pub(super) fn is_named(
     match given.key() {
         None if is_source => !rule.enabled,
         None => !rule.enabled || !destination_is_known,
-        Some(_) if !rule.sse_kms_objects => false,
-        Some(key) if is_source => !rule.enabled || !source_keys(snapshot).contains(&key),
+        Some(key) if is_source => {
+            rule.sse_kms_objects && (!rule.enabled || !source_keys(snapshot).contains(&key))
+        }
+        Some(key) if may_be_default(given, &key, rule, snapshot) => true,
         Some(key) => {
             let names_it = match rule.replica_key() {
-                Ok(Some(reference)) => may_be(&reference, &key, snapshot),
-                Ok(None) | Err(_) => Some(false),
+                Ok(Some(reference)) if rule.sse_kms_objects => may_be(&reference, &key, snapshot),
+                Ok(_) | Err(_) => Some(false),
             };
             match names_it {
                 None => true,
@@ -113,6 +115,21 @@ pub(super) fn is_named(
             }
         }
     }
+}
+
+/// May the destination encrypt with this key by default, as what is not encrypted at the source needs? Where that is
+/// known, it is a requirement.
+fn may_be_default(given: &Permission, key: &KeyArn, rule: &Rule, snapshot: &Snapshot) -> bool {
+    let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
+    given.action != "kms:Encrypt"
+        && match destination.map(|bucket| &bucket.encryption) {
+            None | Some(Observed::Unreadable(_)) => true,
+            Some(Observed::Absent) => false,
+            Some(Observed::Found(default)) => default
+                .key
+                .as_ref()
+                .is_some_and(|reference| may_be(reference, key, snapshot) != Some(false)),
+        }
 }
 
 /// Is it this key? None where that is not known.

@@ -6,6 +6,7 @@
 
 mod effect;
 mod form;
+mod former;
 mod universe;
 
 use std::fmt;
@@ -127,6 +128,8 @@ pub fn review(
             "the digest does not name the changes",
         ));
     }
+    let (of_rules, removals) = former::apart(&plan, snapshot);
+    former::review(&removals, snapshot, settings, &mut objections);
     match snapshot.role.found() {
         Some(role) => {
             let reviewer = Reviewer {
@@ -135,9 +138,9 @@ pub fn review(
                 assessments,
                 settings,
             };
-            reviewer.review(&plan, &mut objections);
+            reviewer.review(&of_rules, &mut objections);
         }
-        None if plan.is_empty() => {}
+        None if of_rules.changes.is_empty() => {}
         None => objections.push(Objection::new(Fault::NotOurs, "there is no role to change")),
     }
     if objections.is_empty() {

@@ -1,10 +1,13 @@
 //! Decides how everything is taken back that this program did for a bucket: what is ours by name goes, all else stays.
 //!
 //! Our policy in a role has a name of its own for each bucket, and a grant of ours is told by its name following from
-//! all it gives, so nothing needs to have been written down. What was not searched is said: a rule may have named other
-//! roles and keys once. Only KMS's own list of retirable grants
+//! all it gives, so what counts stands in the account. Which roles and keys earlier rules named does not: the command may
+//! name them, and the records of changes do. What was not searched is said.
+//!
+//! KMS's own list of retirable grants
 //! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_ListRetirableGrants.html>, for the account's root, which all
-//! our grants name) could find those on keys that nobody names.
+//! our grants name) would find those on keys that nobody remembers. It is left to people: its permission cannot be
+//! narrowed to any key, and it would have to be asked in every Region.
 
 use std::collections::BTreeSet;
 
@@ -20,18 +23,62 @@ use super::review::{ReviewFailure, ReviewedPlan, review_removal};
 use super::role_policy::{OurPolicy, policy_name};
 use super::{Basis, Change, GrantRevocation, Plan, Planned, RolePolicyChange};
 
+/// What is remembered of earlier changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// All that was changed since there is a ledger.
+    Lasting,
+    /// What this process changed: there is no ledger.
+    OfProcess,
+    /// Nothing: the ledger could not be read.
+    Unread,
+}
+
+impl Memory {
+    /// Where earlier rules may have led that nobody remembers; a clause for people.
+    pub fn gap(self) -> &'static str {
+        match self {
+            Self::Lasting => {
+                "roles and keys that rules named before there was a ledger, unless the command names them"
+            }
+            Self::OfProcess => {
+                "roles and keys that earlier rules named, unless the command names them: there is no ledger that would \
+                 remember them"
+            }
+            Self::Unread => {
+                "roles and keys that earlier rules named, unless the command names them: the ledger, which remembers \
+                 them, could not be read"
+            }
+        }
+    }
+}
+
 /// Where was looked for what is ours.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Searched {
+#[derive(Debug, Default)]
+struct Searched {
     /// Roles, with our policy for the bucket in each.
-    pub roles: Vec<(RoleArn, Observed<NamedPolicy>)>,
+    roles: Vec<(RoleArn, Observed<NamedPolicy>)>,
     /// Keys, with the grants that a role has on each.
-    pub keys: Vec<(KeyArn, RoleArn, Observed<Vec<Grant>>)>,
+    keys: Vec<(KeyArn, RoleArn, Observed<Vec<Grant>>)>,
 }
 
 impl Searched {
-    /// What the current rules name. What else a command names is for the caller to read and to add.
-    pub fn in_snapshot(snapshot: &Snapshot) -> Self {
+    /// What the rules name, and what somebody remembers beside it.
+    fn in_snapshot(snapshot: &Snapshot) -> Self {
+        let mut searched = Self::of_rules(snapshot);
+        let former = &snapshot.former;
+        let roles = former.roles.iter();
+        searched
+            .roles
+            .extend(roles.map(|role| (role.arn.clone(), role.policy.clone())));
+        let keys = former.keys.iter();
+        searched
+            .keys
+            .extend(keys.map(|key| (key.arn.clone(), key.grantee.clone(), key.grants.clone())));
+        searched
+    }
+
+    fn of_rules(snapshot: &Snapshot) -> Self {
         let Some(role) = snapshot.role.found() else {
             return Self::default();
         };
@@ -74,9 +121,10 @@ pub struct UndoPlan {
 pub fn undo_plan(
     snapshot: &Snapshot,
     assessments: &[Assessment],
-    searched: &Searched,
+    memory: Memory,
 ) -> Result<UndoPlan, ReviewFailure> {
-    let mut not_searched = always_missing(snapshot);
+    let searched = &Searched::in_snapshot(snapshot);
+    let mut not_searched = always_missing(snapshot, memory);
     let mut consequences = Vec::new();
     let mut changes = Vec::new();
     policies(
@@ -97,11 +145,9 @@ pub fn undo_plan(
     })
 }
 
-fn always_missing(snapshot: &Snapshot) -> Vec<String> {
-    let mut missing = vec![
-        "roles that earlier rules named, unless the command names them".to_owned(),
-        "keys that neither the current rules nor the command name".to_owned(),
-    ];
+fn always_missing(snapshot: &Snapshot, memory: Memory) -> Vec<String> {
+    let mut missing = vec![memory.gap().to_owned()];
+    missing.extend(snapshot.former.passed_over.iter().cloned());
     match &snapshot.replication {
         Observed::Found(_) => {}
         Observed::Absent => missing.push("the current rules: there are none".to_owned()),
@@ -123,12 +169,6 @@ fn policies(
     let name = policy_name(&snapshot.source.name);
     let mut seen = BTreeSet::new();
     for (role, policy) in &searched.roles {
-        if *role.account() != snapshot.identity.account {
-            not_searched.push(format!(
-                "`{role}`: it lies in another account, where nothing is ever written"
-            ));
-            continue;
-        }
         match policy {
             Observed::Found(policy) if seen.insert(role.name()) => {
                 let source = snapshot.source.name.arn(role.partition());

@@ -183,6 +183,8 @@ impl Condition {
         if judged.truth.is_no()
             && let Some(notes) = notes
         {
+            // For `Null`, a key without a value is absent.
+            let values = values.filter(|_| operator.base != Base::Null || !is_null);
             notes.mismatches.push(self.mismatch(operator, values));
         }
         judged

@@ -25,7 +25,7 @@ pub(crate) struct Subject<'r> {
 #[derive(Debug)]
 pub(crate) enum SubjectCaller<'r> {
     Role {
-        arn: String,
+        arn: &'r str,
         session: &'r str,
         account: &'r AccountId,
         partition: &'r str,
@@ -39,7 +39,7 @@ impl<'r> Subject<'r> {
         Self {
             caller: match &request.caller {
                 Caller::Role { role, session } => SubjectCaller::Role {
-                    arn: role.to_string(),
+                    arn: role.as_str(),
                     session,
                     account: role.account(),
                     partition: role.partition().as_str(),

@@ -213,6 +213,9 @@ mod tests {
             context.iter().map(|(key, _)| key).collect::<Vec<_>>(),
             ["aws:userid"]
         );
+        let context = context.with_unknown("AWS:PrincipalOrgID");
+        assert_eq!(context.get("aws:principalorgid"), Some(&Values::Unknown));
+        assert_eq!(context.iter().count(), 2, "what was known stays");
     }
 
     #[test]

@@ -55,13 +55,13 @@ impl ResourcePattern {
                     .as_ref()
                     .map(|parts| completed.difference(parts, subject.context));
                 let fits = matches!(difference, Some(Ok(None)));
-                match layer {
-                    // AWS completes it in policies of identities, and says nothing of others.
-                    Layer::Identity | Layer::Boundary if fits => Fit::Fits,
-                    _ if fits || glob(&self.source, subject.resource) => {
-                        Fit::Unsure(DoubtReason::ShortArn(self.source.clone()))
-                    }
-                    _ => Fit::Not(ArnPart::Whole),
+                // AWS completes it in policies of identities, and says nothing of others.
+                if fits && matches!(layer, Layer::Identity | Layer::Boundary) {
+                    Fit::Fits
+                } else if fits || glob(&self.source, subject.resource) {
+                    Fit::Unsure(DoubtReason::ShortArn(self.source.clone()))
+                } else {
+                    Fit::Not(ArnPart::Whole)
                 }
             }
             (Form::Arn(_) | Form::Misplaced(_), None) => Fit::Not(ArnPart::Whole),

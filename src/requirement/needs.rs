@@ -38,6 +38,8 @@ pub(super) type Permission = (&'static str, Necessity, &'static str, &'static st
 pub(super) struct Needs<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) role: &'a Role,
+    /// The session of the role as which S3 works.
+    caller: Caller,
     contexts: Contexts<'a>,
     found: BTreeMap<Slot, Requirement>,
 }
@@ -47,6 +49,7 @@ impl<'a> Needs<'a> {
         let mut needs = Self {
             snapshot,
             role,
+            caller: Caller::session_of(&role.arn, "s3-replication"),
             contexts: Contexts::of(snapshot, role),
             found: BTreeMap::new(),
         };
@@ -281,7 +284,7 @@ impl<'a> Needs<'a> {
                 form,
                 necessity: need.necessity.clone(),
                 request: Request {
-                    caller: Caller::session_of(&self.role.arn, "s3-replication"),
+                    caller: self.caller.clone(),
                     action: need.action.to_owned(),
                     resource: need.resource,
                     resource_account: need.owner,

@@ -26,6 +26,21 @@ pub struct Role {
     pub managed: PolicySet,
 }
 
+/// GetRole: the role without its policies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoleRecord {
+    /// The role as IAM knows it, with its path.
+    pub arn: RoleArn,
+    /// `AROA…`
+    pub id: String,
+    /// Who may assume it.
+    pub trust: Observed<NamedPolicy>,
+    /// Tags.
+    pub tags: Tags,
+    /// ARN of its permissions boundary.
+    pub boundary: Option<String>,
+}
+
 impl Role {
     /// All policies that say what the role may do.
     pub fn identity_policies(&self) -> PolicySet {

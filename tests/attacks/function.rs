@@ -23,7 +23,9 @@ pub(crate) struct Told(RefCell<Vec<Notification>>);
 
 impl Publisher for &Told {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        self.0.borrow_mut().extend(bulletin.message.cloned());
+        if let Bulletin::News(_, message) = bulletin {
+            self.0.borrow_mut().push(message.clone());
+        }
         Ok(())
     }
 }

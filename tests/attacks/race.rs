@@ -1,6 +1,6 @@
 //! Between planning and applying others act too: what is applied is what was read and agreed to, or nothing.
 
-use s3_replication_remediator::apply::{Outcome, Status, apply};
+use s3_replication_remediator::apply::{NoJournal, Outcome, Status, apply};
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::world::*;
 
 pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
     let access = Mode::Auto.write_access().unwrap();
-    apply(&access, world, world, &checked.reviewed()).await
+    apply(&access, world, world, &NoJournal, &checked.reviewed()).await
 }
 
 async fn digest_of(world: &World, bucket: &str) -> String {

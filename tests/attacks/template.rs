@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::world::{OTHER, OWN, ROLE, SOURCE_KEY};
 
 const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/remediator";
+const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger";
 const SETTINGS: [&str; 5] = ["dry-run", "watchful", "tagged", "open", "bounded"];
 
 /// Every action of IAM, KMS and S3 that does more than read; `tests/template/test_write_actions.py` sees that none is
@@ -81,13 +82,17 @@ const WANTED: &[&str] = &[
     "dynamodb:PutResourcePolicy",
     "dynamodb:UpdateTable",
     "ec2:RunInstances",
+    "events:PutPermission",
     "events:PutRule",
+    "events:PutTargets",
     "lambda:AddPermission",
     "lambda:InvokeFunction",
     "lambda:UpdateFunctionCode",
     "lambda:UpdateFunctionConfiguration",
     "organizations:LeaveOrganization",
     "secretsmanager:GetSecretValue",
+    "securityhub:BatchUpdateFindings",
+    "securityhub:DisableSecurityHub",
     "sns:SetTopicAttributes",
     "sns:Subscribe",
     "sqs:SendMessage",
@@ -110,6 +115,8 @@ fn resources() -> Vec<&'static str> {
         "arn:aws:sqs:eu-west-1:111122223333:queue",
         "arn:aws:sns:eu-west-1:111122223333:topic",
         "arn:aws:dynamodb:eu-west-1:111122223333:table/others",
+        "arn:aws:events:eu-west-1:111122223333:event-bus/operations",
+        "arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default",
         "arn:aws:lambda:eu-west-1:111122223333:function:s3-replication-remediator",
         "*",
     ]
@@ -318,6 +325,76 @@ fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
                     "{setting} {action} {other}"
                 );
             }
+        }
+    }
+    for (action, own, other) in [
+        (
+            "sns:Publish",
+            "arn:aws:sns:eu-west-1:111122223333:chat",
+            "arn:aws:sns:eu-west-1:111122223333:chats",
+        ),
+        (
+            "events:PutEvents",
+            "arn:aws:events:eu-west-1:111122223333:event-bus/operations",
+            "arn:aws:events:eu-west-1:111122223333:event-bus/default",
+        ),
+        (
+            "securityhub:BatchImportFindings",
+            "arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default",
+            "arn:aws:securityhub:eu-west-1:111122223333:product/aws/guardduty",
+        ),
+        (
+            "dynamodb:PutItem",
+            TABLE,
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/payroll",
+        ),
+        (
+            "dynamodb:Query",
+            TABLE,
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/payroll",
+        ),
+    ] {
+        assert_eq!(
+            ask("watchful", action, own, context(own)),
+            Verdict::Allowed,
+            "{action}"
+        );
+        assert_ne!(
+            ask("watchful", action, other, context(other)),
+            Verdict::Allowed,
+            "{action}"
+        );
+        assert_ne!(
+            ask("watchful", action, "*", context("*")),
+            Verdict::Allowed,
+            "{action}"
+        );
+    }
+}
+
+#[test]
+fn machines_and_chats_are_told_where_that_is_switched_on_and_no_others() {
+    let arn = |service, resource| format!("arn:aws:{service}:eu-west-1:111122223333:{resource}");
+    for (service, action, own, other) in [
+        (
+            "events",
+            "events:PutEvents",
+            "event-bus/operations",
+            "event-bus/default",
+        ),
+        ("sns", "sns:Publish", "chat", "payroll"),
+        (
+            "securityhub",
+            "securityhub:BatchImportFindings",
+            "product/111122223333/default",
+            "product/aws/inspector",
+        ),
+    ] {
+        let (own, other) = (arn(service, own), arn(service, other));
+        assert_eq!(ask("watchful", action, &own, context(&own)), Verdict::Allowed);
+        for (setting, resource) in [("watchful", &other), ("dry-run", &own), ("open", &own)] {
+            let answer = ask(setting, action, resource, context(resource));
+            assert_eq!(answer, Verdict::ImplicitlyDenied, "{setting} {action} {resource}");
         }
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod model;
 mod reads;
 mod replication;
+pub(crate) mod steps;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -31,6 +32,8 @@ pub(crate) struct World {
     writes: RefCell<Vec<Write>>,
     /// How long every call takes; with tokio's paused clock, time then counts the rounds.
     latency: Duration,
+    /// When it may be stopped.
+    pub(crate) steps: steps::Steps,
 }
 
 /// A call that was made, reads and writes alike.
@@ -69,6 +72,7 @@ impl World {
             calls: RefCell::default(),
             writes: RefCell::default(),
             latency: Duration::ZERO,
+            steps: steps::Steps::default(),
         }
     }
 
@@ -143,6 +147,7 @@ impl World {
             operation: operation.to_owned(),
             resource: resource.to_owned(),
         });
+        self.steps.turn().await;
         self.wait().await;
     }
 

@@ -80,6 +80,7 @@ fn wanted() -> Wanted {
         region: "eu-west-1".parse().unwrap(),
         expects_configuration: false,
         objects: Vec::new(),
+        former: collect::Places::default(),
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
     }
 }
@@ -237,6 +238,44 @@ async fn everything_is_read_once_and_nothing_that_is_not_needed() {
     assert!(role.boundary.found().is_some());
     assert_eq!(snapshot.keys.len(), 2);
     assert!(snapshot.objects.is_empty());
+}
+
+#[tokio::test]
+async fn the_default_key_of_a_destination_is_read_once_and_only_where_it_is_another() {
+    let keys_read = async |default: Value| {
+        let mut json = usual();
+        json["keys"]["arn:aws:kms:eu-central-1:111122223333:key/default"] = json!({});
+        json["buckets"]["replica"]["encryption"] = default;
+        let again = rule("r2", "second", REPLICA_KEY);
+        json["buckets"]["source"]["replication"]["Rules"]
+            .as_array_mut()
+            .unwrap()
+            .push(again);
+        json["buckets"]["second"] = json["buckets"]["replica"].clone();
+        let world = world(&json);
+        let snapshot = collect(&world, &Scope::default()).await;
+        let counts = world.call_counts();
+        let calls = ["DescribeKey", "GetKeyPolicy", "ListGrants", "ListResourceTags"]
+            .map(|name| counts[&format!("kms:{name}")]);
+        assert!(
+            calls.iter().all(|count| *count == snapshot.keys.len()),
+            "{calls:?}"
+        );
+        snapshot.keys.len()
+    };
+    let key = |name: &str| json!({"type": "aws:kms", "key": name, "bucketKey": true});
+    assert_eq!(keys_read(json!({})).await, 2);
+    assert_eq!(keys_read(json!({"type": "aws:kms"})).await, 2, "that of AWS");
+    assert_eq!(keys_read(key(REPLICA_KEY)).await, 2);
+    assert_eq!(keys_read(key("default")).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_key_of_a_destination_costs_no_further_round() {
+    let mut json = usual();
+    json["keys"]["arn:aws:kms:eu-central-1:111122223333:key/default"] = json!({});
+    json["buckets"]["replica"]["encryption"] = json!({"type": "aws:kms", "key": "default"});
+    assert_eq!(rounds(world(&json), &Scope::default(), &wanted()).await, 4);
 }
 
 #[tokio::test]

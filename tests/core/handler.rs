@@ -1,7 +1,9 @@
 //! One invocation from its payload to its answer: who is told what, what is written, and which messages come again.
 
 mod contract;
+mod machines;
 mod messages;
+mod records;
 mod stage;
 
 use std::time::Duration;
@@ -10,6 +12,7 @@ use s3_replication_remediator::apply::Status;
 use s3_replication_remediator::check::Verdict;
 use s3_replication_remediator::finding::CheckId;
 use s3_replication_remediator::handler::{Answer, HandlerError};
+use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -452,8 +455,9 @@ fn undo_shows_first_and_takes_back_what_was_shown() {
 
 #[test]
 fn undo_finds_the_role_that_an_earlier_rule_named_where_the_command_names_it() {
-    let stage = Stage::repairable(Mode::Auto);
+    let mut stage = Stage::repairable(Mode::Auto);
     stage.deliver(&[("m", 1, put())]);
+    stage.ledger = MemoryLedger::default();
     stage.world.edit(|state| {
         state
             .buckets

@@ -4,6 +4,7 @@
 //! checking. `UPDATE_SCENARIOS=1 cargo test` writes what is told anew, for a person to read in the diff.
 
 mod causes;
+mod crash;
 mod defects;
 mod document;
 mod many_rules;

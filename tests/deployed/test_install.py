@@ -108,3 +108,13 @@ def test_the_dashboard_asks_the_log_for_what_the_function_writes_there(emulator:
         assert query.startswith(f"SOURCE '/aws/lambda/{NAME}' | ")
         if asked := re.search(r"fields\.message = '(\w+)'", query):
             assert set(re.findall(r"fields\.(\w+)", query)) <= written[asked[1]], query
+
+
+def test_a_look_makes_as_many_calls_as_the_manual_reckons_with(emulator: Emulator, deploy: Deploy) -> None:
+    manual = (PROJECT / "docs" / "OPERATING.md").read_text()
+    (reckoned,) = re.findall(r"A look at a bucket makes about (\d+) calls of AWS", manual)
+    seeded = seed(emulator, "healthy")
+    stack = deploy()
+    stack.invoke({"command": "check", "bucket": seeded.bucket})
+    (calls,) = re.findall(r"answered calls=(\d+)", stack.log())
+    assert abs(int(calls) - int(reckoned)) <= 3

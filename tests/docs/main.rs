@@ -15,7 +15,7 @@ use s3_replication_remediator::source::Read;
 use s3_replication_remediator::target;
 
 /// What the function may do beside reading replications and repairing them: action, for what, when.
-const SHELL: [[&str; 3]; 14] = [
+const SHELL: [[&str; 3]; 17] = [
     ["dynamodb:Query", "its ledger", "`Ledger` is true"],
     ["dynamodb:PutItem", "its ledger", "`Ledger` is true"],
     ["logs:CreateLogStream", "its log", "always"],
@@ -24,6 +24,13 @@ const SHELL: [[&str; 3]; 14] = [
     ["sqs:DeleteMessage", "its queue", "always"],
     ["sqs:GetQueueAttributes", "its queue", "always"],
     ["sns:Publish", "its topic", "always"],
+    ["sns:Publish", "its chat", "`ChatTopicArn` is set"],
+    ["events:PutEvents", "its bus", "`EventBusName` is set"],
+    [
+        "securityhub:BatchImportFindings",
+        "its findings",
+        "`SecurityHub` is true",
+    ],
     ["kms:Decrypt", "its topic's key", "`NotificationKeyArn` is set"],
     [
         "kms:GenerateDataKey",

@@ -8,6 +8,7 @@ use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::check::{Facts, examine};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::notify::news::Telling;
 use s3_replication_remediator::notify::text;
 use s3_replication_remediator::plan::plan;
 use s3_replication_remediator::plan::review::review;
@@ -148,15 +149,18 @@ pub(crate) fn costs(snapshot: &Snapshot) -> Vec<Cost> {
                     repaired: Vec::new(),
                     plan: reviewed.take(),
                     applied,
-                    caller: &Caller {
-                        function: "f".to_owned(),
+                    caller: &Caller::Function {
+                        name: "f".to_owned(),
                         region: "eu-west-1".parse().unwrap(),
                     },
                 }));
             }),
         ));
         let report = report.unwrap();
-        costs.push(Cost::of("render", measure(|| drop(text::render(&report)))));
+        costs.push(Cost::of(
+            "render",
+            measure(|| drop(text::render(&report, &Telling::default()))),
+        ));
         costs.push(Cost::of(
             "json",
             measure(|| drop(serde_json::to_string(&report).unwrap())),

@@ -1,6 +1,6 @@
 //! Applying: to what the plan was made from and to nothing else, once, and to the same end from wherever it was stopped.
 
-use s3_replication_remediator::apply::{ChangeStatus, Outcome, Status, apply};
+use s3_replication_remediator::apply::{ChangeStatus, NoJournal, Outcome, Status, apply};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::world::*;
 
 pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
     let access = Mode::Auto.write_access().unwrap();
-    apply(&access, world, world, &checked.reviewed()).await
+    apply(&access, world, world, &NoJournal, &checked.reviewed()).await
 }
 
 fn statuses(outcome: &Outcome) -> Vec<ChangeStatus> {

@@ -12,6 +12,8 @@ mod shared {
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod former;
+#[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod guards;

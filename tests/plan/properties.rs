@@ -10,6 +10,7 @@ use s3_replication_remediator::requirement::{Area, Necessity, Requirement};
 use serde_json::{Value, json};
 
 use crate::apply::apply_to;
+use crate::former::remembered;
 use crate::world::*;
 
 /// Statements that a role may have already: right, nearly right, too wide, and denying.
@@ -331,6 +332,40 @@ proptest! {
             apply_to(&world, &check_with(&world, case.settings()).await).await;
             crate::undo::undo_all(&world).await;
             prop_assert_eq!(&*world.state(), &before);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn when_the_rules_are_removed_the_account_becomes_what_it_was(case in case()) {
+        run(async {
+            let world = world(&case.world);
+            let remove = || world.edit(|state| {
+                state.buckets.get_mut(&"source".parse().unwrap()).unwrap().replication = None;
+            });
+            let mut before = world.state().clone();
+            before.buckets.get_mut(&"source".parse().unwrap()).unwrap().replication = None;
+            apply_to(&world, &check_with(&world, case.settings()).await).await;
+            remove();
+            let places = remembered(&[ROLE], &[SOURCE_KEY, REPLICA_KEY]);
+            let checked = check_remembering(&world, case.settings(), places.clone()).await;
+            apply_to(&world, &checked).await;
+            prop_assert_eq!(&*world.state(), &before);
+            prop_assert!(check_remembering(&world, case.settings(), places).await.plan.is_empty());
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn whatever_is_remembered_nothing_goes_that_the_rules_need(case in case(), other in any::<bool>()) {
+        run(async {
+            let world = world(&case.world);
+            apply_to(&world, &check_with(&world, case.settings()).await).await;
+            let role = if other { "arn:aws:iam::111122223333:role/other" } else { ROLE };
+            let places = remembered(&[role], &[SOURCE_KEY, REPLICA_KEY, "arn:aws:kms:eu-west-2:111122223333:key/old"]);
+            let checked = check_remembering(&world, case.settings(), places).await;
+            checked.reviewed();
+            prop_assert_eq!(checked.kinds(), [] as [&str; 0]);
             Ok(())
         })?;
     }

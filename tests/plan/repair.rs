@@ -220,6 +220,88 @@ async fn a_key_that_a_failed_object_named_stays_when_the_object_is_out_of_sight(
     assert_eq!(check_json(&seen).await.kinds(), [] as [&str; 0]);
 }
 
+const DEFAULT_KEY: &str = "arn:aws:kms:eu-west-2:111122223333:key/default";
+
+/// A role that may do all that rules name, and an object without encryption that failed at a destination which encrypts
+/// with another key by default.
+fn unencrypted(bucket_key: bool) -> Value {
+    let keys = json!([{"Effect": "Allow", "Action": "kms:*", "Resource": [SOURCE_KEY, REPLICA_KEY]}]);
+    let mut world = inline(with_s3_access(bare()), "keys", &keys);
+    world["keys"][DEFAULT_KEY] = json!({"tags": opted_in()});
+    world["buckets"]["replica"]["encryption"] =
+        json!({"type": "aws:kms", "key": DEFAULT_KEY, "bucketKey": bucket_key});
+    world["buckets"]["source"]["objects"] =
+        json!([{"key": "old", "encryption": {"type": "none"}, "replicationStatus": "FAILED"}]);
+    world
+}
+
+#[tokio::test]
+async fn an_object_without_encryption_gets_what_it_needs_of_the_default_key_and_no_more() {
+    for (bucket_key, actions, context) in [
+        (
+            true,
+            json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+            "arn:aws:s3:::replica",
+        ),
+        (false, json!(["kms:GenerateDataKey"]), "arn:aws:s3:::replica/*"),
+    ] {
+        let checked = check_json(&unencrypted(bucket_key)).await;
+        checked.reviewed();
+        assert_eq!(
+            checked.document().unwrap()["Statement"],
+            json!([{
+                "Sid": checked.document().unwrap()["Statement"][0]["Sid"],
+                "Effect": "Allow",
+                "Action": actions,
+                "Resource": [DEFAULT_KEY],
+                "Condition": {
+                    "StringEquals": {"kms:ViaService": "s3.eu-west-2.amazonaws.com"},
+                    "StringLike": {"kms:EncryptionContext:aws:s3:arn": [context]},
+                },
+            }])
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_an_object_without_encryption_needed_stays_until_the_destination_has_another_default() {
+    let mut world = unencrypted(true);
+    let ours = check_json(&world).await.document().unwrap();
+    world["roles"][ROLE]["inline"][POLICY] = ours;
+    assert_eq!(check_json(&world).await.kinds(), [] as [&str; 0]);
+    world["buckets"]["source"]["objects"] = json!([]);
+    assert_eq!(check_json(&world).await.kinds(), [] as [&str; 0], "out of sight");
+    let unread = crate::world::world(&world);
+    unread.deny("s3:GetBucketEncryption", "arn:aws:s3:::replica");
+    assert_eq!(check(&unread).await.kinds(), [] as [&str; 0], "unread");
+    world["buckets"]["source"]["replication"]["Rules"][0]["Status"] = json!("Disabled");
+    assert_eq!(check_json(&world).await.kinds(), [] as [&str; 0], "switched off");
+    world["buckets"]["source"]["replication"]["Rules"][0]["Status"] = json!("Enabled");
+    world["buckets"]["replica"]["encryption"]["key"] = json!(REPLICA_KEY);
+    let checked = check_json(&world).await;
+    checked.reviewed();
+    assert_eq!(checked.kinds(), ["delete-role-policy"], "it goes");
+}
+
+#[tokio::test]
+async fn what_is_needed_only_where_it_is_used_is_in_no_plan() {
+    // The second rule leads objects of S3's own encryption to where the replica key is the default.
+    let mut plain = rule("r2", "b/", "replica", REPLICA_KEY);
+    plain["SourceSelectionCriteria"] = Value::Null;
+    plain["Destination"]["EncryptionConfiguration"] = Value::Null;
+    let mut world = with_s3_access(bare());
+    world["buckets"]["source"]["replication"]["Rules"] =
+        json!([rule("r1", "a/", "replica", REPLICA_KEY), plain]);
+    world["buckets"]["replica"]["encryption"] = json!({"type": "aws:kms", "key": REPLICA_KEY});
+    let checked = check_json(&world).await;
+    checked.reviewed();
+    let document = checked.document().unwrap().to_string();
+    assert!(document.contains("replica/a/*"), "{document}");
+    assert!(!document.contains("replica/b/*"), "{document}");
+    let all = check_json(&bare()).await.document().unwrap().to_string();
+    assert!(!all.contains("Annotation"), "{all}");
+}
+
 #[tokio::test]
 async fn statements_that_others_wrote_into_our_policy_stay_word_by_word() {
     let theirs =

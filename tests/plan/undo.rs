@@ -1,24 +1,24 @@
 //! Undoing: what is ours goes, by its name, and everything else is byte for byte as it was.
 
-use s3_replication_remediator::apply::{Outcome, Status, apply};
+use s3_replication_remediator::apply::{NoJournal, Outcome, Status, apply};
+use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::observed::Observed;
-use s3_replication_remediator::plan::undo::{Searched, UndoPlan, undo_plan};
-use s3_replication_remediator::policy::{NamedPolicy, PolicyDocument};
+use s3_replication_remediator::plan::undo::{Memory, UndoPlan, undo_plan};
 use serde_json::json;
 
 use crate::apply::apply_to;
+use crate::former::remembered;
 use crate::grants::closed_keys;
 use crate::world::*;
 
 async fn undo(world: &World) -> UndoPlan {
     let checked = check(world).await;
-    let searched = Searched::in_snapshot(&checked.snapshot);
-    undo_plan(&checked.snapshot, &checked.assessments, &searched).unwrap()
+    undo_plan(&checked.snapshot, &checked.assessments, Memory::Lasting).unwrap()
 }
 
 async fn carry_out(world: &World, undo: &UndoPlan) -> Outcome {
-    apply(&Mode::Approve.write_access().unwrap(), world, world, &undo.plan).await
+    let access = Mode::Approve.write_access().unwrap();
+    apply(&access, world, world, &NoJournal, &undo.plan).await
 }
 
 /// Takes back everything that is found.
@@ -54,7 +54,7 @@ async fn an_undo_says_what_will_stop_working_and_where_it_did_not_look() {
     assert!(
         undo.not_searched
             .iter()
-            .any(|place| place.contains("roles that earlier rules named"))
+            .any(|place| place.contains("before there was a ledger"))
     );
 }
 
@@ -134,7 +134,6 @@ async fn an_undo_carried_out_twice_finds_nothing_left_the_second_time() {
 async fn a_role_that_the_rule_no_longer_names_is_searched_where_the_command_names_it() {
     let world = world(&bare());
     apply_to(&world, &check(&world).await).await;
-    let ours = world.state().roles[&ROLE.parse().unwrap()].inline[POLICY].clone();
     world.edit(|state| {
         state
             .buckets
@@ -142,29 +141,15 @@ async fn a_role_that_the_rule_no_longer_names_is_searched_where_the_command_name
             .unwrap()
             .replication = None;
     });
-    let checked = check(&world).await;
-    let mut searched = Searched::in_snapshot(&checked.snapshot);
-    assert_eq!(searched, Searched::default());
-    let document = PolicyDocument::from_value(ours).unwrap();
-    searched.roles.push((
-        ROLE.parse().unwrap(),
-        Observed::Found(NamedPolicy::new(POLICY, document)),
-    ));
-    searched.roles.push((
-        "arn:aws:iam::444455556666:role/x".parse().unwrap(),
-        Observed::Absent,
-    ));
-    let undo = undo_plan(&checked.snapshot, &checked.assessments, &searched).unwrap();
-    assert!(
-        undo.not_searched
-            .iter()
-            .any(|place| place.contains("another account"))
-    );
-    assert!(
-        undo.not_searched
-            .iter()
-            .any(|place| place.contains("there are none"))
-    );
+    let places = remembered(&[ROLE, "arn:aws:iam::444455556666:role/x"], &[]);
+    let checked = check_remembering(&world, GuardSettings::default(), places).await;
+    let undo = undo_plan(&checked.snapshot, &checked.assessments, Memory::OfProcess).unwrap();
+    for place in ["another account", "there are none", "there is no ledger"] {
+        assert!(
+            undo.not_searched.iter().any(|text| text.contains(place)),
+            "{place}"
+        );
+    }
     assert_eq!(carry_out(&world, &undo).await.status, Status::Applied);
     assert!(world.state().roles[&ROLE.parse().unwrap()].inline.is_empty());
 }

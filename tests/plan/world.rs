@@ -1,7 +1,7 @@
 //! The account that most tests start from, and the way from a world to its plan.
 
 use s3_replication_remediator::assessment::{Assessment, assess};
-use s3_replication_remediator::collect::{self, Scope, Wanted, WantedObject};
+use s3_replication_remediator::collect::{self, Places, Scope, Wanted, WantedObject};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::plan::review::{ReviewedPlan, review};
 use s3_replication_remediator::plan::{Plan, plan};
@@ -138,6 +138,11 @@ impl Checked {
 }
 
 pub(crate) async fn snapshot_of(world: &World, settings: &GuardSettings) -> Snapshot {
+    snapshot_with(world, settings, Places::default()).await
+}
+
+/// What is learnt where somebody remembers roles and keys.
+pub(crate) async fn snapshot_with(world: &World, settings: &GuardSettings, former: Places) -> Snapshot {
     let objects = world
         .state()
         .buckets
@@ -159,13 +164,21 @@ pub(crate) async fn snapshot_of(world: &World, settings: &GuardSettings) -> Snap
         region: "eu-west-1".parse().unwrap(),
         expects_configuration: false,
         objects,
+        former,
         now: "2026-11-21T00:00:00Z".parse().unwrap(),
     };
-    collect::collect(world, &world.identity(), &scope, &wanted).await
+    let mut snapshot = collect::collect(world, &world.identity(), &scope, &wanted).await;
+    snapshot.former.is_settled = true;
+    snapshot
 }
 
 pub(crate) async fn check_with(world: &World, settings: GuardSettings) -> Checked {
-    let snapshot = snapshot_of(world, &settings).await;
+    check_remembering(world, settings, Places::default()).await
+}
+
+/// The same, where somebody remembers roles and keys.
+pub(crate) async fn check_remembering(world: &World, settings: GuardSettings, former: Places) -> Checked {
+    let snapshot = snapshot_with(world, &settings, former).await;
     let assessments = assess(&snapshot, settings.unconstrained_grants);
     let plan = plan(&snapshot, &assessments, &settings);
     Checked {

@@ -10,7 +10,8 @@ import json
 import os
 from pathlib import Path
 
-from resolver import Resolver
+from resolver import TEMPLATE, Resolver
+from test_template import statements
 
 KEPT = Path(__file__).parents[1] / "attacks" / "policies"
 OPEN = {"Mode": "auto", "AllowedRoleArns": "arn:aws:iam::*:role/*", "AllowedKeyArns": "arn:aws:kms:*:*:key/*",
@@ -20,8 +21,15 @@ BOUNDED = {**OPEN, "RequiredPermissionsBoundaryArn": "arn:aws:iam::111122223333:
 WATCHFUL = {"TrustedAccounts": "444455556666", "MemberRoleName": "reader", "InspectObjects": "true",
             "InspectableObjectArns": "arn:aws:s3:::inspected/*", "ReportRefusedPuts": "true", "Tracing": "true",
             "EncryptionKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/stack",
-            "NotificationKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/topic"}
+            "NotificationKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/topic", "EventBusName": "operations",
+            "ChatTopicArn": "arn:aws:sns:eu-west-1:111122223333:chat", "SecurityHub": "true"}
 SETTINGS = {"dry-run": {}, "watchful": WATCHFUL, "tagged": {"Mode": "approve"}, "open": OPEN, "bounded": BOUNDED}
+
+
+def test_watchful_leaves_nothing_off_that_needs_no_mode() -> None:
+    (policy,) = Resolver(WATCHFUL).policies().values()
+    held = {statement["Sid"] for statement in policy["Statement"]}
+    assert held == {statement["Sid"] for statement in statements(TEMPLATE["Resources"]["ReadPolicy"])}
 
 
 def test_the_policies_that_are_attacked_are_those_of_the_template() -> None:

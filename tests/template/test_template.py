@@ -20,6 +20,9 @@ NO_READS_BUT_HARMLESS = {
     "TakeFromTheQueue": {"sqs:ReceiveMessage", "sqs:DeleteMessage"},
     "Tell": {"sns:Publish"},
     "Remember": {"dynamodb:Query", "dynamodb:PutItem"},
+    "TellMachines": {"events:PutEvents"},
+    "TellTheChat": {"sns:Publish"},
+    "KeepFindings": {"securityhub:BatchImportFindings"},
     "TellThroughAnEncryptedTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ReadInTrustedAccounts": {"sts:AssumeRole"},
     "UseWhatTheKeyEncrypts": {"kms:Decrypt", "kms:GenerateDataKey"},
@@ -95,6 +98,9 @@ def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
         "HasNotificationKey": "`NotificationKeyArn` is set",
         "HasEncryptionKey": "`EncryptionKeyArn` is set",
         "Traces": "`Tracing` is true",
+        "HasEventBus": "`EventBusName` is set",
+        "HasChatTopic": "`ChatTopicArn` is set",
+        "UsesSecurityHub": "`SecurityHub` is true",
         **dict.fromkeys(WRITE_CONDITIONS, "`Mode` is `approve` or `auto`"),
     }
     held = {

@@ -275,7 +275,7 @@ async fn a_bucket_that_never_was_versioned_has_no_status() {
 }
 
 #[tokio::test]
-async fn only_notifications_about_replication_count() {
+async fn only_notifications_about_replication_and_annotations_count() {
     let server = Server::start(|_| {
         answer(
             200,
@@ -285,6 +285,8 @@ async fn only_notifications_about_replication_count() {
              </QueueConfiguration>\
              <TopicConfiguration><Id>2</Id><Topic>arn:aws:sns:eu-west-1:111122223333:t</Topic>\
              <Event>s3:ObjectCreated:*</Event></TopicConfiguration>\
+             <TopicConfiguration><Id>4</Id><Topic>arn:aws:sns:eu-west-1:111122223333:u</Topic>\
+             <Event>s3:ObjectAnnotation:Put</Event></TopicConfiguration>\
              <CloudFunctionConfiguration><Id>3</Id>\
              <CloudFunction>arn:aws:lambda:eu-west-1:111122223333:function:f</CloudFunction>\
              <Event>s3:Replication:*</Event></CloudFunctionConfiguration>\
@@ -300,6 +302,10 @@ async fn only_notifications_about_replication_count() {
         .map(|target| (target.arn.clone(), target.events.clone()))
         .collect();
     let expected = [
+        (
+            "arn:aws:sns:eu-west-1:111122223333:u".to_owned(),
+            vec!["s3:ObjectAnnotation:Put".to_owned()],
+        ),
         (
             "arn:aws:sqs:eu-west-1:111122223333:q".to_owned(),
             vec!["s3:Replication:OperationFailedReplication".to_owned()],
@@ -331,6 +337,14 @@ async fn head_tells_how_an_object_version_is_encrypted() {
         (head.bucket_key, head.replication_status.as_deref()),
         (true, Some("FAILED"))
     );
+}
+
+#[tokio::test]
+async fn an_object_of_which_s3_names_no_encryption_has_none() {
+    let server = Server::start(|_| answer(200, ""));
+    let aws = server.aws().await;
+    let head = aws.head_object(&bucket(), "old", "v1").await;
+    assert_eq!(head.found().unwrap().encryption, EncryptionType::Plaintext);
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
+use s3_replication_remediator::config::EventBus;
 use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::notify::events::{CHECK_RESULT, Event};
 use s3_replication_remediator::policy::PolicyDocument;
 use s3_replication_remediator::target::{GrantRequest, Target, Writable};
 use serde_json::json;
@@ -191,4 +193,63 @@ async fn a_message_that_is_refused_says_so() {
         failure.to_string(),
         "sns:Publish failed with AuthorizationError: no"
     );
+}
+
+fn event() -> Event {
+    Event {
+        detail_type: CHECK_RESULT,
+        time: "2026-09-14T09:13:00Z".parse().unwrap(),
+        resources: vec!["arn:aws:s3:::logs".to_owned()],
+        detail: r#"{"verdict":"broken"}"#.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn an_event_goes_to_the_buss_own_region_or_to_ours() {
+    let server = Server::start(|_| answer(200, r#"{"FailedEntryCount":0,"Entries":[{"EventId":"e-1"}]}"#));
+    let aws = server.aws().await;
+    for (name, region) in [
+        ("operations", "eu-west-1"),
+        (
+            "arn:aws:events:us-west-2:444455556666:event-bus/operations",
+            "us-west-2",
+        ),
+    ] {
+        let bus = EventBus {
+            name: name.to_owned(),
+            region: name.starts_with("arn:").then(|| region.parse().unwrap()),
+        };
+        aws.put_event(&bus, &event()).await.unwrap();
+        let request = server.requests().pop().unwrap();
+        assert_eq!(
+            (request.call().as_str(), request.region()),
+            ("events PutEvents", region)
+        );
+        assert_eq!(
+            request.json(),
+            json!({"Entries": [{
+                "Time": 1_789_377_180, "Source": "s3-replication-remediator", "Resources": ["arn:aws:s3:::logs"],
+                "DetailType": "S3 Replication Check Result", "Detail": r#"{"verdict":"broken"}"#,
+                "EventBusName": name,
+            }]})
+        );
+    }
+    assert_eq!(aws.take_calls()["events:PutEvents"], 2);
+}
+
+#[tokio::test]
+async fn an_event_that_was_not_taken_fails_though_the_call_succeeds() {
+    let refused = r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure","ErrorMessage":"no"}]}"#;
+    for (body, code) in [
+        (refused, "InternalFailure"),
+        (r#"{"FailedEntryCount":0,"Entries":[]}"#, "BadAnswer"),
+    ] {
+        let server = Server::start(move |_| answer(200, body));
+        let aws = server.aws().await;
+        let bus = EventBus {
+            name: "default".to_owned(),
+            region: None,
+        };
+        assert_eq!(aws.put_event(&bus, &event()).await.unwrap_err().code(), code);
+    }
 }

@@ -138,7 +138,9 @@ fn actions<'a>(policy: &'a NamedPolicy, effect: &'static str) -> impl Iterator<I
         .filter_map(|statement| statement.get("Action"))
         .flat_map(|actions| match actions {
             Value::Array(actions) => actions.as_slice(),
-            one => std::slice::from_ref(one),
+            one @ (Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
+                std::slice::from_ref(one)
+            }
         })
         .filter_map(Value::as_str)
 }

@@ -170,6 +170,12 @@ impl Section {
         names.join(", ")
     }
 
+    /// The style of a finding, by its number.
+    fn severity_class(&self, number: &usize) -> &'static str {
+        let finding = number.checked_sub(1).and_then(|at| self.report.findings.get(at));
+        finding.map_or(State::Off.class(), severity_class)
+    }
+
     /// What the outcome says, where something was tried.
     fn done(&self) -> Option<&crate::cli::report::Outcome> {
         self.report
@@ -231,6 +237,25 @@ fn severity_class(finding: &Finding) -> &'static str {
         Severity::Warning => State::AtRisk.class(),
         Severity::Advice => State::Off.class(),
     }
+}
+
+/// A sentence of ours, in which names stand in backticks: each part, and whether it is such a name.
+fn parts(text: &str) -> Vec<(bool, &str)> {
+    let parts: Vec<&str> = text.split('`').collect();
+    // Of an odd number of backticks none can be trusted to mean anything.
+    if parts.len() % 2 == 0 {
+        return vec![(false, text)];
+    }
+    let parts = parts
+        .into_iter()
+        .enumerate()
+        .map(|(at, part)| (at % 2 == 1, part));
+    parts.filter(|(_, part)| !part.is_empty()).collect()
+}
+
+/// Only these lead anywhere: pages that we name ourselves.
+fn is_manual(source: &str) -> bool {
+    source.starts_with("https://docs.aws.amazon.com/")
 }
 
 /// The lines of a diff with the name of their style.

@@ -9,6 +9,10 @@ use super::Answers;
 use crate::cli::report::{Change, Finding, Report, Severity, Verdict};
 use crate::notify::plain::{pasteable, visible};
 
+/// Shows as nothing, and ends whatever would have become a link or a mention.
+const BREAK: &str = "<!-- -->";
+const COLON: &str = ":<!-- -->";
+
 /// All reports.
 pub fn render(answers: &Answers) -> String {
     let mut out = String::new();
@@ -57,7 +61,7 @@ fn overview(answers: &Answers) -> String {
             report.verdict.as_str(),
             report.count(Severity::Error),
             report.count(Severity::Warning),
-            first.map_or_else(String::new, |finding| text(&finding.summary)),
+            first.map_or_else(String::new, |finding| cell(&finding.summary)),
         );
     }
     out.push('\n');
@@ -98,7 +102,7 @@ fn one(report: &Report, level: &str) -> String {
                 at + 1,
                 finding.severity.as_str(),
                 code(&finding.check),
-                text(&finding.summary)
+                cell(&finding.summary)
             );
         }
         out.push('\n');
@@ -264,43 +268,76 @@ fn items(title: &str, items: &[String]) -> String {
     out
 }
 
-/// Text on one line that stays text.
+/// A sentence of ours, in which names stand in backticks. Whatever a name does to the backticks, each part is either
+/// code or text, and neither becomes markup.
 fn text(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    // The last of an odd number of backticks opens nothing.
+    let spans = if parts.len() % 2 == 1 {
+        parts.len()
+    } else {
+        parts.len() - 1
+    };
+    let mut out = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        match (at % 2 == 1, at < spans) {
+            (true, true) => out.push_str(&code(part)),
+            (true, false) => out.push_str(&plain(&format!("`{part}"))),
+            (false, _) => out.push_str(&plain(part)),
+        }
+    }
+    out
+}
+
+/// The same in a table, where a pipe ends a cell even in code.
+fn cell(sentence: &str) -> String {
+    let mut out = String::new();
+    for character in text(sentence).chars() {
+        if character == '|' && !out.ends_with('\\') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
+/// Text on one line that stays text.
+fn plain(text: &str) -> String {
     let mut shown = String::new();
     for character in visible(text).chars() {
         match character {
             '<' => shown.push_str("&lt;"),
             '>' => shown.push_str("&gt;"),
             '&' => shown.push_str("&amp;"),
-            '\\' | '*' | '_' | '`' | '[' | ']' | '(' | ')' | '|' | '~' | '!' | '{' | '}' | '$' => {
+            '\\' | '*' | '_' | '`' | '[' | ']' | '|' | '~' | '$' => {
                 shown.push('\\');
                 shown.push(character);
             }
             // A mention or a reference begins with these, wherever they stand; a comment between breaks it.
             '@' | '#' => {
                 shown.push(character);
-                shown.push_str("<!-- -->");
+                shown.push_str(BREAK);
             }
-            // An address becomes a link by itself.
-            ':' => shown.push_str(":<!-- -->"),
+            ':' => {
+                shown.push(character);
+                shown.push_str(BREAK);
+            }
             character => shown.push(character),
         }
     }
-    // Only an address needs the break.
-    let shown = shown.replace("www.", "www<!-- -->.");
-    unbroken(&shown)
+    unbroken(&shown).replace("www.", &format!("www{BREAK}."))
 }
 
 /// Takes the break out again after colons that begin no address, so that the source stays readable.
 fn unbroken(text: &str) -> String {
     let mut out = String::new();
-    let mut parts = text.split(":<!-- -->").peekable();
+    let mut parts = text.split(COLON).peekable();
     while let Some(part) = parts.next() {
         out.push_str(part);
         if let Some(next) = parts.peek() {
             out.push(':');
             if next.starts_with("//") {
-                out.push_str("<!-- -->");
+                out.push_str(BREAK);
             }
         }
     }
@@ -353,15 +390,23 @@ mod tests {
     fn text_from_outside_becomes_no_markup_and_calls_nobody() {
         for (given, shown) in [
             ("<img src=x>", "&lt;img src=x&gt;"),
-            ("[a](b)", "\\[a\\]\\(b\\)"),
+            ("[a](b)", "\\[a\\](b)"),
+            ("rule `a|b*c` of *x*", "rule `a|b*c` of \\*x\\*"),
+            ("a ` <b>", "a \\` &lt;b&gt;"),
+            ("`a``<b>`", "`a``<b>`"),
             ("@everyone #1", "@<!-- -->everyone #<!-- -->1"),
             ("https://evil", "https:<!-- -->//evil"),
             ("www.evil", "www<!-- -->.evil"),
             ("arn:aws:s3:::b", "arn:aws:s3:::b"),
-            ("a|b\nc", "a\\|b\\\\u\\{a\\}c"),
+            ("a|b\nc", "a\\|b\\\\u{a}c"),
         ] {
             assert_eq!(text(given), shown);
         }
+    }
+
+    #[test]
+    fn nothing_ends_a_cell_of_a_table() {
+        assert_eq!(cell("`a|b` | c"), "`a\\|b` \\| c");
     }
 
     #[test]

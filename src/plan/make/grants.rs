@@ -10,10 +10,9 @@ use crate::arn::{BucketName, KeyArn};
 use crate::assessment::{answer_with, key_of};
 use crate::guard::Refusal;
 use crate::observed::Observed;
-use crate::plan::keep::is_named;
+use crate::plan::former::may_be_named;
 use crate::plan::key_grant;
 use crate::plan::need::{Means, Need, standing};
-use crate::plan::role_policy::{KeyContext, Permission};
 use crate::plan::{Basis, Change, GrantRevocation, Planned, Withheld};
 use crate::policy::{Grant, PolicySet};
 use crate::requirement::Area;
@@ -169,33 +168,7 @@ impl Planner<'_> {
     }
 
     fn nothing_needs(&self, grant: &Grant, after: &After) -> bool {
-        let Observed::Found(replication) = &self.snapshot.replication else {
-            return false;
-        };
-        let partition = self.role.arn.partition();
-        let given: Vec<Permission> = std::iter::once(&self.snapshot.source.name)
-            .chain(replication.rules.iter().map(|rule| &rule.destination))
-            .map(|bucket| bucket.arn(partition))
-            .filter(|bucket| {
-                key_grant::bound_to(&grant.constraints.equals.clone().unwrap_or_default(), partition)
-                    .is_none_or(|bound_to| bound_to == bucket)
-            })
-            .map(|bucket| Permission {
-                resource: grant.key.to_string(),
-                context: Some(KeyContext {
-                    via_service: String::new(),
-                    arn: bucket,
-                }),
-                action: String::new(),
-            })
-            .collect();
-        let is_named = given.iter().any(|given| {
-            replication
-                .rules
-                .iter()
-                .any(|rule| is_named(given, rule, self.snapshot, self.settings))
-        });
-        if is_named {
+        if may_be_named(grant, self.role, self.snapshot, self.settings) {
             return false;
         }
         let mut grants: Vec<Grant> = key_of(self.snapshot, &grant.key)

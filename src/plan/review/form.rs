@@ -92,7 +92,7 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     }
 }
 
-fn statement(statement: &Value) -> Result<(), String> {
+pub(super) fn statement(statement: &Value) -> Result<(), String> {
     let object = statement.as_object().ok_or("is not an object")?;
     if let Some(unknown) = object
         .keys()

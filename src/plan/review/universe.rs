@@ -112,6 +112,15 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     };
     let resource = Observed::Found(NamedPolicy::new("delegating", delegating));
     let before = change.before.as_ref().map(set).unwrap_or_default();
+    let anywhere = Request {
+        caller: Caller::session_of(role, "s3-replication"),
+        action: String::new(),
+        resource: String::new(),
+        resource_account: role.account().clone(),
+        context: Context::new()
+            .with("aws:PrincipalArn", role.as_str())
+            .with("aws:PrincipalAccount", role.account().as_str()),
+    };
     let mut needed: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
     for assessment in reviewer
         .assessments
@@ -134,7 +143,7 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
         };
         let added = set(&added);
         universe.each(|actions, place| {
-            let mut request = place.request(role);
+            let mut request = place.request(&anywhere);
             for action in actions {
                 request.action.clone_from(action);
                 let is_needed = || {
@@ -198,24 +207,17 @@ fn delegating(role: &RoleArn) -> Result<PolicyDocument, crate::policy::InvalidPo
 }
 
 impl Place<'_> {
-    /// The role's request there, whose action is still to be filled in.
-    fn request(&self, role: &RoleArn) -> Request {
-        let mut context = Context::new()
-            .with("aws:PrincipalArn", role.to_string())
-            .with("aws:PrincipalAccount", role.account().as_str());
+    /// A request there, whose action is still to be filled in.
+    fn request(&self, anywhere: &Request) -> Request {
+        let mut request = anywhere.clone();
+        self.resource.clone_into(&mut request.resource);
         if let Some(via_service) = self.via_service {
-            context = context.with("kms:ViaService", via_service);
+            request.context = request.context.with("kms:ViaService", via_service);
         }
         if let Some(arn) = self.encryption_context {
-            context = context.with(ENCRYPTION_CONTEXT, arn);
+            request.context = request.context.with(ENCRYPTION_CONTEXT, arn);
         }
-        Request {
-            caller: Caller::session_of(role, "s3-replication"),
-            action: String::new(),
-            resource: self.resource.to_owned(),
-            resource_account: role.account().clone(),
-            context,
-        }
+        request
     }
 }
 

@@ -1,19 +1,24 @@
 //! Decides what an answer owes to ignorance: keys that the request lacks, documents unread, elements not understood.
 
+use std::collections::BTreeSet;
+
 use crate::observed::ReadFailure;
 
 use super::super::answer::{AbsentKey, Doubt, DoubtReason, Layer, StatementRef};
 use super::super::matching::Notes;
 use super::super::truth::Truth;
-use super::reasons::reference;
+use super::reasons::{KEPT, reference};
 use super::{CallKind, Sides};
 
 pub(super) fn absent_keys(sides: &Sides<'_>) -> Vec<AbsentKey> {
-    let mut absent = Vec::new();
+    let mut absent = BTreeSet::new();
     for hit in &sides.hits {
         let reach = hit.reach.any();
         if reach.truth == reach.blind {
             continue;
+        }
+        if absent.len() >= KEPT {
+            break;
         }
         let Some(statement) = hit.policy.document.statements().get(hit.index) else {
             continue;
@@ -25,9 +30,7 @@ pub(super) fn absent_keys(sides: &Sides<'_>) -> Vec<AbsentKey> {
             statement: reference(hit.layer, hit.policy, hit.index),
         }));
     }
-    absent.sort();
-    absent.dedup();
-    absent
+    absent.into_iter().collect()
 }
 
 pub(super) fn doubts(sides: &Sides<'_>) -> Vec<Doubt> {
@@ -75,6 +78,9 @@ pub(super) fn doubts(sides: &Sides<'_>) -> Vec<Doubt> {
         if !hit.reach.any().truth.is_unknown() {
             continue;
         }
+        if doubts.len() >= KEPT {
+            break;
+        }
         let Some(statement) = hit.policy.document.statements().get(hit.index) else {
             continue;
         };
@@ -92,7 +98,7 @@ pub(super) fn doubts(sides: &Sides<'_>) -> Vec<Doubt> {
             }
         }
     }
-    doubts.extend(grant_doubts(sides));
+    doubts.extend(grant_doubts(sides).into_iter().take(KEPT));
     doubts
 }
 

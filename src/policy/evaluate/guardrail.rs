@@ -8,7 +8,7 @@ use super::super::answer::Guardrail;
 use super::super::matching::Reach;
 use super::super::statement::Effect;
 use super::super::truth::Judged;
-use super::reasons::reference;
+use super::reasons::{KEPT, reference};
 use super::{CallKind, Formula, Side, Sides};
 
 /// A guardrail is named if removing all the others leaves it in the way of an access that would be granted without any.
@@ -40,6 +40,7 @@ pub(super) fn blocked_by(sides: &Sides<'_>) -> Vec<Guardrail> {
         .hits
         .iter()
         .filter(|hit| hit.effect == Effect::Deny && hit.reach.any().truth.is_yes())
+        .take(KEPT)
         .map(|hit| Guardrail::ExplicitDeny(reference(hit.layer, hit.policy, hit.index)))
         .collect();
     let blocks = |formula: Formula| formula.granted().truth.is_no();

@@ -3,11 +3,8 @@
 use super::super::answer::{ArnPart, Layer, Mismatch, NearMiss};
 use super::super::matching::{Notes, Reach};
 use super::super::statement::Effect;
-use super::reasons::{policies, reference};
+use super::reasons::{KEPT, policies, reference};
 use super::{CallKind, Side, Sides};
-
-/// How many are kept: what the next would explain, these explain already, and a role may have thousands of statements.
-const KEPT: usize = 32;
 
 pub(super) fn near_misses(sides: &Sides<'_>) -> Vec<NearMiss> {
     let mut near = Vec::new();

@@ -15,6 +15,10 @@ use super::guardrail::blocked_by;
 use super::near_miss::near_misses;
 use super::{CallKind, Formula, Hit, Outcome, Side, Sides, combined};
 
+/// How many of each kind are kept: what the next would explain, these explain already. A role and a bucket may have
+/// thousands of statements, and a bucket a thousand rules.
+pub(super) const KEPT: usize = 32;
+
 pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
     let Outcome { verdict, blind } = outcome;
     let mut answer = Answer {
@@ -98,6 +102,7 @@ fn deciding(sides: &Sides<'_>, verdict: Verdict) -> Vec<StatementRef> {
         .hits
         .iter()
         .filter(matters)
+        .take(KEPT)
         .map(|hit| reference(hit.layer, hit.policy, hit.index))
         .collect();
     if effect == Effect::Allow
@@ -105,7 +110,7 @@ fn deciding(sides: &Sides<'_>, verdict: Verdict) -> Vec<StatementRef> {
         && sides.grants.truth.is_yes()
     {
         for (index, grant) in grants.iter().enumerate() {
-            if grant.fits(&sides.subject).0.is_yes() {
+            if deciding.len() < KEPT && grant.fits(&sides.subject).0.is_yes() {
                 deciding.push(StatementRef {
                     layer: Layer::Grant,
                     policy: grant.name.clone().unwrap_or_else(|| grant.id.clone()),

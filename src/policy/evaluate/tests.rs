@@ -1191,6 +1191,12 @@ fn a_key_without_any_value_satisfies_every_for_all_values_and_is_null() {
     assert_eq!(with(&[], tag("StringEquals", "x")), ImplicitlyDenied);
     assert_eq!(with(&[], tag("StringEquals", "")), Allowed);
     assert_eq!(with(&[], tag("Null", "false")), ImplicitlyDenied);
+    let mut empty = object().role(allow(null("false")));
+    empty.request.context = empty.request.context.with_set("aws:TagKeys", [""]);
+    assert!(matches!(
+        empty.answer().near_misses[0].mismatches[..],
+        [Mismatch::ConditionKeyAbsent { .. }]
+    ));
     let both = json!({"ForAllValues:StringEquals": {"aws:TagKeys": "x"}, "Null": {"aws:TagKeys": "false"}});
     assert_eq!(with(&[], both.clone()), ImplicitlyDenied);
     assert_eq!(with(&["x"], both), Allowed);

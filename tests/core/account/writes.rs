@@ -298,6 +298,16 @@ impl Writable for World {
     }
 }
 
+impl Writer<'_> {
+    /// A call that may not arrive, or whose answer may not.
+    async fn around<T>(&self, call: impl Future<Output = T>) -> T {
+        self.0.steps.step().await;
+        let answer = call.await;
+        self.0.steps.step().await;
+        answer
+    }
+}
+
 impl Target for Writer<'_> {
     async fn put_role_policy(
         &self,
@@ -305,22 +315,22 @@ impl Target for Writer<'_> {
         name: &str,
         document: &PolicyDocument,
     ) -> Result<Written, WriteFailure> {
-        self.0.put_role_policy(role, name, document).await
+        self.around(self.0.put_role_policy(role, name, document)).await
     }
 
     async fn delete_role_policy(&self, role: &RoleArn, name: &str) -> Result<Written, WriteFailure> {
-        self.0.delete_role_policy(role, name).await
+        self.around(self.0.delete_role_policy(role, name)).await
     }
 
     async fn try_grant(&self, grant: &GrantRequest) -> Result<(), WriteFailure> {
-        self.0.try_grant(grant).await
+        self.around(self.0.try_grant(grant)).await
     }
 
     async fn create_grant(&self, grant: &GrantRequest) -> Result<Written, WriteFailure> {
-        self.0.create_grant(grant).await
+        self.around(self.0.create_grant(grant)).await
     }
 
     async fn revoke_grant(&self, key: &KeyArn, grant_id: &str) -> Result<Written, WriteFailure> {
-        self.0.revoke_grant(key, grant_id).await
+        self.around(self.0.revoke_grant(key, grant_id)).await
     }
 }

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::ledger::Ledger;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
@@ -33,11 +34,17 @@ pub(super) struct Stage {
     /// What is left of an invocation's time.
     pub(super) time_left: Duration,
     told: RefCell<Vec<Notification>>,
+    /// What machines were told.
+    pub(super) states: RefCell<Vec<Report>>,
     pub(super) ledger: MemoryLedger,
     pub(super) queue: Outbox,
     pub(super) report_refused_puts: bool,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
+    /// Does the bus refuse?
+    pub(super) is_bus_mute: Cell<bool>,
+    /// The time.
+    pub(super) now: Cell<Timestamp>,
 }
 
 /// What was sent to our own queue.
@@ -53,12 +60,19 @@ impl Queue for &Outbox {
 
 impl Publisher for &Stage {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        if self.is_mute.get() {
+        let is_mute = match bulletin {
+            Bulletin::State(_) => &self.is_bus_mute,
+            Bulletin::News(..) => &self.is_mute,
+        };
+        if is_mute.get() {
             return Err(PublishFailure {
                 reason: "the topic is gone".to_owned(),
             });
         }
-        self.told.borrow_mut().extend(bulletin.message.cloned());
+        match bulletin {
+            Bulletin::State(report) => self.states.borrow_mut().push(report.clone()),
+            Bulletin::News(_, message) => self.told.borrow_mut().push(message.clone()),
+        }
         Ok(())
     }
 }
@@ -71,10 +85,13 @@ impl Stage {
             mode,
             time_left: Duration::from_secs(60),
             told: RefCell::default(),
+            states: RefCell::default(),
             ledger: MemoryLedger::default(),
             queue: Outbox::default(),
             report_refused_puts: false,
             is_mute: Cell::new(false),
+            is_bus_mute: Cell::new(false),
+            now: Cell::new("2026-09-14T09:13:00Z".parse().unwrap()),
         }
     }
 
@@ -122,9 +139,15 @@ impl Stage {
     /// What was told so far is told.
     pub(super) fn forget(&self) {
         self.told.borrow_mut().clear();
+        self.states.borrow_mut().clear();
     }
 
     pub(super) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
+        self.handle_with(&self.ledger, payload)
+    }
+
+    /// The same, with another ledger.
+    pub(super) fn handle_with<L: Ledger>(&self, ledger: L, payload: &Value) -> Result<Answer, HandlerError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -134,7 +157,7 @@ impl Stage {
             let handler = Handler {
                 aws: &self.world,
                 publisher: self,
-                ledger: &self.ledger,
+                ledger,
                 memory: MemoryLedger::default(),
                 queue: &self.queue,
                 settings: Settings {
@@ -147,7 +170,7 @@ impl Stage {
             };
             let invocation = Invocation {
                 identity: self.world.identity(),
-                now: "2026-09-14T09:13:00Z".parse().unwrap(),
+                now: self.now.get(),
                 deadline: Instant::now() + self.time_left,
                 caller: Caller::Function {
                     name: "s3-replication-remediator".to_owned(),

@@ -174,6 +174,30 @@ impl Story {
         ))
     }
 
+    /// The bucket that it is about.
+    pub(super) fn bucket(&self) -> String {
+        let (_, subject) = self.look_at(&self.world());
+        subject.bucket.to_string()
+    }
+
+    /// What the function is set to, where its owner opened every role and key.
+    pub(super) fn opened(&self) -> s3_replication_remediator::handler::Settings {
+        let everything = || vec!["*".to_owned()];
+        s3_replication_remediator::handler::Settings {
+            mode: s3_replication_remediator::mode::Mode::Auto,
+            scope: self.scope(),
+            guards: s3_replication_remediator::guard::GuardSettings {
+                allowed_roles: everything(),
+                allowed_keys: everything(),
+                trusted_accounts: self.scope().trusted_accounts,
+                unconstrained_grants: self.settings.unconstrained_grants,
+                ..Default::default()
+            },
+            report_refused_puts: false,
+            remind_after: None,
+        }
+    }
+
     /// Everything, from the event to the findings.
     pub(super) fn tell(&self) -> Told {
         self.tell_of(&self.world())
@@ -286,10 +310,12 @@ impl Story {
                     version_id: object.version_id.clone(),
                 })
                 .collect(),
+            former: collect::Places::default(),
             now: NOW.parse().unwrap(),
         };
+        let scope = self.scope();
         let snapshot =
-            RUNTIME.with(|runtime| runtime.block_on(collect::collect(world, &identity, &self.scope(), &wanted)));
+            RUNTIME.with(|runtime| runtime.block_on(collect::collect(world, &identity, &scope, &wanted)));
         (snapshot, subject)
     }
 

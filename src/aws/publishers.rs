@@ -1,0 +1,66 @@
+//! Those who are told, reached through AWS: the topic for people, and the bus for machines.
+
+use tracing::info;
+
+use crate::arn::Arn;
+use crate::config::EventBus;
+use crate::error::chain;
+use crate::notify::{Bulletin, PublishFailure, Publisher, events};
+
+use super::Aws;
+use super::error::CallFailure;
+
+/// The topic for people. Without one the log has what would be told: nobody reads what is answered to a queue.
+#[derive(Debug)]
+pub struct Topic<'a> {
+    /// How it is reached.
+    pub aws: &'a Aws,
+    /// The topic.
+    pub arn: Option<Arn>,
+}
+
+impl Publisher for Topic<'_> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Bulletin::News(_, message) = bulletin else {
+            return Ok(());
+        };
+        let Some(arn) = &self.arn else {
+            info!(report = message.text, "{}", message.subject);
+            return Ok(());
+        };
+        self.aws
+            .publish(arn, &message.subject, &message.text, &message.attributes)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+}
+
+/// The bus for machines, which are told of each look.
+#[derive(Debug)]
+pub struct Bus<'a> {
+    /// How it is reached.
+    pub aws: &'a Aws,
+    /// The bus.
+    pub bus: EventBus,
+}
+
+impl Publisher for Bus<'_> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Bulletin::State(report) = bulletin else {
+            return Ok(());
+        };
+        let partition = &self.aws.identity().await.map_err(failure)?.partition;
+        for event in events::render(report, partition) {
+            self.aws.put_event(&self.bus, &event).await.map_err(failure)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "an error is mapped by value")]
+fn failure(error: CallFailure) -> PublishFailure {
+    PublishFailure {
+        reason: chain(&error),
+    }
+}

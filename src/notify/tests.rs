@@ -1,0 +1,137 @@
+//! Several publishers, each told once.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::once::Once;
+use super::several::Both;
+use super::{Bulletin, Notification, PublishFailure, Publisher};
+use crate::check::Verdict;
+use crate::event::{FailedObject, TriggerKind};
+use crate::report::Report;
+
+/// Writes down which verdicts it is told.
+#[derive(Debug, Default)]
+struct Recorder {
+    told: RefCell<Vec<Verdict>>,
+    is_mute: Cell<bool>,
+}
+
+impl Publisher for &Recorder {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        if self.is_mute.get() {
+            return Err(PublishFailure {
+                reason: "gone".to_owned(),
+            });
+        }
+        self.told.borrow_mut().push(bulletin.report().verdict);
+        Ok(())
+    }
+}
+
+fn of(kind: TriggerKind, event: Option<&str>, verdict: Verdict) -> Report {
+    let mut report = Report::healthy();
+    report.trigger.kind = kind;
+    report.trigger.event_id = event.map(str::to_owned);
+    report.verdict = verdict;
+    report
+}
+
+async fn tell(publisher: &impl Publisher, report: &Report) -> Result<(), PublishFailure> {
+    publisher.publish(Bulletin::State(report)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_does_not_stop_the_others_and_the_retry_tells_it_alone() {
+    let (well, mute, late) = (Recorder::default(), Recorder::default(), Recorder::default());
+    let all = Both(Once::new(&well), Both(Some(Once::new(&mute)), Once::new(&late)));
+    mute.is_mute.set(true);
+    let report = of(TriggerKind::ReplicationConfigured, Some("e1"), Verdict::Broken);
+    assert_eq!(tell(&all, &report).await.unwrap_err().reason, "gone");
+    mute.is_mute.set(false);
+    tell(&all, &report).await.unwrap();
+    for recorder in [&well, &mute, &late] {
+        assert_eq!(*recorder.told.borrow(), [Verdict::Broken]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_failed_is_said() {
+    let (one, other) = (Recorder::default(), Recorder::default());
+    one.is_mute.set(true);
+    other.is_mute.set(true);
+    let failure = tell(&Both(&one, &other), &Report::healthy()).await.unwrap_err();
+    assert_eq!(failure.reason, "gone; gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_not_set_up_is_not_in_the_way() {
+    let recorder = Recorder::default();
+    tell(&Both(None::<&Recorder>, &recorder), &Report::healthy())
+        .await
+        .unwrap();
+    assert_eq!(recorder.told.borrow().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_event_is_told_though_nothing_has_changed() {
+    let recorder = Recorder::default();
+    let once = Once::new(&recorder);
+    for event in [Some("e1"), Some("e1"), Some("e2"), None, None] {
+        let report = of(TriggerKind::ReplicationConfigured, event, Verdict::Broken);
+        tell(&once, &report).await.unwrap();
+    }
+    assert_eq!(
+        recorder.told.borrow().len(),
+        4,
+        "e1, e2, and each of which nothing is known"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_storm_of_failures_the_same_state_is_told_once_an_hour_and_each_change_at_once() {
+    let recorder = Recorder::default();
+    let once = Once::new(&recorder);
+    let storm = |verdict, reason: &str| {
+        let mut report = of(TriggerKind::ReplicationFailed, None, verdict);
+        report.trigger.objects = vec![FailedObject {
+            key: "any".to_owned(),
+            version_id: None,
+            failure_reason: Some(reason.to_owned()),
+            rule_id: None,
+        }];
+        report
+    };
+    for _ in 0..1_000 {
+        tell(&once, &storm(Verdict::Broken, "a")).await.unwrap();
+    }
+    assert_eq!(recorder.told.borrow().len(), 1);
+    for (verdict, reason) in [
+        (Verdict::Broken, "b"),
+        (Verdict::Healthy, "b"),
+        (Verdict::Broken, "b"),
+    ] {
+        tell(&once, &storm(verdict, reason)).await.unwrap();
+    }
+    assert_eq!(recorder.told.borrow().len(), 4, "back again is a change too");
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    tell(&once, &storm(Verdict::Broken, "b")).await.unwrap();
+    assert_eq!(recorder.told.borrow().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_and_the_news_of_it_are_two_things() {
+    let recorder = Recorder::default();
+    let once = Once::new(&recorder);
+    let report = of(TriggerKind::ReplicationFailed, None, Verdict::Broken);
+    let message = Notification {
+        subject: String::new(),
+        text: String::new(),
+        attributes: BTreeMap::new(),
+    };
+    for bulletin in [Bulletin::State(&report), Bulletin::News(&report, &message)] {
+        once.publish(bulletin).await.unwrap();
+    }
+    assert_eq!(recorder.told.borrow().len(), 2);
+}

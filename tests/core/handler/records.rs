@@ -1,0 +1,413 @@
+//! What is written down about changes, and what is taken back because of it.
+
+use std::cell::Cell;
+
+use jiff::{SignedDuration, Timestamp};
+use s3_replication_remediator::apply::Status;
+use s3_replication_remediator::ledger::changes::Record;
+use s3_replication_remediator::ledger::memory::MemoryLedger;
+use s3_replication_remediator::ledger::{Item, Ledger, LedgerFailure, Place};
+use s3_replication_remediator::mode::Mode;
+use serde_json::{Value, json};
+
+use super::stage::{REPLICA_KEY, ROLE, SOURCE, Stage, batch};
+use super::{check, put};
+
+const SECOND: &str = "arn:aws:iam::111122223333:role/second";
+
+/// A ledger that outlives the process, and that can be broken.
+#[derive(Debug, Default)]
+struct Table {
+    memory: MemoryLedger,
+    refuses_reads: Cell<bool>,
+    refuses_writes: Cell<bool>,
+}
+
+impl Ledger for &Table {
+    fn is_lasting(&self) -> bool {
+        true
+    }
+
+    async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
+        match self.refuses_reads.get() {
+            true => Err(LedgerFailure::Unavailable("the table is gone".to_owned())),
+            false => self.memory.items(partition).await,
+        }
+    }
+
+    async fn put(&self, item: &Item) -> Result<(), LedgerFailure> {
+        match self.refuses_writes.get() {
+            true => Err(LedgerFailure::Unavailable("the table is full".to_owned())),
+            false => self.memory.put(item).await,
+        }
+    }
+
+    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+        self.memory.remove(place, version).await
+    }
+}
+
+impl Table {
+    fn items(&self) -> Vec<Item> {
+        let partition = format!("bucket#{SOURCE}");
+        let items = self.memory.items(&partition);
+        futures_util::FutureExt::now_or_never(items).unwrap().unwrap()
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.items().iter().filter_map(Record::read).collect()
+    }
+
+    /// An item as somebody with access to the table would write it.
+    fn forge(&self, sort: &str, value: Value) {
+        let item = Item {
+            place: Place {
+                partition: format!("bucket#{SOURCE}"),
+                sort: sort.to_owned(),
+            },
+            version: 1,
+            value,
+            expires: None,
+        };
+        futures_util::FutureExt::now_or_never(self.memory.put(&item))
+            .unwrap()
+            .unwrap();
+    }
+}
+
+/// What was written down reads as if everybody had been stopped right after each write.
+pub(super) fn forget_the_end(stage: &Stage) {
+    let now = |item: &Item| futures_util::FutureExt::now_or_never(stage.ledger.put(item)).unwrap();
+    let partition = format!("bucket#{SOURCE}");
+    let items = futures_util::FutureExt::now_or_never(stage.ledger.items(&partition)).unwrap();
+    let changes = items.unwrap().into_iter().filter(|item| item.value["changes"].is_array());
+    for mut item in changes {
+        item.version += 1;
+        item.value["changes"][0]["state"] = json!("begun");
+        item.value["changes"][0]["error"] = json!("nobody knows");
+        now(&item).unwrap();
+    }
+}
+
+#[test]
+fn a_change_that_somebody_began_and_that_is_in_place_is_told_by_whoever_comes_next() {
+    let stage = Stage::repairable_by_a_grant(Mode::Auto);
+    deliver_plain(&stage, &put());
+    stage.forget();
+    forget_the_end(&stage);
+    deliver_plain(&stage, &put());
+    let told = stage.only_message().text;
+    assert!(
+        told.contains("Changed before") && told.contains("create-grant"),
+        "{told}"
+    );
+    stage.forget();
+    deliver_plain(&stage, &put());
+    assert!(stage.told().is_empty(), "it was told");
+}
+
+fn removed() -> Value {
+    let mut event = put();
+    event["detail"]["eventName"] = json!("DeleteBucketReplication");
+    event
+}
+
+fn later(stage: &Stage, minutes: i64) {
+    let now: Timestamp = stage.now.get() + SignedDuration::from_mins(minutes);
+    stage.now.set(now);
+}
+
+fn remove_rules(stage: &Stage) {
+    stage.world.edit(|state| {
+        state
+            .buckets
+            .get_mut(&SOURCE.parse().unwrap())
+            .unwrap()
+            .replication = None;
+    });
+}
+
+fn deliver(stage: &Stage, table: &Table, count: u32, event: &Value) {
+    let answer = stage
+        .handle_with(table, &batch(&[("m", count, event.clone())]))
+        .unwrap();
+    assert_eq!(json!(format!("{answer:?}")), json!("Batch({})"));
+}
+
+/// What is left in the queue is delivered.
+fn deliver_own(stage: &Stage, table: &Table) -> usize {
+    let messages = stage.queue.0.take();
+    for message in &messages {
+        deliver(stage, table, 1, &message.body);
+    }
+    messages.len()
+}
+
+fn ours(stage: &Stage) -> usize {
+    let state = stage.world.state();
+    let policies = state.roles.values().flat_map(|role| role.inline.keys());
+    let grants = state.keys.values().flat_map(|key| &key.grants);
+    policies
+        .filter(|name| name.starts_with("s3-replication-remediator"))
+        .count()
+        + grants.count()
+}
+
+/// A repaired account, and what was written down about it.
+fn repaired() -> (Stage, Table) {
+    let stage = Stage::repairable_by_a_grant(Mode::Auto);
+    let table = Table::default();
+    deliver(&stage, &table, 1, &put());
+    assert_eq!(ours(&stage), 2);
+    stage.forget();
+    (stage, table)
+}
+
+#[test]
+fn a_change_is_written_down_with_what_was_before_and_after_who_caused_it_and_how_to_take_it_back() {
+    let (stage, table) = repaired();
+    let records = table.records();
+    assert_eq!(records.len(), 2);
+    for (record, write) in records.iter().rev().zip(1..) {
+        let entry = json!(record.changes[0]);
+        assert_eq!(entry["state"], "made");
+        assert_eq!(entry["before"], Value::Null);
+        assert!(entry["after"].is_object() && entry["undo"].as_str().unwrap().starts_with("aws "));
+        assert_eq!(entry["requestId"].as_str().is_some(), true, "{write}");
+        assert_eq!(entry["cause"]["actor"], put()["detail"]["userIdentity"]["arn"]);
+        assert_eq!(entry["cause"]["kind"], "replication-configured");
+        assert!(entry["plan"].as_str().unwrap().starts_with("sha256:"));
+    }
+    // What is there already is not written down again.
+    deliver(&stage, &table, 1, &put());
+    assert_eq!(table.records(), records);
+}
+
+#[test]
+fn nothing_is_changed_that_cannot_be_written_down() {
+    for refusal in [
+        |table: &Table| table.refuses_reads.set(true),
+        |table: &Table| table.refuses_writes.set(true),
+    ] {
+        let stage = Stage::repairable_by_a_grant(Mode::Auto);
+        let table = Table::default();
+        refusal(&table);
+        let answer = stage.handle_with(&table, &batch(&[("m", 1, put())])).unwrap();
+        assert_eq!(format!("{answer:?}"), r#"Batch({"m"})"#, "it comes again");
+        assert!(stage.world.writes().is_empty());
+        // When it was handed out often enough, it is told.
+        stage.handle_with(&table, &batch(&[("m", 3, put())])).unwrap();
+        assert!(
+            stage
+                .only_message()
+                .text
+                .contains("nothing is changed without a record")
+        );
+        assert!(stage.world.writes().is_empty());
+    }
+}
+
+#[test]
+fn what_was_made_but_not_told_is_told_by_the_next_delivery() {
+    let stage = Stage::repairable_by_a_grant(Mode::Auto);
+    let table = Table::default();
+    stage.is_mute.set(true);
+    let answer = stage.handle_with(&table, &batch(&[("m", 1, put())])).unwrap();
+    assert_eq!(format!("{answer:?}"), r#"Batch({"m"})"#);
+    assert_eq!(ours(&stage), 2);
+    stage.is_mute.set(false);
+    deliver(&stage, &table, 2, &put());
+    let told = stage.only_message().text;
+    assert!(told.contains("Changed before"), "{told}");
+    assert!(
+        told.contains("put-role-policy") && told.contains("create-grant"),
+        "{told}"
+    );
+}
+
+#[test]
+fn when_replication_is_removed_what_was_given_for_it_goes_after_a_while() {
+    let (stage, table) = repaired();
+    remove_rules(&stage);
+    deliver(&stage, &table, 1, &removed());
+    assert_eq!(ours(&stage), 2, "it may be put again at once");
+    assert!(stage.only_message().text.contains("rules-unsettled"));
+    later(&stage, 15);
+    assert_eq!(deliver_own(&stage, &table), 1);
+    assert_eq!(ours(&stage), 0);
+    let told = stage.told();
+    assert!(
+        told[1].text.contains("delete-role-policy") && told[1].text.contains("revoke-grant"),
+        "{}",
+        told[1].text
+    );
+    assert!(table.records().iter().all(|record| !record.may_hold()));
+    assert!(
+        table
+            .items()
+            .iter()
+            .all(|item| item.expires.is_some() || item.place.sort == "rules#since")
+    );
+    later(&stage, 15);
+    deliver(&stage, &table, 1, &json!({"command": "check", "bucket": SOURCE}));
+    assert!(table.items().iter().all(|item| item.place.sort != "rules#since"));
+}
+
+#[test]
+fn a_configuration_that_is_replaced_by_removing_and_putting_it_loses_nothing_in_between() {
+    let (stage, table) = repaired();
+    let rules = stage.world.state().buckets[&SOURCE.parse().unwrap()]
+        .replication
+        .clone();
+    let written = stage.world.writes().len();
+    for _ in 0..20 {
+        remove_rules(&stage);
+        deliver(&stage, &table, 1, &removed());
+        stage.world.edit(|state| {
+            state
+                .buckets
+                .get_mut(&SOURCE.parse().unwrap())
+                .unwrap()
+                .replication = rules.clone();
+        });
+        later(&stage, 1);
+        deliver(&stage, &table, 1, &put());
+        later(&stage, 8);
+        deliver_own(&stage, &table);
+    }
+    assert_eq!(stage.world.writes().len(), written);
+}
+
+#[test]
+fn rules_that_go_to_and_fro_between_two_roles_have_each_written_once() {
+    let (stage, table) = repaired();
+    stage.world.edit(|state| {
+        let mut second = state.roles[&ROLE.parse().unwrap()].clone();
+        second
+            .inline
+            .retain(|name, _| !name.starts_with("s3-replication-remediator"));
+        state.roles.insert(SECOND.parse().unwrap(), second);
+    });
+    let written = stage.world.writes().len();
+    for role in [SECOND, ROLE].iter().cycle().take(40) {
+        stage.world.edit(|state| {
+            let source = state.buckets.get_mut(&SOURCE.parse().unwrap()).unwrap();
+            source.replication.as_mut().unwrap().role = role.parse().unwrap();
+        });
+        deliver(&stage, &table, 1, &put());
+        later(&stage, 3);
+        deliver_own(&stage, &table);
+    }
+    assert_eq!(stage.world.writes().len(), written + 2);
+    assert!(stage.queue.0.borrow().len() <= 1, "one look waits at a time");
+    // When it comes to rest, the other loses it.
+    later(&stage, 15);
+    deliver(&stage, &table, 1, &json!({"command": "check", "bucket": SOURCE}));
+    assert_eq!(ours(&stage), 2);
+}
+
+#[test]
+fn a_person_who_asks_is_shown_at_once_what_would_go() {
+    let (mut stage, table) = repaired();
+    stage.mode = Mode::Approve;
+    remove_rules(&stage);
+    let shown = match stage.handle_with(&table, &check()).unwrap() {
+        s3_replication_remediator::handler::Answer::Report(report) => *report,
+        other => panic!("{other:?}"),
+    };
+    let digest = shown.digest().unwrap();
+    assert_eq!(shown.plan.as_ref().unwrap().plan().changes.len(), 2);
+    stage.handle_with(&table, &super::apply(digest)).unwrap();
+    assert_eq!(ours(&stage), 0);
+}
+
+#[test]
+fn a_forged_record_leads_to_no_change() {
+    let (stage, table) = repaired();
+    let entry = json!(table.records()[0].changes[0]);
+    let victim = "arn:aws:iam::111122223333:role/victim";
+    stage.world.edit(|state| {
+        let mut role = state.roles[&ROLE.parse().unwrap()].clone();
+        role.inline.insert(
+            "s3-replication-remediator-other".to_owned(),
+            json!({"Version": "2012-10-17", "Statement": []}),
+        );
+        role.inline
+            .retain(|name, _| *name != format!("s3-replication-remediator-{SOURCE}"));
+        state.roles.insert(victim.parse().unwrap(), role);
+    });
+    let records = [
+        json!({"holder": {"role": {"role": victim}}, "changes": [entry.clone()]}),
+        json!({"holder": {"role": {"role": "arn:aws:iam::999988887777:role/x"}}, "changes": [entry.clone()]}),
+        json!({"holder": {"role": {"role": stage.world.state().identity.role}}, "changes": [entry.clone()]}),
+        json!({"holder": {"key": {"key": REPLICA_KEY, "grantee": victim, "grant": "s3-replication-remediator/00"}}, "changes": [entry]}),
+        json!({"holder": {"role": {"role": "no role"}}, "changes": 7}),
+        json!("no record"),
+    ];
+    for (index, record) in records.iter().enumerate() {
+        table.forge(&format!("change#forged#{index}"), record.clone());
+    }
+    table.forge("rules#since", json!({"rules": ["?"], "since": 7}));
+    let written = stage.world.writes().len();
+    for event in [put(), removed(), json!({"command": "check", "bucket": SOURCE})] {
+        deliver(&stage, &table, 1, &event);
+        later(&stage, 60);
+    }
+    assert_eq!(stage.world.writes().len(), written);
+    // The rules are as good as gone: what is ours goes, and nothing of the victim's.
+    remove_rules(&stage);
+    let before = stage.world.state().roles[&victim.parse().unwrap()].clone();
+    deliver(&stage, &table, 1, &removed());
+    later(&stage, 60);
+    deliver_own(&stage, &table);
+    assert_eq!(ours(&stage), 1, "the victim's");
+    assert_eq!(stage.world.state().roles[&victim.parse().unwrap()], before);
+}
+
+#[test]
+fn without_a_ledger_a_removal_says_what_was_not_searched() {
+    let mut stage = Stage::repairable(Mode::Auto);
+    deliver_plain(&stage, &put());
+    stage.ledger = MemoryLedger::default();
+    stage.forget();
+    remove_rules(&stage);
+    deliver_plain(&stage, &removed());
+    let told = stage.only_message().text;
+    assert!(
+        told.contains("there is no ledger that would remember them"),
+        "{told}"
+    );
+}
+
+fn deliver_plain(stage: &Stage, event: &Value) {
+    assert!(stage.deliver(&[("m", 1, event.clone())]).is_empty());
+}
+
+#[test]
+fn an_undo_finds_by_its_records_what_no_rule_names_any_more() {
+    let (stage, table) = repaired();
+    remove_rules(&stage);
+    let undo = |plan: Option<&str>| {
+        let mut command = json!({"command": "undo", "bucket": SOURCE});
+        if let Some(plan) = plan {
+            command["plan"] = json!(plan);
+        }
+        match stage.handle_with(&table, &command).unwrap() {
+            s3_replication_remediator::handler::Answer::Report(report) => *report,
+            other => panic!("{other:?}"),
+        }
+    };
+    let shown = undo(None);
+    assert_eq!(shown.plan.as_ref().unwrap().plan().changes.len(), 2);
+    let searched = &shown.undo.as_ref().unwrap().not_searched;
+    assert!(
+        searched
+            .iter()
+            .any(|text| text.contains("before there was a ledger")),
+        "{searched:?}"
+    );
+    let done = undo(shown.digest());
+    assert_eq!(done.outcome.unwrap().status, Status::Applied);
+    assert_eq!(ours(&stage), 0);
+    assert!(table.records().iter().all(|record| !record.may_hold()));
+}

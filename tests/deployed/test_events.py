@@ -1,0 +1,95 @@
+"""What machines are told: the events on a bus, as a rule's target gets them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from conftest import Deploy
+from emulator import ACCOUNT, Emulator
+from seed import seed
+from stack import REGION, wait_until
+from test_replication import REPLICATION_CONFIGURED
+
+BUS = "operations"
+
+
+class Listener:
+    """A queue behind a rule of the bus, which takes everything that the function tells machines."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._sqs = emulator.client("sqs", REGION)
+        events = emulator.client("events", REGION)
+        events.create_event_bus(Name=BUS)
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:machines"
+        policy = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }]}
+        self._url = self._sqs.create_queue(QueueName="machines", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        pattern = {"source": ["s3-replication-remediator"]}
+        events.put_rule(Name="machines", EventBusName=BUS, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule="machines", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def events(self, count: int) -> list[dict[str, Any]]:
+        received: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            for message in answer.get("Messages", []):
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                received.append(json.loads(message["Body"]))
+            return len(received) >= count
+
+        wait_until(enough, 30, lambda: f"{len(received)} of {count} events arrived")
+        return received
+
+
+def test_each_look_is_told_and_so_is_a_repair(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    listener = Listener(emulator)
+    stack = deploy(Mode="auto", EventBusName=BUS)
+
+    stack.send(seeded.event(REPLICATION_CONFIGURED))
+    told = {event["detail-type"]: event for event in listener.events(2)}
+
+    state = told["S3 Replication Check Result"]
+    assert state["source"] == "s3-replication-remediator"
+    assert f"arn:aws:s3:::{seeded.bucket}" in state["resources"]
+    assert seeded.role_name in str(state["resources"])
+    assert state["detail"]["schema"] == "s3-replication-remediator/report/v1"
+    assert state["detail"]["bucket"]["name"] == seeded.bucket
+    assert "omitted" not in state["detail"]
+
+    repair = told["S3 Replication Repair Applied"]["detail"]
+    assert (repair["kind"], repair["outcome"]["status"]) == ("repair", "applied")
+    assert repair["id"] == state["detail"]["id"]
+
+
+def test_what_a_person_asks_for_is_told_to_machines_too(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "healthy")
+    listener = Listener(emulator)
+    stack = deploy(EventBusName=f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{BUS}")
+
+    report = stack.invoke({"command": "check", "bucket": seeded.bucket})
+    (event,) = listener.events(1)
+    assert event["detail"] == report
+    assert not stack.silence(), "people hear of it only from their own answer"
+
+
+def test_a_bus_that_is_gone_keeps_the_message_and_does_not_stop_the_mail(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    listener = Listener(emulator)
+    stack = deploy(EventBusName=BUS)
+    stack.hurry()
+    events = emulator.client("events", REGION)
+    events.remove_targets(Rule="machines", EventBusName=BUS, Ids=["queue"])
+    events.delete_rule(Name="machines", EventBusName=BUS)
+    events.delete_event_bus(Name=BUS)
+
+    stack.send(seeded.event(REPLICATION_CONFIGURED))
+    (notification,) = stack.notifications(1)
+    assert seeded.bucket in notification["Subject"]
+    assert len(stack.await_dead_letters(1)) == 1
+    assert not stack.silence(), "the mail went out, so the retry is for the bus alone"
+    assert listener
