@@ -1,3 +1,5 @@
+//! What is told when, in the life of one bucket.
+
 use super::*;
 
 const DAY: Option<SignedDuration> = Some(SignedDuration::from_hours(24));
