@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod concerned;
 pub mod events;
+pub mod flood;
 pub mod news;
 pub mod once;
 pub mod plain;

@@ -105,7 +105,7 @@ fn head(report: &Report) -> String {
         report.bucket.region.as_ref().map(ToString::to_string),
     ];
     let place: Vec<String> = place.into_iter().flatten().collect();
-    let mut out = meaning(report.verdict).to_owned();
+    let mut out = meaning(report);
     if !place.is_empty() {
         let _ = write!(out, " ({})", place.join(", "));
     }

@@ -56,7 +56,7 @@ pub fn render(report: &Report, own: &Identity, region: &str) -> Value {
             "Severity": {"Label": severity, "Original": report.verdict.as_str()},
             "Types": ["Software and Configuration Checks/AWS Security Best Practices"],
         },
-        "Title": line(&format!("S3 replication of {bucket}: {}", meaning(report.verdict)), TITLE - 1),
+        "Title": line(&format!("S3 replication of {bucket}: {}", meaning(report)), TITLE - 1),
         "Description": description(report),
         "Remediation": {"Recommendation": {"Text": recommendation(report)}},
         "ProductFields": product_fields(report),

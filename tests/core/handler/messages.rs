@@ -167,5 +167,6 @@ pub(super) fn with_many_rules() -> Stage {
 fn a_message_that_is_too_long_for_sns_is_cut_and_says_so() {
     let text = with_many_rules().only_message().text;
     assert!(text.len() <= 250 * 1024);
+    assert!(text.contains("Check again:"), "the commands stay");
     assert!(text.ends_with("the command `check` answers the whole report)\n"));
 }
