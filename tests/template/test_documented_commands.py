@@ -77,11 +77,11 @@ def wrong(words: list[str], is_whole: bool = True) -> str | None:
 
 def documented(text: str) -> Iterator[tuple[list[str], bool]]:
     """The calls in a document, each with whether it stands in a block that can be pasted."""
-    blocks = re.findall(r"^```(?:sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```(?:sh|text)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     for block in blocks:
         for command in commands(block):
             yield from ((words, True) for words in calls(command))
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
     for mention in re.findall(r"`(aws [a-z][^`]+)`", prose):
         yield from ((words, False) for words in calls(mention))
 

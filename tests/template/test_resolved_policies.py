@@ -32,6 +32,16 @@ def test_watchful_leaves_nothing_off_that_needs_no_mode() -> None:
     assert held == {statement["Sid"] for statement in statements(TEMPLATE["Resources"]["ReadPolicy"])}
 
 
+def test_a_bus_is_named_by_its_name_or_by_its_arn() -> None:
+    elsewhere = "arn:aws:events:us-east-1:444455556666:event-bus/team/audit"
+    for given, meant in {
+        "team/audit": "arn:aws:events:eu-west-1:111122223333:event-bus/team/audit", elsewhere: elsewhere,
+    }.items():
+        (policy,) = Resolver({"EventBusName": given}).policies().values()
+        (statement,) = (one for one in policy["Statement"] if one["Sid"] == "TellMachines")
+        assert statement["Resource"] == meant
+
+
 def test_the_policies_that_are_attacked_are_those_of_the_template() -> None:
     for name, parameters in SETTINGS.items():
         resolved = json.dumps(Resolver(parameters).policies(), indent=2) + "\n"
