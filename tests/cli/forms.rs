@@ -136,7 +136,7 @@ fn are_written(name: &str, answers: &Answers, formats: &[Format]) {
         let ending = match format {
             Format::Text => "txt",
             Format::Json => "json",
-            Format::Markdown => "md",
+            Format::Markdown => "markdown",
             Format::Sarif => "sarif",
             Format::Html => "html",
         };
