@@ -16,7 +16,7 @@ PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo invoke test check build deploy live package sbom clean tools \
+.PHONY: help demo invoke test check build deploy live package sbom bench growth faults soak fuzz clean tools \
 	check-format check-clippy test-core test-wire test-template test-deployed lint-template deny
 
 help: ## List these targets
@@ -52,6 +52,25 @@ sbom: ## Write the bill of materials of the function into dist/ (installs cargo-
 	cargo install --locked --quiet --root .tools/cyclonedx --version 0.5.9 cargo-cyclonedx
 	PATH="$(CURDIR)/.tools/cyclonedx/bin:$$PATH" cargo cyclonedx --quiet --format json --no-default-features --features lambda --override-filename bom
 	mkdir -p dist && mv bom.json dist/s3-replication-remediator.cdx.json
+
+bench: tools ## Compare the function with one in Python and boto3, in an emulator (ARCH=x86_64; five minutes)
+	@scripts/install-tools bench
+	$(if $(BOOTSTRAP),,$(MAKE) --no-print-directory build)
+	$(PYTHON) scripts/bench.py --write $(or $(BOOTSTRAP),$(DEPLOYED))
+
+growth: ## Count what a look costs, from one rule to a thousand and from one policy to a hundred
+	cargo bench --quiet --no-default-features --bench growth | python3 scripts/document.py PERFORMANCE.md growth
+
+faults: tools ## Let every AWS call of the function fail in every way (COMBINATIONS=100; twenty minutes)
+	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
+	$(PYTHON) scripts/faults.py --write --combinations $(or $(COMBINATIONS),100) $(or $(BOOTSTRAP),$(TESTED))
+
+soak: tools ## Use the deployed function for SECONDS=3600, then send a storm of MESSAGES=10000
+	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
+	$(PYTHON) scripts/soak.py --write --seconds $(or $(SECONDS),3600) --messages $(or $(MESSAGES),10000) $(or $(BOOTSTRAP),$(TESTED))
+
+fuzz: ## Feed generated input to TARGET=policy|decode|names for SECONDS=60 (cargo install cargo-fuzz, nightly Rust)
+	cargo +nightly fuzz run $(or $(TARGET),policy) -- -max_total_time=$(or $(SECONDS),60)
 
 clean: ## Remove what was built and the installed tools
 	rm -rf .tools .aws-sam dist

@@ -63,7 +63,7 @@ fn main() {
                 };
                 if by_stage {
                     for cost in costs.iter().take(costs.len() - 1) {
-                        line(cost, format!("kept {}", cost.kept / 1024));
+                        line(cost, String::new());
                     }
                 }
                 if let Some(all) = costs.last() {

@@ -23,6 +23,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from document import write
 from emulator import Emulator, end_on_termination
 from proxy import CONNECTION, KINDS, PAGED, Fault, Proxy, counts
 from runtime_api import REGION, Answer, Function, FunctionDied
@@ -99,7 +100,7 @@ class Account:
         self._proxy.faults = []
         self._proxy.take_calls()
         with tempfile.TemporaryFile() as log, self._start(mode, log) as function:
-            function.invoke(_message(seeded, PUT_EVENT, 1))
+            function.invoke(message(seeded, PUT_EVENT, 1))
         self._seeded = None
         return counts(self._proxy.take_calls())
 
@@ -157,7 +158,7 @@ class Account:
         """A message is told of, or comes again; delivered once more when all is well, it leads to the usual end."""
         self._spoil(case)
         with tempfile.TemporaryFile() as log, self._start(case.mode, log) as function:
-            answer = function.invoke(_message(seeded, PUT_EVENT, 1), case.seconds)
+            answer = function.invoke(message(seeded, PUT_EVENT, 1), case.seconds)
             self._judge_time(case, answer, outcome)
             calls = self._proxy.take_calls()
             returned = answer.is_error or bool(answer.body["batchItemFailures"])
@@ -174,7 +175,7 @@ class Account:
             # The next delivery, when all is well again.
             self._proxy.faults = []
             if returned:
-                answer = function.invoke(_message(seeded, PUT_EVENT, 2), SECONDS)
+                answer = function.invoke(message(seeded, PUT_EVENT, 2), SECONDS)
                 calls = self._proxy.take_calls()
                 told += sum(call.operation == PUBLISH and call.status == 200 for call in calls)
                 written += sum(call.operation in WRITES and call.status == 200 for call in calls)
@@ -184,7 +185,7 @@ class Account:
                     outcome.wrong.append("the message is lost: nothing told on the next delivery")
             if case.mode == "auto":
                 # A person asks again until all that can be done is done.
-                report = function.invoke(_message(seeded, PUT_EVENT, 2), SECONDS)
+                report = function.invoke(message(seeded, PUT_EVENT, 2), SECONDS)
                 if report.is_error or report.body["batchItemFailures"]:
                     outcome.wrong.append("the repair comes to no end")
                 left = function.invoke({"command": "check", "bucket": seeded.bucket}).body
@@ -215,7 +216,7 @@ def _lines(log: bytes) -> Iterator[dict[str, Any]]:
             yield line | line.get("fields", {})
 
 
-def _message(seeded: Seeded, event: str, receive_count: int) -> dict[str, Any]:
+def message(seeded: Seeded, event: str, receive_count: int) -> dict[str, Any]:
     return {"Records": [{
         "messageId": "m1", "receiptHandle": "r", "eventSource": "aws:sqs", "awsRegion": REGION,
         "eventSourceARN": f"arn:aws:sqs:{REGION}:111122223333:s3-replication-remediator",
@@ -324,6 +325,7 @@ def main() -> int:
     arguments.add_argument("--workers", type=int, default=6)
     arguments.add_argument("--combinations", type=int, default=100, help="random combinations; 0 for the quick subset")
     arguments.add_argument("--seed", type=int, default=1, help="of the random choice, to repeat a run")
+    arguments.add_argument("--write", action="store_true", help="write the table to docs/RELIABILITY.md")
     arguments.add_argument("--only", help="only cases whose description holds this text")
     chosen = arguments.parse_args()
     end_on_termination()
@@ -335,9 +337,12 @@ def main() -> int:
             account = Account(emulator, proxy, chosen.bootstrap)
             cases = [case for case in every(account, chance, chosen.combinations) if chosen.only in str(case)]
     outcomes = run(chosen.bootstrap, chosen.workers, cases, chance, chosen.combinations)
-    print(table(outcomes))
-    print(f"\n{len(outcomes)} cases in {time.monotonic() - start:.0f} s, {sum(bool(o.wrong) for o in outcomes)} wrong")
-    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+    wrong = sum(bool(outcome.wrong) for outcome in outcomes)
+    told = f"{table(outcomes)}\n\n{len(outcomes)} cases, {wrong} wrong."
+    print(f"{told}\n{time.monotonic() - start:.0f} s")
+    if chosen.write:
+        write("RELIABILITY.md", "faults", told)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

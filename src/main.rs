@@ -56,6 +56,7 @@ async fn start() -> Result<(), String> {
     let aws = &Aws::connect(MemberRole::of(&config))
         .await
         .map_err(|error| chain(&error))?;
+    aws.prepare().await;
     let handler = &Handler {
         aws,
         settings: Settings {

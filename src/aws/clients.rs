@@ -109,6 +109,22 @@ impl Aws {
         })
     }
 
+    /// Does what the first event would else wait for: trust stores, clients, and the question who we are. Until its first
+    /// event Lambda gives a function a whole core, and then as much of one as it has memory
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>). What fails here is tried again
+    /// when it is needed.
+    pub async fn prepare(&self) {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let own = &Reader::Own;
+        let _ = futures_util::join!(
+            tokio::time::timeout(PATIENCE, self.identity()),
+            self.s3(own, &self.region),
+            self.kms(own, &self.region),
+            self.iam(),
+            self.sns(&self.region),
+        );
+    }
+
     pub(super) async fn s3(&self, reader: &Reader, region: &Region) -> Result<aws_sdk_s3::Client, Failure> {
         self.client(&self.s3, reader, region, aws_sdk_s3::Client::new)
             .await

@@ -13,7 +13,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Builder, Connector, tls};
 
-use super::MemberRole;
 use super::clients::timeouts;
 use super::{Aws, MemberRole, StartError};
 use crate::arn::Region;

@@ -366,7 +366,8 @@ fn ok<T>(name: Result<T, InvalidName>, field: &str, problem: &mut impl FnMut(&st
 
 fn known_rule(rule: &Rule, at: usize, problem: &mut impl FnMut(&str, &str)) -> Option<KnownRule> {
     let mut problem = |field: &str, text: &str| problem(&format!("Rules[{at}].{field}"), text);
-    let is_on = |switch: Option<&Object<Switch>>| switch.is_some_and(|switch| switch.status == Status::Enabled);
+    let is_on =
+        |switch: Option<&Object<Switch>>| switch.is_some_and(|switch| switch.status == Status::Enabled);
     if rule.id.as_ref().is_some_and(|id| id.chars().count() > 255) {
         problem("ID", "expected at most 255 characters");
     }

@@ -89,6 +89,8 @@ impl PolicyDocument {
         let mut flaws: Vec<Flaw> = document
             .keys()
             .filter(|key| !["Version", "Id", "Statement"].contains(&key.as_str()))
+            // Each statement has them: the first few say as much, and do not multiply with the statements.
+            .take(8)
             .map(|key| Flaw::UnknownElement(key.clone()))
             .collect();
         let variables = match document.get("Version") {

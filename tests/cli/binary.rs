@@ -189,7 +189,10 @@ fn the_help_tells_every_exit_code_and_every_setting() {
     for exit in Exit::ALL {
         assert!(out(&help).contains(&format!("\n  {}  ", exit.code())), "{exit:?}");
     }
-    let help = out(&run(&["check", "--help"])).split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = out(&run(&["check", "--help"]))
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     for setting in SETTINGS {
         let option = format!("--{} ", setting.name.to_lowercase().replace('_', "-"));
         let is_offered = help.contains(&option) && help.contains(&format!("[env: {}]", setting.name));

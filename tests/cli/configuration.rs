@@ -88,8 +88,14 @@ fn a_configuration_is_understood_as_if_s3_gave_it_back() {
 fn a_field_that_is_wrong_is_named() {
     for (value, expected) in [
         (json!([]), "invalid type: sequence, expected an object"),
-        (changed("Filter", json!([])), "field `Rules[0].Filter`: invalid type: sequence, expected an object"),
-        (with(&[json!(["all"])]), "field `Rules[0]`: invalid type: sequence, expected an object"),
+        (
+            changed("Filter", json!([])),
+            "field `Rules[0].Filter`: invalid type: sequence, expected an object",
+        ),
+        (
+            with(&[json!(["all"])]),
+            "field `Rules[0]`: invalid type: sequence, expected an object",
+        ),
         (json!({"Rules": []}), "missing field `Role`"),
         (
             json!({"Role": "arn:aws:iam::111122223333:role/crr"}),

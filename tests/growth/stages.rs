@@ -82,8 +82,6 @@ pub(crate) struct Cost {
     pub(crate) allocations: u64,
     /// The most bytes at once, beyond what was held before.
     pub(crate) peak: u64,
-    /// The bytes that its result holds on to.
-    pub(crate) kept: i64,
 }
 
 impl Cost {
@@ -92,7 +90,6 @@ impl Cost {
             stage,
             allocations: info.count_total,
             peak: info.bytes_max,
-            kept: info.bytes_current,
         }
     }
 }

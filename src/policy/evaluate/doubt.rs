@@ -17,7 +17,7 @@ pub(super) fn absent_keys(sides: &Sides<'_>) -> Vec<AbsentKey> {
         if reach.truth == reach.blind {
             continue;
         }
-        if absent.len() >= KEPT {
+        if absent.len() >= KEPT / 4 {
             break;
         }
         let Some(statement) = hit.policy.document.statements().get(hit.index) else {

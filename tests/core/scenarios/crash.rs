@@ -68,8 +68,10 @@ impl Ledger for &Scene {
 impl Publisher for &Scene {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         self.world.steps.step().await;
-        let text = bulletin.message.map(|message| message.text.clone());
-        self.told.borrow_mut().extend(text);
+        match bulletin {
+            Bulletin::News(_, message) => self.told.borrow_mut().push(message.text.clone()),
+            Bulletin::State(_) => {}
+        }
         self.world.steps.step().await;
         Ok(())
     }
@@ -110,6 +112,7 @@ impl Scene {
             aws: &self.world,
             publisher: self,
             ledger: self,
+            memory: MemoryLedger::default(),
             queue: self,
             settings: self.settings.clone(),
         }
@@ -120,8 +123,8 @@ impl Scene {
             identity: self.world.identity(),
             now: self.now.get(),
             deadline: Instant::now() + Duration::from_secs(60),
-            caller: Caller {
-                function: "s3-replication-remediator".to_owned(),
+            caller: Caller::Function {
+                name: "s3-replication-remediator".to_owned(),
                 region: "eu-west-1".parse().unwrap(),
             },
         }

@@ -171,6 +171,7 @@ impl Story {
                 ..Default::default()
             },
             report_refused_puts: false,
+            remind_after: None,
         }
     }
 
