@@ -48,12 +48,15 @@ def kinds(seeded: Seeded) -> list[Kind]:
     failed = json.loads(seeded.recorded(FAILED_OBJECT))
     large = json.loads(json.dumps(failed))
     large["Records"][0]["s3"]["object"]["key"] = "k" * (LARGEST - len(json.dumps(failed)))
+    padded = failed | {"padding": "x" * (LARGEST - len(json.dumps(failed)))}
     many = {"Records": failed["Records"] * 100}
     recorded = {
         "a put": (TOLD, seeded.recorded(PUT_EVENT)),
         "a removal, out of order": (TOLD, seeded.recorded("cloudtrail/delete.json")),
         "a failed object": (TOLD, json.dumps(failed)),
-        "a failed object with a name of 255 KiB": (TOLD, json.dumps(large)),
+        "a failed object, in 255 KiB": (TOLD, json.dumps(padded)),
+        # S3 takes names of 1,024 bytes at most.
+        "a failed object with a name of 255 KiB": (DEAD, json.dumps(large)),
         "a hundred failed objects": (TOLD, json.dumps(many)),
         "an alarm": (TOLD, (EVENTS / "alarm/event-bridge.json").read_text()),
         "a put of something else": (DROPPED, (EVENTS / "cloudtrail/put-versioning.json").read_text()),
@@ -127,12 +130,13 @@ class Observed:
                 self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
     def log(self) -> Iterator[str]:
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{self.stack.outputs['FunctionName']}"
-        )
-        for page in pages:
-            for event in page["events"]:
-                yield from event["message"].splitlines()
+        # The template names the group; the emulator may write to the function's own.
+        groups = self._logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+        for group in groups:
+            pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+            for page in pages:
+                for event in page["events"]:
+                    yield from event["message"].splitlines()
 
 
 def soak(observed: Observed, seeded: Seeded, seconds: float, told: list[str]) -> list[str]:
