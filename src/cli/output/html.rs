@@ -243,7 +243,7 @@ fn severity_class(finding: &Finding) -> &'static str {
 fn parts(text: &str) -> Vec<(bool, &str)> {
     let parts: Vec<&str> = text.split('`').collect();
     // Of an odd number of backticks none can be trusted to mean anything.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return vec![(false, text)];
     }
     let parts = parts
