@@ -15,7 +15,11 @@ fn allocations(payload: &Value) -> u64 {
 #[track_caller]
 fn is_linear(of: impl Fn(usize) -> Value, size: usize) {
     let (less, more) = (allocations(&of(size)), allocations(&of(size * 10)));
-    assert!(more <= less * 11 + 100, "{less} for {size}, {more} for {}", size * 10);
+    assert!(
+        more <= less * 11 + 100,
+        "{less} for {size}, {more} for {}",
+        size * 10
+    );
 }
 
 fn batch(bodies: impl Iterator<Item = String>) -> Value {
@@ -44,7 +48,8 @@ fn notification(records: &[Value]) -> String {
 
 #[test]
 fn a_batch_costs_as_much_as_it_has_messages() {
-    let of_one_bucket = |size| batch((0..size).map(|n| notification(&[failed_object("source", &n.to_string())])));
+    let of_one_bucket =
+        |size| batch((0..size).map(|n| notification(&[failed_object("source", &n.to_string())])));
     let of_many_buckets =
         |size| batch((0..size).map(|n| notification(&[failed_object(&format!("source-{n}"), "key")])));
     is_linear(of_one_bucket, 100);
@@ -55,7 +60,9 @@ fn a_batch_costs_as_much_as_it_has_messages() {
 fn one_message_costs_as_much_as_it_has_records() {
     is_linear(
         |size| {
-            let records: Vec<Value> = (0..size).map(|n| failed_object("source", &n.to_string())).collect();
+            let records: Vec<Value> = (0..size)
+                .map(|n| failed_object("source", &n.to_string()))
+                .collect();
             batch(std::iter::once(notification(&records)))
         },
         50,
@@ -64,7 +71,12 @@ fn one_message_costs_as_much_as_it_has_records() {
 
 #[test]
 fn a_message_of_256_kib_in_one_string_costs_no_more_than_a_short_one() {
-    let of = |size: usize| batch(std::iter::once(notification(&[failed_object("source", &"k".repeat(size))])));
+    let of = |size: usize| {
+        batch(std::iter::once(notification(&[failed_object(
+            "source",
+            &"k".repeat(size),
+        )])))
+    };
     is_linear(of, 25_000);
 }
 

@@ -10,6 +10,7 @@ mod shared {
     pub(crate) mod account;
 }
 #[cfg(test)]
+#[expect(dead_code, reason = "only the benchmark names the stages")]
 mod stages;
 #[cfg(test)]
 #[path = "../plan/world.rs"]
@@ -28,7 +29,10 @@ mod tests {
     #[track_caller]
     fn grows_at_most_as_much(times: u64, less: Cost, more: Cost) {
         // A tenth more, for tables that double.
-        assert!(more.allocations * 10 <= less.allocations * times * 11, "{less:?} {more:?}");
+        assert!(
+            more.allocations * 10 <= less.allocations * times * 11,
+            "{less:?} {more:?}"
+        );
         assert!(more.peak * 10 <= less.peak * times * 11, "{less:?} {more:?}");
     }
 
