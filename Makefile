@@ -77,7 +77,7 @@ clean: ## Remove what was built and the installed tools
 	cargo clean
 
 tools: ## Install the pinned tools into .tools/ (once; the other targets do it when needed)
-	@scripts/install-tools build emulator
+	@scripts/install-tools build emulator sarif
 
 check-format:
 	cargo fmt --check

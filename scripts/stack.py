@@ -129,9 +129,10 @@ class Stack:
             FunctionName=self.outputs["FunctionName"]
         )["EventSourceMappings"]
         self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        answer = self._sqs.send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
-        assert not answer.get("Failed"), answer["Failed"]
+        for start in range(0, len(bodies), 10):
+            entries = [{"Id": str(at), "MessageBody": body} for at, body in enumerate(bodies[start:start + 10])]
+            answer = self._sqs.send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
+            assert not answer.get("Failed"), answer["Failed"]
         self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def notifications(self, count: int, seconds: float = 30) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ mod kms;
 mod login;
 mod publishers;
 mod s3;
+mod security_hub;
 mod sns;
 mod source;
 mod sts;
@@ -35,7 +36,7 @@ pub use dynamodb::{AnyLedger, Table};
 pub use error::CallFailure;
 #[cfg(feature = "cli")]
 pub use login::Login;
-pub use publishers::{Bus, Topic};
+pub use publishers::{Bus, Chat, Hub, Topic};
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.

@@ -281,6 +281,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         subject: &Subject,
     ) -> Result<Option<Report>, HandlerError> {
         let work = async {
+            if self.is_covered(invocation, subject).await {
+                return Ok(None);
+            }
             let look = self.look(invocation, subject, Asked::default()).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");

@@ -24,6 +24,7 @@ pub mod config;
 pub mod error;
 pub mod report;
 pub mod notify;
+pub mod telemetry;
 pub mod ledger;
 pub mod queue;
 pub mod handler;

@@ -3,12 +3,13 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/lambda-rust.html>
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
-use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, MemberRole, Topic};
+use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, Chat, Hub, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
@@ -17,6 +18,7 @@ use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
+use s3_replication_remediator::telemetry::{self, Tally};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
@@ -57,6 +59,7 @@ async fn start() -> Result<(), String> {
         .await
         .map_err(|error| chain(&error))?;
     aws.prepare().await;
+    let tally = &Tally::default();
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -67,11 +70,20 @@ async fn start() -> Result<(), String> {
             remind_after: config.remind_after(),
         },
         publisher: Both(
-            Once::new(Topic {
-                aws,
-                arn: config.notification_topic,
-            }),
-            config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+            tally,
+            Both(
+                Once::new(Topic {
+                    aws,
+                    arn: config.notification_topic,
+                }),
+                Both(
+                    config.chat_topic.map(|arn| Once::new(Chat { aws, arn })),
+                    Both(
+                        config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
+                        config.security_hub.then(|| Once::new(Hub { aws })),
+                    ),
+                ),
+            ),
         ),
         ledger: match config.ledger_table {
             Some(name) => AnyLedger::Table(aws.table(name)),
@@ -84,14 +96,38 @@ async fn start() -> Result<(), String> {
         let invocation = invocation(aws, &event.context)
             .await
             .map_err(|error| failed("Unavailable", error))?;
+        let began = Instant::now();
         let answer = handler.handle(&invocation, &event.payload).await;
-        info!(calls = aws.take_calls().values().sum::<u64>(), "answered");
+        let calls: u64 = aws.take_calls().values().sum();
+        info!(calls, "answered");
+        measure(
+            tally,
+            telemetry::Invocation {
+                function: &event.context.env_config.function_name,
+                time: invocation.now,
+                returned: match &answer {
+                    Ok(Answer::Batch(again)) => again.len(),
+                    Ok(Answer::Report(_) | Answer::Reports(_)) | Err(_) => 0,
+                },
+                calls,
+                duration: began.elapsed(),
+            },
+        );
         match answer {
             Ok(answer) => to_json(answer).map_err(|error| failed("Unwritable", chain(&error))),
             Err(error) => Err(failed(error.kind(), chain(&error))),
         }
     });
     run(function).await.map_err(|error| chain(error.as_ref()))
+}
+
+/// Writes the metrics as lines of their own. The log may be gone; the work is done all the same.
+fn measure(tally: &Tally, invocation: telemetry::Invocation<'_>) {
+    let mut out = std::io::stdout().lock();
+    for line in tally.lines(invocation) {
+        let _ = out.write_all(format!("{line}\n").as_bytes());
+    }
+    let _ = out.flush();
 }
 
 async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> {

@@ -3,9 +3,11 @@
 pub mod chat;
 pub mod concerned;
 pub mod events;
+pub mod flood;
 pub mod news;
 pub mod once;
 pub mod plain;
+pub mod security_hub;
 pub mod several;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::arn::BucketName;
 use crate::event::{
     Change, Command, Content, DropReason, FailedObject, InvalidEvent, Record, Trigger, TriggerKind,
@@ -24,6 +26,8 @@ pub struct Subject {
     pub trigger: Trigger,
     /// How many object versions failed for how many rules, repeated messages not counted.
     pub failed_objects: usize,
+    /// When the last of them failed, where that is all that was announced, and it is known of each.
+    pub failures_until: Option<Timestamp>,
     /// The SQS messages that this answers.
     pub message_ids: BTreeSet<String>,
     /// How often the most travelled of them was handed out.
@@ -37,6 +41,7 @@ impl Subject {
             trigger: Trigger::new(TriggerKind::Command, bucket.clone()),
             bucket,
             failed_objects: 0,
+            failures_until: None,
             message_ids: BTreeSet::new(),
             receive_count: 1,
         }
@@ -96,6 +101,9 @@ pub fn subjects(records: impl IntoIterator<Item = Record>) -> Batch {
 struct Gathered {
     lead: Option<Trigger>,
     failed: BTreeSet<FailedObject>,
+    /// The latest of the failures; and is there anything that says nothing of when, or that is no failure?
+    latest: Option<Timestamp>,
+    is_more: bool,
     message_ids: BTreeSet<String>,
     receive_count: u32,
 }
@@ -103,6 +111,8 @@ struct Gathered {
 impl Gathered {
     fn add(&mut self, mut trigger: Trigger) {
         self.failed.extend(std::mem::take(&mut trigger.objects));
+        self.latest = self.latest.max(trigger.event_time);
+        self.is_more |= trigger.kind != TriggerKind::ReplicationFailed || trigger.event_time.is_none();
         let lead = match self.lead.take() {
             None => trigger,
             Some(lead) => {
@@ -123,6 +133,7 @@ impl Gathered {
         Some(Subject {
             bucket: lead.bucket.clone(),
             failed_objects: self.failed.len(),
+            failures_until: self.latest.filter(|_| !self.is_more),
             message_ids: self.message_ids,
             receive_count: self.receive_count,
             trigger: Trigger {
@@ -245,6 +256,25 @@ mod tests {
         assert_eq!(subject.failed_objects, 5002);
         assert_eq!(subject.trigger.objects.len(), OBJECTS_KEPT);
         assert!(rare.iter().all(|object| subject.trigger.objects.contains(object)));
+    }
+
+    #[test]
+    fn when_the_last_object_failed_is_known_only_where_nothing_else_was_announced() {
+        let failure = |second| Trigger {
+            objects: vec![failed("a", "kms", "DstKmsKeyNotFound")],
+            ..trigger(TriggerKind::ReplicationFailed, second)
+        };
+        let last = merged([failure(5), failure(9), failure(7)]).failures_until;
+        assert_eq!(last, trigger(TriggerKind::Alarm, 9).event_time);
+        assert_eq!(
+            merged([failure(5), trigger(TriggerKind::Sweep, 1)]).failures_until,
+            None
+        );
+        let undated = Trigger {
+            event_time: None,
+            ..failure(5)
+        };
+        assert_eq!(merged([failure(5), undated]).failures_until, None);
     }
 
     #[test]

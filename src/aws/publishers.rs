@@ -1,11 +1,11 @@
-//! Those who are told, reached through AWS: the topic for people, and the bus for machines.
+//! Those who are told, reached through AWS: the topic and the chat for people, the bus and Security Hub for machines.
 
 use tracing::info;
 
 use crate::arn::Arn;
 use crate::config::EventBus;
 use crate::error::chain;
-use crate::notify::{Bulletin, PublishFailure, Publisher, events};
+use crate::notify::{Bulletin, PublishFailure, Publisher, chat, events, security_hub};
 
 use super::Aws;
 use super::error::CallFailure;
@@ -55,6 +55,48 @@ impl Publisher for Bus<'_> {
             self.aws.put_event(&self.bus, &event).await.map_err(failure)?;
         }
         Ok(())
+    }
+}
+
+/// The topic of a chat, for people.
+#[derive(Debug)]
+pub struct Chat<'a> {
+    /// How it is reached.
+    pub aws: &'a Aws,
+    /// The topic.
+    pub arn: Arn,
+}
+
+impl Publisher for Chat<'_> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Bulletin::News(report, message) = bulletin else {
+            return Ok(());
+        };
+        let partition = &self.aws.identity().await.map_err(failure)?.partition;
+        let text = chat::render(report, message, partition);
+        self.aws
+            .publish(&self.arn, &message.subject, &text, &message.attributes)
+            .await
+            .map(drop)
+            .map_err(failure)
+    }
+}
+
+/// Security Hub, which keeps the state of each bucket as a finding.
+#[derive(Debug)]
+pub struct Hub<'a> {
+    /// How it is reached.
+    pub aws: &'a Aws,
+}
+
+impl Publisher for Hub<'_> {
+    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+        let Bulletin::State(report) = bulletin else {
+            return Ok(());
+        };
+        let own = self.aws.identity().await.map_err(failure)?;
+        let finding = security_hub::render(report, own, self.aws.region().as_str());
+        self.aws.import_finding(&finding).await.map_err(failure)
     }
 }
 

@@ -9,7 +9,15 @@ use crate::config::{Config, ConfigErrors, SETTINGS, Setting};
 use crate::plan::shell_quote;
 
 /// What only the function can do, so that its settings mean nothing here. Wherever they are set, they are passed over.
-const OF_THE_FUNCTION: [&str; 2] = ["NOTIFICATION_TOPIC_ARN", "REPORT_REFUSED_PUTS"];
+pub const OF_THE_FUNCTION: [&str; 7] = [
+    "NOTIFICATION_TOPIC_ARN",
+    "LEDGER_TABLE",
+    "REMIND_AFTER_HOURS",
+    "EVENT_BUS_NAME",
+    "CHAT_TOPIC_ARN",
+    "SECURITY_HUB",
+    "REPORT_REFUSED_PUTS",
+];
 
 /// What holds here where nothing is said: who sits at the keyboard may approve.
 const MODE: &str = "approve";

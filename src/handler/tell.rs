@@ -3,31 +3,35 @@
 //! The ledger may be slow, be gone, or hold nonsense: telling wins over silence. What it does not remember, the process
 //! remembers as well as it can.
 
+mod remembered;
+
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use serde_json::json;
 use tracing::{info, warn};
 
 use super::{Handler, HandlerError, Invocation};
 use crate::arn::BucketName;
 use crate::error::chain;
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::event::TriggerKind;
+use crate::ledger::{Ledger, LedgerFailure, Place};
+use crate::notify::flood::{Admission, PAUSE, Tally};
 use crate::notify::news::{Record, Step, Telling, consider};
-use crate::notify::tidings::Tidings;
+use crate::notify::tidings::{Tidings, failures};
 use crate::notify::{Bulletin, Publisher, text};
-use crate::queue::Queue;
+use crate::queue::{Message, Queue};
 use crate::report::Report;
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
-/// What is remembered of a bucket that nothing was seen of for so long is forgotten.
-const FORGET: SignedDuration = SignedDuration::from_hours(24 * 90);
+use remembered::Remembered;
 
-/// How often a record is read again, because somebody else wrote it or is telling of it.
+/// How often something is read again that somebody else wrote meanwhile.
 const ATTEMPTS: u32 = 6;
 
-/// The first wait for somebody who is telling; each further one is twice as long. In all some three seconds, where a
+/// The first wait for somebody who is telling; each further one is twice as long. In all some six seconds, where a
 /// message takes a fifth of one.
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -46,58 +50,60 @@ impl From<LedgerFailure> for Untold {
 }
 
 /// Where the record of a bucket stands.
-fn place(bucket: &BucketName) -> Place {
+fn news_of(bucket: &BucketName) -> Place {
     Place {
         partition: format!("bucket#{bucket}"),
         sort: "news".to_owned(),
     }
 }
 
-/// A record as it was read, or as there is none yet.
-struct Known {
-    place: Place,
-    version: u64,
-    record: Option<Record>,
-}
-
-impl Known {
-    async fn read<S: Ledger>(ledger: &S, bucket: &BucketName) -> Result<Self, LedgerFailure> {
-        let place = place(bucket);
-        let items = ledger.items(&place.partition).await?;
-        let item = items.into_iter().find(|item| item.place == place);
-        let version = item.as_ref().map_or(0, |item| item.version);
-        let record = item.and_then(|item| match serde_json::from_value(item.value) {
-            Ok(record) => Some(record),
-            Err(error) => {
-                warn!(%bucket, %error, "the ledger's record of the bucket cannot be read; it is made anew");
-                None
-            }
-        });
-        Ok(Self {
-            place,
-            version,
-            record,
-        })
-    }
-
-    /// Writes a record over the one that was read.
-    async fn write<S: Ledger>(&mut self, ledger: &S, record: &Record, now: Timestamp) -> Result<(), Untold> {
-        let version = self.version.saturating_add(1);
-        let value = serde_json::to_value(record)
-            .map_err(|error| LedgerFailure::Unavailable(format!("the record cannot be written: {error}")))?;
-        let item = Item {
-            place: self.place.clone(),
-            version,
-            value,
-            expires: now.checked_add(FORGET).ok(),
-        };
-        ledger.put(&item).await?;
-        self.version = version;
-        Ok(())
+/// Where the tally of all messages stands.
+fn tally() -> Place {
+    Place {
+        partition: "messages".to_owned(),
+        sort: "tally".to_owned(),
     }
 }
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
+    /// Were these failures over before the last look, and told with it? Then they are counted, and there is nothing to look
+    /// at: a night of failures is thousands of messages about one state of the account.
+    pub(super) async fn is_covered(&self, invocation: &Invocation, subject: &Subject) -> bool {
+        let Some(until) = subject.failures_until else {
+            return false;
+        };
+        // Who invokes us directly wants a report, and a message that comes again may have lost its own.
+        if subject.message_ids.is_empty() || subject.receive_count > 1 {
+            return false;
+        }
+        let marks = failures(&subject.trigger.objects);
+        let mut is_covered = false;
+        for _ in 0..ATTEMPTS {
+            let Ok(mut known) = Remembered::<Record>::read(&self.ledger, news_of(&subject.bucket)).await
+            else {
+                return is_covered;
+            };
+            let remind_after = self.settings.remind_after;
+            let Some(record) = known
+                .value
+                .take()
+                .filter(|record| record.covers(&marks, until, invocation.now, remind_after))
+            else {
+                return false;
+            };
+            is_covered = true;
+            let seen = record.seen_again(subject.failed_objects);
+            match known.write(&self.ledger, &seen, invocation.now).await {
+                Err(LedgerFailure::Changed) => {}
+                Ok(()) | Err(LedgerFailure::Unavailable(_)) => break,
+            }
+        }
+        if is_covered {
+            info!(bucket = %subject.bucket, failed = subject.failed_objects, "counted: it failed before the last look");
+        }
+        is_covered
+    }
+
     /// Tells of a report what is news.
     pub(super) async fn tell(
         &self,
@@ -111,7 +117,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         match self.tell_once(&self.ledger, invocation, &tidings, report).await {
             Ok(()) => {
                 // What the process remembered while the ledger was away is older than what the ledger knows.
-                self.memory.forget(&place(&report.bucket.name));
+                self.memory.forget(&news_of(&report.bucket.name));
                 return Ok(());
             }
             Err(Untold::Again(error)) => return Err(error),
@@ -138,10 +144,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let now = invocation.now;
         let mut wait = WAIT;
         for _ in 0..ATTEMPTS {
-            let mut known = Known::read(ledger, bucket).await?;
-            let step = consider(known.record.as_ref(), tidings, now, self.settings.remind_after);
+            let mut known = Remembered::<Record>::read(ledger, news_of(bucket)).await?;
+            let step = consider(known.value.as_ref(), tidings, now, self.settings.remind_after);
             let written = match &step {
-                Step::Nothing => return Ok(()),
+                Step::Nothing => Ok(()),
                 Step::Wait => {
                     tokio::time::sleep(wait).await;
                     wait = wait.saturating_mul(2);
@@ -151,30 +157,131 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             };
             match written {
                 Ok(()) => {}
-                Err(Untold::Ledger(LedgerFailure::Changed)) => continue,
-                Err(other) => return Err(other),
+                Err(LedgerFailure::Changed) => continue,
+                Err(other) => return Err(Untold::Ledger(other)),
             }
             let Step::Tell(claimed, telling) = step else {
-                info!(%bucket, "not told again: the same was told");
-                return Ok(());
+                return self.pass_on(ledger, now, report).await.map_err(Untold::Again);
             };
-            let published = self.news(report, &telling).await;
+            let published = self.tell_within_bounds(ledger, now, report, &telling).await;
             let settled = match &published {
                 Ok(()) => claimed.confirmed(),
                 Err(_) => claimed.failed(),
             };
             if known.write(ledger, &settled, now).await.is_err() {
-                // Nobody else writes over a claim that is open, so that this is the ledger's failure or took too long.
-                // Whoever comes next finds the claim, and tells again.
+                // Nobody writes over a claim that is open, so that this is the ledger's failure or took too long. Whoever
+                // comes next finds the claim, and tells again.
                 warn!(%bucket, "the ledger did not take what became of a message; it may be told once more");
             }
             return published.map_err(Untold::Again);
         }
-        match Known::read(ledger, bucket).await?.record {
-            Some(Record { claim: Some(_), .. }) => {
+        match Remembered::<Record>::read(ledger, news_of(bucket)).await?.value {
+            Some(record) if record.claim.is_some() => {
                 Err(Untold::Again(HandlerError::BeingTold(bucket.clone())))
             }
             Some(_) | None => Err(Untold::Ledger(LedgerFailure::Changed)),
+        }
+    }
+
+    /// There is no news in it for people; but other news may have waited until now.
+    async fn pass_on<S: Ledger>(
+        &self,
+        ledger: &S,
+        now: Timestamp,
+        report: &Report,
+    ) -> Result<(), HandlerError> {
+        info!(bucket = %report.bucket.name, "no news");
+        // Of a storm, each look would ask in vain.
+        if report.trigger.kind == TriggerKind::ReplicationFailed {
+            return Ok(());
+        }
+        match self.change_tally(ledger, now, |tally| tally.due(now)).await {
+            Ok(Some(claimed)) => self.tell_together(ledger, now, report, &claimed).await,
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Tells it by itself, or with others, or leaves it to whoever comes when it is time.
+    async fn tell_within_bounds<S: Ledger>(
+        &self,
+        ledger: &S,
+        now: Timestamp,
+        report: &Report,
+        telling: &Telling,
+    ) -> Result<(), HandlerError> {
+        let mut admission = None;
+        let changed = self
+            .change_tally(ledger, now, |tally| {
+                let admitted = tally.admit(report, telling, now);
+                let (Admission::Alone(tally) | Admission::Together(tally) | Admission::Later(tally)) =
+                    &admitted;
+                let tally = tally.clone();
+                admission = Some(admitted);
+                Some(tally)
+            })
+            .await;
+        match admission.filter(|_| changed.is_ok()) {
+            Some(Admission::Together(claimed)) => self.tell_together(ledger, now, report, &claimed).await,
+            Some(Admission::Later(tally)) => {
+                info!(bucket = %report.bucket.name, "held: there are too many messages; told with others");
+                if tally.is_the_first() {
+                    self.come_back(&report.bucket.name).await;
+                }
+                Ok(())
+            }
+            Some(Admission::Alone(_)) | None => self.news(report, telling).await,
+        }
+    }
+
+    async fn tell_together<S: Ledger>(
+        &self,
+        ledger: &S,
+        now: Timestamp,
+        report: &Report,
+        claimed: &Tally,
+    ) -> Result<(), HandlerError> {
+        self.publish(Bulletin::News(report, &claimed.message(report)))
+            .await?;
+        let settled = self
+            .change_tally(ledger, now, |tally| Some(tally.told(claimed)))
+            .await;
+        if settled.is_err() {
+            warn!(
+                "the ledger did not take what became of a message about many buckets; it may be told once more"
+            );
+        }
+        Ok(())
+    }
+
+    /// Changes the tally, over what others make of it meanwhile. Nothing is written where nothing is to be changed.
+    async fn change_tally<S: Ledger>(
+        &self,
+        ledger: &S,
+        now: Timestamp,
+        mut change: impl FnMut(Tally) -> Option<Tally>,
+    ) -> Result<Option<Tally>, LedgerFailure> {
+        for _ in 0..ATTEMPTS {
+            let mut known = Remembered::<Tally>::read(ledger, tally()).await?;
+            let Some(changed) = change(known.value.take().unwrap_or_default()) else {
+                return Ok(None);
+            };
+            match known.write(ledger, &changed, now).await {
+                Err(LedgerFailure::Changed) => {}
+                Err(other) => return Err(other),
+                Ok(()) => return Ok(Some(changed)),
+            }
+        }
+        Err(LedgerFailure::Changed)
+    }
+
+    /// Has us look again when what is held may be told.
+    async fn come_back(&self, bucket: &BucketName) {
+        let message = Message {
+            body: json!({"command": "check", "bucket": bucket}),
+            delay: PAUSE.unsigned_abs(),
+        };
+        if let Err(failure) = self.queue.send(&[message]).await {
+            warn!(error = %chain(&failure), "what is held is told when the next look at any bucket is made");
         }
     }
 

@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 
 use crate::apply::Status;
 use crate::arn::Partition;
-use crate::check::Verdict;
 use crate::finding::{Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
 
+use super::Notification;
 use super::concerned::concerned;
 use super::plain::line;
 use super::text::{counts, meaning, occasion};
@@ -36,7 +36,7 @@ const NAME: usize = 200;
 const COMMAND: usize = 1_000;
 
 /// The message to publish to the topic that the chat reads, as JSON.
-pub fn render(report: &Report, partition: &Partition) -> String {
+pub fn render(report: &Report, message: &Notification, partition: &Partition) -> String {
     let bucket = &report.bucket.name;
     let verdict = report.verdict.as_str();
     let resources: Vec<String> = concerned(report, partition)
@@ -49,7 +49,7 @@ pub fn render(report: &Report, partition: &Partition) -> String {
         "id": report.id,
         "content": {
             "textType": "client-markdown",
-            "title": title(report),
+            "title": code(&message.subject, TITLE),
             "description": description(report),
             "nextSteps": next_steps(report),
             "keywords": keywords(report),
@@ -73,20 +73,6 @@ fn code(text: &str, limit: usize) -> String {
         "" => "(empty)".to_owned(),
         shown => format!("`{shown}`"),
     }
-}
-
-fn title(report: &Report) -> String {
-    let verdict = match report.verdict {
-        Verdict::Broken => "BROKEN",
-        Verdict::AtRisk => "AT RISK",
-        Verdict::Undetermined => "UNDETERMINED",
-        Verdict::Healthy => "healthy",
-    };
-    format!(
-        "[{}] S3 replication {verdict}: {}",
-        report.mode.as_str(),
-        code(report.bucket.name.as_str(), TITLE)
-    )
 }
 
 /// What it comes to, why now, and as many findings as fit, the worst first.
@@ -119,7 +105,7 @@ fn head(report: &Report) -> String {
         report.bucket.region.as_ref().map(ToString::to_string),
     ];
     let place: Vec<String> = place.into_iter().flatten().collect();
-    let mut out = meaning(report.verdict).to_owned();
+    let mut out = meaning(report);
     if !place.is_empty() {
         let _ = write!(out, " ({})", place.join(", "));
     }

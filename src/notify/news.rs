@@ -5,6 +5,9 @@
 //! that was read. Of two that see the same at once one claims and the other waits; a claim that nobody confirmed is told
 //! again. So a crash costs at most one message too many, and never one too few.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +23,9 @@ pub const CLAIM: SignedDuration = SignedDuration::from_mins(2);
 /// Clocks of one account's functions differ by less. What was told later than that from now was not told by us.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// By so much S3's clock and ours may differ.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
+
 /// How many announcements are remembered, the latest.
 const MOST_ANNOUNCED: usize = 400;
 
@@ -29,8 +35,8 @@ const MOST_ANNOUNCED: usize = 400;
 pub struct Record {
     /// When the trouble that stands was first seen.
     pub first_seen: Option<Timestamp>,
-    /// When the bucket was last looked at, and what was found told or counted.
-    pub last_seen: Option<Timestamp>,
+    /// When the last look at the bucket began of which everything was told or counted.
+    pub looked_at: Option<Timestamp>,
     /// The last message that went out.
     pub told: Option<Told>,
     /// What the messages said that still holds, as far as anybody knows.
@@ -41,6 +47,8 @@ pub struct Record {
     pub failed_objects: u64,
     /// A message that is being told.
     pub claim: Option<Claim>,
+    /// How many messages there were within the hour.
+    pub hour: Hour,
 }
 
 /// A message.
@@ -50,6 +58,38 @@ pub struct Told {
     pub at: Timestamp,
     /// The verdict in it.
     pub verdict: Verdict,
+}
+
+/// How many messages there were, and since when they are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hour {
+    from: Option<Timestamp>,
+    count: u32,
+}
+
+impl Hour {
+    /// How many there were within the hour.
+    pub fn count(&self, now: Timestamp) -> u32 {
+        match self.from {
+            // A count of the future is nobody's.
+            Some(from) if now.duration_since(from).abs() < SignedDuration::from_hours(1) => self.count,
+            Some(_) | None => 0,
+        }
+    }
+
+    /// One more.
+    pub fn and_one(&self, now: Timestamp) -> Self {
+        match self.count(now) {
+            0 => Self {
+                from: Some(now),
+                count: 1,
+            },
+            count => Self {
+                from: self.from,
+                count: count.saturating_add(1),
+            },
+        }
+    }
 }
 
 /// One thing that a message said.
@@ -136,6 +176,8 @@ pub struct Telling {
     pub gone: BTreeSet<String>,
     /// A message that may not have gone out.
     pub unconfirmed: Option<Unconfirmed>,
+    /// How many messages there were about the bucket within the hour, before this one.
+    pub within_the_hour: u32,
 }
 
 /// A message that may not have gone out.
@@ -192,7 +234,11 @@ pub fn consider(
     match reason {
         Some(reason) => known.claimed(reason, tidings, fresh, gone, now),
         None if tidings.is_empty() => Step::Nothing,
-        None => Step::Remember(known.seen_again(tidings.failed_objects, now)),
+        None => {
+            let mut seen = known.seen_again(tidings.failed_objects);
+            seen.looked_at = Some(now);
+            Step::Remember(seen)
+        }
     }
 }
 
@@ -225,7 +271,7 @@ impl Record {
         let said = self.said.values().map(|said| said.at);
         told.chain(claim)
             .chain(said)
-            .chain(self.last_seen)
+            .chain(self.looked_at)
             .any(|at| at.duration_since(now) > SKEW)
     }
 
@@ -254,11 +300,14 @@ impl Record {
     }
 
     fn is_due(&self, tidings: &Tidings, now: Timestamp, remind_after: Option<SignedDuration>) -> bool {
+        !tidings.is_empty() && self.is_reminder_due(now, remind_after)
+    }
+
+    fn is_reminder_due(&self, now: Timestamp, remind_after: Option<SignedDuration>) -> bool {
         let told = self.told.as_ref().map(|told| told.at);
-        !tidings.is_empty()
-            && remind_after
-                .zip(told)
-                .is_some_and(|(interval, told)| now.duration_since(told) >= interval)
+        remind_after
+            .zip(told)
+            .is_some_and(|(interval, told)| now.duration_since(told) >= interval)
     }
 
     /// Is there a message, or something that was done, of which nobody may have heard?
@@ -308,6 +357,7 @@ impl Record {
                 at: claim.at,
                 done: claim.done,
             }),
+            within_the_hour: self.hour.count(now),
         };
         let said = tidings.said().map(|(mark, word)| {
             let said = Said {
@@ -335,12 +385,29 @@ impl Record {
     }
 
     /// The same was seen once more.
-    pub fn seen_again(mut self, failed_objects: usize, now: Timestamp) -> Self {
+    pub fn seen_again(mut self, failed_objects: usize) -> Self {
         self.suppressed = self.suppressed.saturating_add(1);
         let failed = u64::try_from(failed_objects).unwrap_or(u64::MAX);
         self.failed_objects = self.failed_objects.saturating_add(failed);
-        self.last_seen = Some(now);
         self
+    }
+
+    /// Would a look on account of these failures find nothing that the last one did not? It would not, where they
+    /// happened before it and were told with it. Never so where a message is due.
+    pub fn covers(
+        &self,
+        failures: &BTreeSet<Mark>,
+        until: Timestamp,
+        now: Timestamp,
+        remind_after: Option<SignedDuration>,
+    ) -> bool {
+        self.claim.is_none()
+            && !self.is_of_the_future(now)
+            && !self.is_reminder_due(now, remind_after)
+            && self
+                .looked_at
+                .is_some_and(|looked_at| looked_at.duration_since(until) >= CLOCKS)
+            && failures.iter().all(|mark| self.said.contains_key(mark))
     }
 
     /// The claimed message went out.
@@ -360,7 +427,8 @@ impl Record {
             at: claim.at,
             verdict: claim.verdict,
         });
-        self.last_seen = Some(claim.at);
+        self.looked_at = Some(claim.at);
+        self.hour = self.hour.and_one(claim.at);
         self.suppressed = 0;
         self.failed_objects = 0;
         self

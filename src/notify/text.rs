@@ -1,15 +1,17 @@
 //! The message for people: the verdict fits a phone screen, and an auditor finds everything below it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::Notification;
+use super::flood::MOST_OF_A_BUCKET;
 use super::news::{Reason, Telling};
 use super::plain::{ascii, block, line, pasteable};
+use super::tidings::mark;
 use crate::apply::Status;
 use crate::check::Verdict;
 use crate::event::{Change, TriggerKind};
-use crate::finding::{Finding, RootCause, Severity};
+use crate::finding::{CheckId, Finding, RootCause, Severity};
 use crate::mode::Mode;
 use crate::plan::diff::diff;
 use crate::report::{Report, Trigger};
@@ -24,13 +26,13 @@ const FIELD: usize = 2_000;
 /// Renders a report, and what it is after the messages before it.
 pub fn render(report: &Report, telling: &Telling) -> Notification {
     Notification {
-        subject: subject(report),
-        text: cut(text(report, telling)),
+        subject: subject(report, telling),
+        text: composed(report, telling, TEXT),
         attributes: attributes(report, telling),
     }
 }
 
-fn subject(report: &Report) -> String {
+fn subject(report: &Report, telling: &Telling) -> String {
     let errors = count(report, Severity::Error);
     let what = match report.verdict {
         Verdict::Broken => format!("BROKEN, {errors} {}", plural(errors, "error")),
@@ -38,12 +40,14 @@ fn subject(report: &Report) -> String {
         Verdict::Undetermined => "UNDETERMINED".to_owned(),
         Verdict::Healthy => "healthy".to_owned(),
     };
+    let (before, after) = match telling.reason {
+        Reason::Reminder => ("still ", ""),
+        Reason::Resolved | Reason::Reopened => ("", " again"),
+        Reason::New | Reason::Worse | Reason::Changed | Reason::Unconfirmed => ("", ""),
+    };
+    let (mode, bucket) = (report.mode.as_str(), &report.bucket.name);
     ascii(
-        &format!(
-            "[{}] S3 replication {what}: {}",
-            report.mode.as_str(),
-            report.bucket.name
-        ),
+        &format!("[{mode}] S3 replication {before}{what}{after}: {bucket}"),
         SUBJECT,
     )
 }
@@ -83,25 +87,62 @@ fn attributes(report: &Report, telling: &Telling) -> BTreeMap<&'static str, Stri
 
 /// The text of a message, however long it is.
 pub fn text(report: &Report, telling: &Telling) -> String {
-    let mut out = String::new();
+    composed(report, telling, usize::MAX)
+}
+
+/// The text of a message of at most so many bytes. What is least needed is left out where it would be more, and that is
+/// said: first what nobody can see, then the plan, which the commands carry out all the same, and last findings from the
+/// end.
+fn composed(report: &Report, telling: &Telling, most: usize) -> String {
     // What is not known comes first where it is the news.
     let (first, last) = match report.verdict {
         Verdict::Undetermined => (unread(report), String::new()),
         Verdict::Broken | Verdict::AtRisk | Verdict::Healthy => (String::new(), unread(report)),
     };
-    for part in [
+    let mut parts = [
         head(report),
         history(telling),
         done(report),
         earlier(report),
         first,
-        findings(report),
+        findings(report, telling),
         plan(report),
         next(report),
         last,
         not_evaluated(report),
         foot(report),
+    ];
+    let [_, _, _, _, first, findings, plan, _, last, not_evaluated, _] = &mut parts;
+    let mut left_out = Vec::new();
+    let needed = [
+        head(report),
+        history(telling),
+        done(report),
+        earlier(report),
+        next(report),
+    ];
+    let fixed = 2_000 + needed.iter().map(String::len).sum::<usize>();
+    let mut room = most.saturating_sub(fixed);
+    for (name, part) in [
+        ("findings", findings),
+        ("what could not be read", first),
+        ("what could not be read", last),
+        ("the plan", plan),
+        ("what was not evaluated", not_evaluated),
     ] {
+        if part.len() > room {
+            part.truncate(part.floor_char_boundary(room));
+            // Nobody is to paste half a line.
+            part.truncate(part.rfind('\n').map_or(0, |end| end + 1));
+            left_out.push(match part.is_empty() {
+                true => name.to_owned(),
+                false => format!("the end of {name}"),
+            });
+        }
+        room = room.saturating_sub(part.len());
+    }
+    let mut out = String::new();
+    for part in parts {
         if !part.is_empty() {
             out.push_str(&part);
             out.push('\n');
@@ -109,15 +150,34 @@ pub fn text(report: &Report, telling: &Telling) -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('\n');
+    if !left_out.is_empty() {
+        out.truncate(out.floor_char_boundary(most.saturating_sub(1_000)));
+        let _ = writeln!(
+            out,
+            "(cut: {} left out, because SNS takes no longer message; the command `check` answers the whole report)",
+            left_out.join(", ")
+        );
+    }
     out
 }
 
-pub(super) fn meaning(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Broken => "objects are not replicated",
-        Verdict::AtRisk => "objects replicate today, with the reservations below",
-        Verdict::Undetermined => "whether objects replicate could not be determined",
-        Verdict::Healthy => "nothing is wrong",
+/// What a report comes to.
+pub(super) fn meaning(report: &Report) -> String {
+    match report.verdict {
+        Verdict::Broken => match rules_of_errors(report) {
+            Some(rules) => format!("objects that {rules} are not replicated"),
+            None => "objects are not replicated".to_owned(),
+        },
+        Verdict::AtRisk => "objects replicate today, with the reservations below".to_owned(),
+        Verdict::Undetermined => "whether objects replicate could not be determined".to_owned(),
+        Verdict::Healthy => match report
+            .findings
+            .iter()
+            .any(|finding| finding.check == CheckId::ReplicationNotConfigured)
+        {
+            true => "nothing is wrong, and nothing is replicated".to_owned(),
+            false => "nothing is wrong".to_owned(),
+        },
     }
 }
 
@@ -125,7 +185,7 @@ pub(super) fn meaning(verdict: Verdict) -> &'static str {
 fn head(report: &Report) -> String {
     let bucket = &report.bucket;
     let mut out = String::new();
-    let meaning = meaning(report.verdict);
+    let meaning = meaning(report);
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     let place = [
@@ -165,17 +225,47 @@ pub(super) fn counts(report: &Report) -> String {
     counts.join(", ")
 }
 
+/// The rules whose objects are concerned, where every error names some.
+fn rules_of_errors(report: &Report) -> Option<String> {
+    const SHOWN: usize = 3;
+    let errors = || {
+        report
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+    };
+    if errors().any(|finding| finding.rule_ids.is_empty()) {
+        return None;
+    }
+    let rules: BTreeSet<&String> = errors().flat_map(|finding| &finding.rule_ids).collect();
+    let shown: Vec<String> = rules
+        .iter()
+        .take(SHOWN)
+        .map(|id| format!("`{}`", line(id, 64)))
+        .collect();
+    let more = match rules.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (noun, verb) = match rules.len() {
+        0 => return None,
+        1 => ("rule", "takes"),
+        _ => ("rules", "take"),
+    };
+    Some(format!("{noun} {}{more} {verb}", shown.join(", ")))
+}
+
 /// What became of the messages before this one.
 fn history(telling: &Telling) -> String {
     let mut out = String::new();
     let news = match telling.reason {
         Reason::New => "",
-        Reason::Resolved => "news: well again",
-        Reason::Reopened => "news: trouble again",
-        Reason::Worse => "news: worse than it was told",
-        Reason::Changed => "news: not as it was told",
-        Reason::Reminder => "no news: as it was told",
-        Reason::Unconfirmed => "as it was, but an earlier message may not have gone out",
+        Reason::Resolved => "new: what was told is mended",
+        Reason::Reopened => "new: it was well, and is not any more",
+        Reason::Worse => "new: it is worse than it was told",
+        Reason::Changed => "new: it is not as it was told",
+        Reason::Reminder => "not new: it goes on as it was told",
+        Reason::Unconfirmed => "told again, because an earlier message may not have reached you",
     };
     if !news.is_empty() {
         let _ = writeln!(out, "{news}");
@@ -185,19 +275,36 @@ fn history(telling: &Telling) -> String {
         let _ = writeln!(out, "no longer found: {}", words.join(", "));
     }
     if let Some(lost) = &telling.unconfirmed {
-        let done = lost.done.as_ref().map(|done| format!(" (repair: {done})"));
+        let said = match &lost.done {
+            Some(done) => format!(", which said that a repair was {done},"),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "the message of {}{said} may not have gone out", lost.at);
+    }
+    if let (Some(last), seen @ 1..) = (telling.last_told, telling.suppressed) {
+        let times = if seen == 1 {
+            "once".to_owned()
+        } else {
+            format!("{seen} times")
+        };
+        let objects = match telling.failed_objects {
+            0 => String::new(),
+            1 => "; S3 reported 1 failed object version meanwhile".to_owned(),
+            count => format!("; S3 reported {count} failed object versions meanwhile"),
+        };
         let _ = writeln!(
             out,
-            "a message of {}{} may not have gone out",
-            lost.at,
-            done.unwrap_or_default()
+            "the same was seen {times} since it was told at {last}{objects}"
         );
     }
-    if let (Some(last), true) = (telling.last_told, telling.suppressed > 0) {
-        let _ = writeln!(out, "the same was seen {} times since {last}", telling.suppressed);
-    }
     if let (Some(first), Some(_)) = (telling.first_seen, telling.last_told) {
-        let _ = writeln!(out, "first seen {first}");
+        let _ = writeln!(out, "first seen at {first}");
+    }
+    if telling.within_the_hour + 1 == MOST_OF_A_BUCKET {
+        let _ = writeln!(
+            out,
+            "the last message about this bucket by itself within this hour: what follows is told together"
+        );
     }
     out
 }
@@ -237,10 +344,10 @@ fn cause(report: &Report) -> String {
     out
 }
 
-fn findings(report: &Report) -> String {
+fn findings(report: &Report, telling: &Telling) -> String {
     let mut out = String::new();
     for (index, finding) in report.findings.iter().enumerate() {
-        let _ = writeln!(out, "{}", one_finding(index + 1, finding));
+        let _ = writeln!(out, "{}", one_finding(index + 1, finding, telling));
     }
     out.truncate(out.trim_end().len());
     if !out.is_empty() {
@@ -249,13 +356,17 @@ fn findings(report: &Report) -> String {
     out
 }
 
-fn one_finding(number: usize, finding: &Finding) -> String {
+fn one_finding(number: usize, finding: &Finding, telling: &Telling) -> String {
     let severity = match finding.severity {
         Severity::Error => "ERROR",
         Severity::Warning => "WARNING",
         Severity::Advice => "ADVICE",
     };
-    let mut out = format!("{number}. {severity} {}", finding.check.as_str());
+    let fresh = match telling.fresh.contains(&mark(finding)) {
+        true => "NEW ",
+        false => "",
+    };
+    let mut out = format!("{number}. {fresh}{severity} {}", finding.check.as_str());
     let rules: Vec<String> = finding
         .rule_ids
         .iter()
@@ -467,15 +578,4 @@ fn plural(count: usize, noun: &str) -> String {
         (1, _) | (_, "advice") => noun.to_owned(),
         _ => format!("{noun}s"),
     }
-}
-
-/// The least important stands last, so a message that is too long loses its end, and says so.
-fn cut(mut text: String) -> String {
-    const NOTE: &str =
-        "\n(cut here: the message is longer than SNS takes; the command `check` answers the whole report)\n";
-    if text.len() > TEXT {
-        text.truncate(text.floor_char_boundary(TEXT - NOTE.len()));
-        text.push_str(NOTE);
-    }
-    text
 }

@@ -4,7 +4,7 @@
 //! and the code; a plan by its digest; an object that failed by its rule and S3's reason. Texts, times and counts have no
 //! part in it: they change from look to look while there is nothing new to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::{Outcome, Status};
 use crate::check::Verdict;
-use crate::event::{Change, TriggerKind};
+use crate::event::{Change, FailedObject, TriggerKind};
 use crate::finding::{CheckId, Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
@@ -139,11 +139,18 @@ fn standing(report: &Report, is_in_place: bool) -> BTreeMap<Mark, &'static str> 
     findings.chain(unread).chain(plan).chain(removed).collect()
 }
 
+/// The names of failures: one for each rule and reason.
+pub fn failures(objects: &[FailedObject]) -> BTreeSet<Mark> {
+    objects
+        .iter()
+        .map(|object| name(&json!(["failed", object.rule_id, object.failure_reason])))
+        .collect()
+}
+
 fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
-    let objects = report.trigger.objects.iter().map(|object| {
-        let parts = json!(["failed", object.rule_id, object.failure_reason]);
-        (name(&parts), CheckId::FailedObjects.as_str())
-    });
+    let objects = failures(&report.trigger.objects)
+        .into_iter()
+        .map(|mark| (mark, CheckId::FailedObjects.as_str()));
     // Nobody can look at what was refused but in S3's words, so that these are what tells one from another.
     let refused = report
         .findings
@@ -159,7 +166,12 @@ fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
             Status::Planned | Status::Applied | Status::AlreadyInPlace => None,
         }
     });
-    objects.chain(refused).chain(outcome).collect()
+    // Each has its time, so that the same change is told again where it was made again.
+    let earlier = report
+        .earlier
+        .iter()
+        .map(|entry| (name(&json!(["earlier", entry])), "changed before"));
+    objects.chain(refused).chain(outcome).chain(earlier).collect()
 }
 
 /// As they are, or where there are too many as one: what is remembered must fit into an item.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
@@ -48,11 +48,24 @@ impl Led {
 }
 
 pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings, payload: &Value) -> Led {
+    let now = "2026-11-21T00:00:00Z".parse().unwrap();
+    invoke_at(now, &MemoryLedger::default(), world, mode, guards, payload).await
+}
+
+/// The same at some time, by a function that remembers.
+pub(crate) async fn invoke_at(
+    now: Timestamp,
+    ledger: &MemoryLedger,
+    world: &World,
+    mode: Mode,
+    guards: GuardSettings,
+    payload: &Value,
+) -> Led {
     let told = Told::default();
     let handler = Handler {
         aws: world,
         publisher: &told,
-        ledger: MemoryLedger::default(),
+        ledger,
         memory: MemoryLedger::default(),
         queue: NoQueue,
         settings: Settings {
@@ -70,7 +83,7 @@ pub(crate) async fn invoke_with(world: &World, mode: Mode, guards: GuardSettings
     };
     let invocation = Invocation {
         identity: world.identity(),
-        now: "2026-11-21T00:00:00Z".parse().unwrap(),
+        now,
         deadline: Instant::now() + Duration::from_secs(60),
         caller: Caller::Function {
             name: "s3-replication-remediator".to_owned(),

@@ -19,6 +19,8 @@ mod events;
 #[cfg(test)]
 mod exhaustion;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod function;
 #[cfg(test)]
 mod grants;

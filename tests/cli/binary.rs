@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use s3_replication_remediator::cli::exit::Exit;
+use s3_replication_remediator::cli::settings::OF_THE_FUNCTION;
 use s3_replication_remediator::config::SETTINGS;
 use s3_replication_remediator::finding::CheckId;
 use serde_json::Value;
@@ -196,7 +197,7 @@ fn the_help_tells_every_exit_code_and_every_setting() {
     for setting in SETTINGS {
         let option = format!("--{} ", setting.name.to_lowercase().replace('_', "-"));
         let is_offered = help.contains(&option) && help.contains(&format!("[env: {}]", setting.name));
-        let is_of_the_function = ["NOTIFICATION_TOPIC_ARN", "REPORT_REFUSED_PUTS"].contains(&setting.name);
+        let is_of_the_function = OF_THE_FUNCTION.contains(&setting.name);
         assert!(is_offered != is_of_the_function, "{}", setting.name);
     }
     assert!(out(&run(&["--version"])).starts_with("s3-replication-remediator 0."));

@@ -13,6 +13,8 @@ mod binary;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod lambda;

@@ -8,6 +8,7 @@ mod crash;
 mod defects;
 mod document;
 mod many_rules;
+mod messages;
 mod patch;
 mod properties;
 mod render;

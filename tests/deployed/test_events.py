@@ -50,7 +50,7 @@ def test_each_look_is_told_and_so_is_a_repair(emulator: Emulator, deploy: Deploy
     listener = Listener(emulator)
     stack = deploy(Mode="auto", EventBusName=BUS)
 
-    stack.send(seeded.event(REPLICATION_CONFIGURED))
+    stack.send(seeded.recorded(REPLICATION_CONFIGURED))
     told = {event["detail-type"]: event for event in listener.events(2)}
 
     state = told["S3 Replication Check Result"]
@@ -87,7 +87,7 @@ def test_a_bus_that_is_gone_keeps_the_message_and_does_not_stop_the_mail(emulato
     events.delete_rule(Name="machines", EventBusName=BUS)
     events.delete_event_bus(Name=BUS)
 
-    stack.send(seeded.event(REPLICATION_CONFIGURED))
+    stack.send(seeded.recorded(REPLICATION_CONFIGURED))
     (notification,) = stack.notifications(1)
     assert seeded.bucket in notification["Subject"]
     assert len(stack.await_dead_letters(1)) == 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -67,7 +70,7 @@ def test_trouble_is_told_when_it_comes_changes_goes_and_returns_and_not_in_betwe
     configured(stack, seeded)
     (changed,) = stack.notifications(1)
     assert changed["MessageAttributes"]["news"]["Value"] == "changed"
-    assert "the same was seen 2 times since " in changed["Message"]
+    assert "the same was seen 2 times since it was told at " in changed["Message"]
 
     emulator.client("kms", seeded.destination_region).enable_key(KeyId=seeded.replica_key)
     put_role_policy(emulator, seeded, well)
@@ -121,3 +124,52 @@ def test_a_new_process_knows_what_an_earlier_one_told(emulator: Emulator, deploy
     stack.send(seeded.recorded(OBJECT_FAILED))
     assert news(stack) == "changed"
     assert stack.silence() == []
+
+
+def buckets_like(emulator: Emulator, seeded: Seeded, count: int) -> list[str]:
+    """Buckets with the same broken rule."""
+    s3 = emulator.client("s3", seeded.region)
+    replication = s3.get_bucket_replication(Bucket=seeded.bucket)["ReplicationConfiguration"]
+    names = [f"amzn-s3-demo-storm-{number}" for number in range(count)]
+    for name in names:
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": seeded.region})
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=replication)
+    return names
+
+
+def calls(stack: Stack) -> int:
+    """How many AWS calls the function says that it made."""
+    return sum(map(int, re.findall(r'answered calls=(\d+)', stack.log())))
+
+
+def test_a_storm_of_failures_is_one_notification_for_each_bucket_and_few_calls(
+    emulator: Emulator, deploy: Deploy
+) -> None:
+    failures = int(os.environ.get("STORM", "400"))
+    seeded = seed(emulator, "many-reasons")
+    buckets = buckets_like(emulator, seeded, 20)
+    stack = deploy()
+    event = seeded.recorded(OBJECT_FAILED)
+    key = json.loads(event)["Records"][0]["s3"]["object"]["key"]
+    began = time.monotonic()
+    stack.send(*[
+        event.replace(seeded.bucket, buckets[number % len(buckets)]).replace(key, f"{key}-{number}")
+        for number in range(failures)
+    ])
+    stack.await_empty_queue(600)
+    seconds = time.monotonic() - began
+    notifications = stack.notifications(len(buckets)) + stack.silence()
+    told = sorted(one["MessageAttributes"]["bucket"]["Value"] for one in notifications)
+    assert told == sorted(buckets)
+
+    records = [record(emulator, stack, bucket) for bucket in buckets]
+    seen = sum(one["failedObjects"] for one in records)
+    first = sum(int(number) for one in notifications for number in
+                re.findall(r"S3 gave up on (\d+) object version", one["Message"])[:1])
+    assert seen + first == failures, "each is counted"
+    # A look or two at each bucket, whose invocations may overlap; for the rest a question to the table and its answer.
+    made = calls(stack)
+    batches = sum(one["suppressed"] for one in records) + len(buckets)
+    print(f"{failures} failures, {batches} times a bucket in a batch, {made} calls, {seconds:.0f} s")
+    assert made <= 2 * len(buckets) * 25 + 4 * batches

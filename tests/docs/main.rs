@@ -13,6 +13,7 @@ use s3_replication_remediator::config::SETTINGS;
 use s3_replication_remediator::guard::Guard;
 use s3_replication_remediator::source::Read;
 use s3_replication_remediator::target;
+use s3_replication_remediator::telemetry::METRICS;
 
 /// What the function may do beside reading replications and repairing them: action, for what, when.
 const SHELL: [[&str; 3]; 17] = [
@@ -126,6 +127,19 @@ fn the_readme_lists_every_setting_with_its_default() {
         let _ = writeln!(table, "| `{}` | {default} | {} |", setting.name, setting.doc);
     }
     generated("README.md", "settings", &table);
+}
+
+#[test]
+fn the_manual_names_every_metric() {
+    let manual = text("docs/OPERATING.md");
+    for metric in METRICS {
+        assert!(manual.contains(&format!("`{}`", metric.name)), "{}", metric.name);
+        assert!(
+            metric.by.is_empty() || manual.contains(&format!("`{}`", metric.by)),
+            "{}",
+            metric.by
+        );
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ async fn a_role_that_the_rules_no_longer_name_loses_what_it_was_given_when_the_o
         );
         assert_eq!(apply_to(&world, &checked).await.status, Status::Applied);
         let state = world.state();
-        assert!(state.roles[&ROLE.parse().unwrap()].inline.get(POLICY).is_none());
+        assert!(!state.roles[&ROLE.parse().unwrap()].inline.contains_key(POLICY));
         let grants = state.keys.values().flat_map(|key| &key.grants);
         assert!(grants.into_iter().all(|grant| grant.grantee == SECOND));
     }

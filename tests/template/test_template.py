@@ -25,7 +25,7 @@ NO_READS_BUT_HARMLESS = {
     "KeepFindings": {"securityhub:BatchImportFindings"},
     "TellThroughAnEncryptedTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ReadInTrustedAccounts": {"sts:AssumeRole"},
-    "PassThroughTheEncryptedQueueAndTopic": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "UseWhatTheKeyEncrypts": {"kms:Decrypt", "kms:GenerateDataKey"},
     "Trace": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
 }
 REPAIRS = {"iam:PutRolePolicy", "iam:DeleteRolePolicy", "kms:CreateGrant", "kms:RevokeGrant"}

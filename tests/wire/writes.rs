@@ -253,3 +253,64 @@ async fn an_event_that_was_not_taken_fails_though_the_call_succeeds() {
         assert_eq!(aws.put_event(&bus, &event()).await.unwrap_err().code(), code);
     }
 }
+
+#[tokio::test]
+async fn a_finding_is_imported_by_a_signed_request_and_what_fails_is_tried_again() {
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(
+        move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => json_error(503, "ServiceUnavailable"),
+            _ => answer(200, r#"{"FailedCount":0,"SuccessCount":1,"FailedFindings":[]}"#),
+        },
+    );
+    let aws = server.aws().await;
+    aws.import_finding(&json!({"Id": "logs"})).await.unwrap();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    let request = &requests[1];
+    assert_eq!(
+        (
+            request.method.as_str(),
+            request.target.as_str(),
+            request.access_key(),
+            request.region()
+        ),
+        ("POST", "/findings/import", "OWN", "eu-west-1")
+    );
+    assert!(
+        request
+            .header("authorization")
+            .contains("/securityhub/aws4_request")
+    );
+    assert!(
+        request
+            .header("authorization")
+            .contains("SignedHeaders=content-type;host;x-amz-date")
+    );
+    assert_eq!(request.json(), json!({"Findings": [{"Id": "logs"}]}));
+    assert_eq!(aws.take_calls()["securityhub:BatchImportFindings"], 1);
+}
+
+#[tokio::test]
+async fn a_finding_that_was_not_taken_fails_though_the_call_succeeds() {
+    let refused = r#"{"FailedCount":1,"SuccessCount":0,"FailedFindings":[{"Id":"logs","ErrorCode":"InvalidInput","ErrorMessage":"no"}]}"#;
+    for (status, body, code) in [
+        (200, refused, "InvalidInput"),
+        (200, "{}", "BadAnswer"),
+        (
+            403,
+            r#"{"__type":"AccessDeniedException","message":"no"}"#,
+            "AccessDeniedException",
+        ),
+        (
+            401,
+            r#"{"Code":"InvalidAccessException","Message":"not subscribed"}"#,
+            "InvalidAccessException",
+        ),
+    ] {
+        let server = Server::start(move |_| answer(status, body));
+        let failure = server.aws().await.import_finding(&json!({})).await.unwrap_err();
+        assert_eq!(failure.code(), code, "{failure}");
+        assert_eq!(server.requests().len(), 1);
+    }
+}

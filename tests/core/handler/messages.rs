@@ -65,7 +65,7 @@ fn undetermined_with_what_would_permit_to_know() {
 }
 
 /// A story in which every text that a stranger may choose is hostile, and nothing was opted in.
-fn among_strangers() -> Stage {
+pub(super) fn among_strangers() -> Stage {
     let stage = Stage::repairable(Mode::Auto);
     stage.world.edit(|state| {
         let source = state.buckets.get_mut(&SOURCE.parse().unwrap()).unwrap();
@@ -90,7 +90,7 @@ fn among_strangers() -> Stage {
     stage
 }
 
-fn hostile_events() -> [(&'static str, u32, Value); 2] {
+pub(super) fn hostile_events() -> [(&'static str, u32, Value); 2] {
     let mut put = put();
     put["detail"]["userIdentity"]["arn"] = json!(HOSTILE);
     put["detail"]["sourceIPAddress"] = json!(HOSTILE);
@@ -134,8 +134,8 @@ fn text_that_strangers_chose_stays_harmless_in_what_is_planned_and_to_be_pasted(
     assert!(message.text.contains("Apply by hand"), "{}", message.text);
 }
 
-#[test]
-fn a_message_that_is_too_long_for_sns_is_cut_and_says_so() {
+/// More than any form takes.
+pub(super) fn with_many_rules() -> Stage {
     let stage = Stage::broken(Mode::DryRun);
     stage.world.edit(|state| {
         let source = &state.buckets[&SOURCE.parse().unwrap()];
@@ -160,7 +160,13 @@ fn a_message_that_is_too_long_for_sns_is_cut_and_says_so() {
         }
     });
     stage.handle(&recorded("cloudtrail/put-kms-rule.json")).unwrap();
-    let text = stage.only_message().text;
+    stage
+}
+
+#[test]
+fn a_message_that_is_too_long_for_sns_is_cut_and_says_so() {
+    let text = with_many_rules().only_message().text;
     assert!(text.len() <= 250 * 1024);
+    assert!(text.contains("Check again:"), "the commands stay");
     assert!(text.ends_with("the command `check` answers the whole report)\n"));
 }

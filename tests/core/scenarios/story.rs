@@ -3,17 +3,27 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::check::{Facts, Outcome, examine};
 use s3_replication_remediator::collect::{self, Scope, Wanted, WantedObject};
 use s3_replication_remediator::event::{Change, Command, Record, TriggerKind, decode};
 use s3_replication_remediator::finding::{Finding, RootCause};
+use s3_replication_remediator::guard::GuardSettings;
+use s3_replication_remediator::handler::{self, Answer, Handler, Invocation};
+use s3_replication_remediator::ledger::memory::MemoryLedger;
+use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::notify::news::Telling;
+use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher, text};
+use s3_replication_remediator::queue::NoQueue;
+use s3_replication_remediator::report::Caller;
 use s3_replication_remediator::snapshot::Snapshot;
 use s3_replication_remediator::subject::{Subject, subjects};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
 
 use super::patch;
 use crate::account::World;
@@ -22,6 +32,18 @@ use crate::account::model::State;
 thread_local! {
     /// Time does not pass in it but by jumps.
     static RUNTIME: Runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+}
+
+/// When the stories happen.
+const NOW: &str = "2026-09-14T09:00:00Z";
+
+/// Who asks has the answer.
+struct Nobody;
+
+impl Publisher for Nobody {
+    async fn publish(&self, _: Bulletin<'_>) -> Result<(), PublishFailure> {
+        Ok(())
+    }
 }
 
 /// A story.
@@ -107,8 +129,9 @@ impl Story {
     }
 
     fn read(folder: &Path) -> Self {
-        const KNOWN: [&str; 5] = [
+        const KNOWN: [&str; 6] = [
             "account.json",
+            "message.txt",
             "event.json",
             "settings.json",
             "expected.json",
@@ -194,6 +217,63 @@ impl Story {
         }
     }
 
+    /// What people read of it, where nothing was told before.
+    pub(super) fn message(&self) -> Notification {
+        let world = self.world();
+        let handler = Handler {
+            aws: &world,
+            publisher: Nobody,
+            ledger: MemoryLedger::default(),
+            memory: MemoryLedger::default(),
+            queue: NoQueue,
+            settings: handler::Settings {
+                mode: Mode::DryRun,
+                scope: self.scope(),
+                guards: GuardSettings {
+                    trusted_accounts: self.scope().trusted_accounts,
+                    unconstrained_grants: self.settings.unconstrained_grants,
+                    ..GuardSettings::default()
+                },
+                report_refused_puts: true,
+                remind_after: None,
+            },
+        };
+        let answer = RUNTIME.with(|runtime| {
+            runtime.block_on(async {
+                let invocation = Invocation {
+                    identity: world.identity(),
+                    now: NOW.parse().unwrap(),
+                    deadline: Instant::now() + Duration::from_secs(60),
+                    caller: Caller::Function {
+                        name: "s3-replication-remediator".to_owned(),
+                        region: world.state().identity.region.clone(),
+                    },
+                };
+                handler.handle(&invocation, &self.event).await
+            })
+        });
+        let report = match answer.unwrap_or_else(|error| panic!("{}: {error}", self.name)) {
+            Answer::Report(report) => *report,
+            Answer::Reports(mut reports) => reports.remove(0),
+            Answer::Batch(again) => panic!("{}: no report: {again:?}", self.name),
+        };
+        text::render(&report, &Telling::default())
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            trusted_accounts: self
+                .settings
+                .trusted_accounts
+                .iter()
+                .map(|id| id.parse().unwrap())
+                .collect(),
+            member_role: self.settings.member_role,
+            inspect_objects: self.settings.inspect_objects,
+            sample_objects: self.settings.sample_objects,
+        }
+    }
+
     /// What is collected.
     pub(super) fn look_at(&self, world: &World) -> (Snapshot, Subject) {
         let identity = world.identity();
@@ -231,26 +311,12 @@ impl Story {
                 })
                 .collect(),
             former: collect::Places::default(),
-            now: "2026-09-14T09:00:00Z".parse().unwrap(),
+            now: NOW.parse().unwrap(),
         };
         let scope = self.scope();
         let snapshot =
             RUNTIME.with(|runtime| runtime.block_on(collect::collect(world, &identity, &scope, &wanted)));
         (snapshot, subject)
-    }
-
-    fn scope(&self) -> Scope {
-        Scope {
-            trusted_accounts: self
-                .settings
-                .trusted_accounts
-                .iter()
-                .map(|id| id.parse().unwrap())
-                .collect(),
-            member_role: self.settings.member_role,
-            inspect_objects: self.settings.inspect_objects,
-            sample_objects: self.settings.sample_objects,
-        }
     }
 
     /// In what the program deviates from what is expected.

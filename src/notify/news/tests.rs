@@ -1,0 +1,288 @@
+//! What is told when, in the life of one bucket.
+
+use super::*;
+
+const DAY: Option<SignedDuration> = Some(SignedDuration::from_hours(24));
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+}
+
+/// Trouble of these kinds; none is good news.
+fn found(standing: &[&'static str]) -> Tidings {
+    let named = |words: &[&'static str]| words.iter().map(|word| ((*word).to_owned(), *word)).collect();
+    Tidings {
+        verdict: match standing {
+            [] => Verdict::Healthy,
+            [..] => Verdict::Broken,
+        },
+        standing: named(standing),
+        announced: BTreeMap::new(),
+        done: None,
+        may_have_repaired: false,
+        is_complete: true,
+        is_not_configured: false,
+        failed_objects: 0,
+        event_time: None,
+    }
+}
+
+fn failed(word: &'static str) -> Tidings {
+    Tidings {
+        verdict: Verdict::AtRisk,
+        announced: [(word.to_owned(), word)].into(),
+        failed_objects: 3,
+        ..found(&[])
+    }
+}
+
+/// The life of one bucket, with everybody reached.
+#[derive(Default)]
+struct Life(Option<Record>);
+
+impl Life {
+    fn sees(&mut self, tidings: &Tidings, now: Timestamp) -> Option<Telling> {
+        match consider(self.0.as_ref(), tidings, now, DAY) {
+            Step::Nothing => None,
+            Step::Wait => panic!("nobody else is there"),
+            Step::Remember(record) => {
+                self.0 = Some(record);
+                None
+            }
+            Step::Tell(record, telling) => {
+                self.0 = Some(record.confirmed());
+                Some(telling)
+            }
+        }
+    }
+
+    #[track_caller]
+    fn tells(&mut self, tidings: &Tidings, now: Timestamp, reason: Reason) -> Telling {
+        let telling = self.sees(tidings, now).expect("this is news");
+        assert_eq!(telling.reason, reason);
+        telling
+    }
+
+    fn begun(&mut self, tidings: &Tidings, now: Timestamp) -> Record {
+        match consider(self.0.as_ref(), tidings, now, DAY) {
+            Step::Tell(record, _) => {
+                self.0 = Some(record.clone());
+                record
+            }
+            other @ (Step::Nothing | Step::Wait | Step::Remember(_)) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn good_news_is_told_only_where_trouble_was_told() {
+    let mut life = Life::default();
+    assert_eq!(life.sees(&found(&[]), at(0)), None);
+    assert_eq!(
+        life.0, None,
+        "nothing needs to be remembered of a bucket that is well"
+    );
+    life.tells(&found(&["key"]), at(1), Reason::New);
+    let telling = life.tells(&found(&[]), at(2), Reason::Resolved);
+    assert_eq!(telling.gone, ["key".to_owned()].into());
+    assert_eq!(life.sees(&found(&[]), at(3)), None);
+    life.tells(&found(&["key"]), at(4), Reason::Reopened);
+}
+
+#[test]
+fn the_same_is_counted_and_told_again_after_the_interval_with_the_count() {
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(0), Reason::New);
+    for minute in 1..=412 {
+        assert_eq!(life.sees(&found(&["key"]), at(minute)), None);
+    }
+    let telling = life.tells(&found(&["key"]), at(24 * 60), Reason::Reminder);
+    assert_eq!(
+        (telling.suppressed, telling.last_told, telling.first_seen),
+        (412, Some(at(0)), Some(at(0)))
+    );
+    assert_eq!(life.sees(&found(&["key"]), at(24 * 60 + 1)), None);
+}
+
+#[test]
+fn trouble_is_never_told_again_where_the_interval_is_for_ever() {
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(0), Reason::New);
+    let step = consider(life.0.as_ref(), &found(&["key"]), at(1_000_000), None);
+    assert!(matches!(step, Step::Remember(_)));
+}
+
+#[test]
+fn what_comes_and_what_goes_is_told_and_named() {
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(0), Reason::New);
+    let more = life.tells(&found(&["key", "role"]), at(1), Reason::Changed);
+    assert_eq!(more.fresh, ["role".to_owned()].into());
+    let less = life.tells(&found(&["role"]), at(2), Reason::Changed);
+    assert_eq!(less.gone, ["key".to_owned()].into());
+    let mut worse = found(&["role", "trust"]);
+    life.0.as_mut().unwrap().told.as_mut().unwrap().verdict = Verdict::AtRisk;
+    worse.verdict = Verdict::Broken;
+    life.tells(&worse, at(3), Reason::Worse);
+}
+
+#[test]
+fn what_was_not_read_is_not_found_gone() {
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(0), Reason::New);
+    let mut blind = found(&["unread"]);
+    blind.verdict = Verdict::Undetermined;
+    blind.is_complete = false;
+    assert!(life.tells(&blind, at(1), Reason::Changed).gone.is_empty());
+    let back = life.tells(&found(&["key"]), at(2), Reason::Changed);
+    assert_eq!(back.gone, ["unread".to_owned()].into());
+}
+
+#[test]
+fn objects_that_fail_in_turn_for_two_reasons_are_told_once_each() {
+    let mut life = Life::default();
+    life.tells(&failed("a"), at(0), Reason::New);
+    life.tells(&failed("b"), at(1), Reason::Changed);
+    for minute in 2..10 {
+        let word = if minute % 2 == 0 { "a" } else { "b" };
+        assert_eq!(life.sees(&failed(word), at(minute)), None);
+    }
+    assert_eq!(life.0.unwrap().failed_objects, 8 * 3);
+}
+
+#[test]
+fn that_no_object_fails_any_more_is_no_proof_that_all_is_well() {
+    let mut life = Life::default();
+    life.tells(&failed("a"), at(0), Reason::New);
+    assert_eq!(life.sees(&found(&[]), at(1)), None);
+}
+
+#[test]
+fn after_good_news_the_same_failure_is_news_again() {
+    let mut life = Life::default();
+    let mut both = found(&["key"]);
+    both.announced = failed("a").announced;
+    life.tells(&both, at(0), Reason::New);
+    life.tells(&found(&[]), at(1), Reason::Resolved);
+    life.tells(&failed("a"), at(2), Reason::Reopened);
+}
+
+#[test]
+fn whether_replication_is_missed_depends_on_who_asks_and_only_its_return_ends_it() {
+    let word = CheckId::ReplicationNotConfigured.as_str();
+    let mut life = Life::default();
+    let mut missed = found(&[word]);
+    missed.is_not_configured = true;
+    life.tells(&missed, at(0), Reason::New);
+    let mut at_a_sweep = found(&[]);
+    at_a_sweep.is_not_configured = true;
+    assert_eq!(life.sees(&at_a_sweep, at(1)), None);
+    life.tells(&found(&[]), at(2), Reason::Resolved);
+}
+
+#[test]
+fn what_was_done_is_news_each_time() {
+    let mut life = Life::default();
+    let mut repaired = found(&[]);
+    repaired.done = Some("applied");
+    life.tells(&repaired, at(0), Reason::New);
+    life.tells(&repaired, at(1), Reason::Changed);
+}
+
+#[test]
+fn of_two_at_once_one_tells_and_the_other_waits() {
+    let mut life = Life::default();
+    let claimed = life.begun(&found(&["key"]), at(0));
+    assert_eq!(consider(Some(&claimed), &found(&["key"]), at(1), DAY), Step::Wait);
+    let told = claimed.confirmed();
+    assert!(matches!(
+        consider(Some(&told), &found(&["key"]), at(1), DAY),
+        Step::Remember(_)
+    ));
+}
+
+#[test]
+fn whoever_comes_after_one_that_was_stopped_tells_again_whatever_is_found() {
+    for then in [found(&["key"]), found(&[])] {
+        let mut life = Life::default();
+        life.tells(&found(&["other"]), at(0), Reason::New);
+        life.begun(&found(&["other", "key"]), at(1));
+        let telling = life.sees(&then, at(3)).expect("nobody may have heard");
+        assert_eq!(telling.unconfirmed.unwrap().at, at(1));
+        assert_eq!(life.sees(&then, at(4)), None);
+    }
+}
+
+#[test]
+fn a_repair_that_could_not_be_told_is_told_by_whoever_comes_next_however_often_that_fails() {
+    let mut life = Life::default();
+    let mut repaired = found(&[]);
+    repaired.done = Some("applied");
+    life.0 = Some(life.begun(&repaired, at(0)).failed());
+    life.0 = Some(life.begun(&found(&[]), at(10)).failed());
+    let telling = life.tells(&found(&[]), at(20), Reason::Unconfirmed);
+    assert_eq!(telling.unconfirmed.unwrap().done.as_deref(), Some("applied"));
+}
+
+#[test]
+fn trouble_that_nobody_was_told_of_and_that_is_gone_is_not_told() {
+    let mut life = Life::default();
+    life.0 = Some(life.begun(&found(&["key"]), at(0)).failed());
+    assert_eq!(life.sees(&found(&[]), at(1)), None);
+}
+
+#[test]
+fn a_repair_that_may_have_been_made_for_an_event_is_told_unless_a_message_came_after_it() {
+    let mut again = found(&[]);
+    again.may_have_repaired = true;
+    again.event_time = Some(at(5));
+    assert!(Life::default().sees(&again, at(10)).is_some());
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(0), Reason::New);
+    life.tells(&found(&[]), at(6), Reason::Resolved);
+    assert_eq!(life.sees(&again, at(10)), None);
+}
+
+#[test]
+fn a_record_of_the_future_is_not_believed() {
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(1_000_000), Reason::New);
+    life.tells(&found(&["key"]), at(0), Reason::New);
+}
+
+#[test]
+fn failures_from_before_the_last_look_are_covered_by_it_and_others_are_not() {
+    let mut life = Life::default();
+    life.tells(&failed("a"), at(10), Reason::New);
+    let record = life.0.unwrap();
+    let covers = |word: &str, until, now| record.covers(&[word.to_owned()].into(), until, now, DAY);
+    assert!(covers("a", at(9), at(11)));
+    assert!(!covers("a", at(10), at(11)), "clocks may differ");
+    assert!(!covers("b", at(9), at(11)), "another reason");
+    assert!(!covers("a", at(9), at(10 + 24 * 60)), "a message is due");
+    let mut claimed = record.clone();
+    claimed.claim = Some(Claim {
+        at: at(10),
+        verdict: Verdict::Broken,
+        said: BTreeMap::new(),
+        gone: BTreeSet::new(),
+        done: None,
+        has_failed: false,
+        owes: false,
+    });
+    assert!(!claimed.covers(&["a".to_owned()].into(), at(9), at(11), DAY));
+}
+
+#[test]
+fn what_is_remembered_stays_small_however_many_reasons_somebody_invents() {
+    let mut life = Life::default();
+    for round in 0..5_u8 {
+        let mut many = failed("a");
+        many.announced = (0..400)
+            .map(|n| (format!("{round:016}{n:016}"), "failed-objects"))
+            .collect();
+        life.sees(&many, at(round.into()));
+    }
+    let record = serde_json::to_string(&life.0).unwrap();
+    assert!(record.len() < 300 * 1024, "{}", record.len());
+}
