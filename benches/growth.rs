@@ -4,13 +4,20 @@
 //! `cargo bench --no-default-features --bench growth` prints the table of `docs/PERFORMANCE.md`; `-- --stages` each
 //! stage by itself, `-- --only Missing,10,1` one line.
 
+#[cfg(test)]
 #[path = "../tests/core"]
-#[expect(dead_code, reason = "a benchmark needs a part of what the account can do")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "a benchmark needs a part of what the account can do"
+)]
 mod shared {
     pub(crate) mod account;
 }
+#[cfg(test)]
 #[path = "../tests/growth/stages.rs"]
 mod stages;
+#[cfg(test)]
 #[path = "../tests/plan/world.rs"]
 #[expect(dead_code, reason = "a benchmark needs a part of what the account can do")]
 mod world;
@@ -23,6 +30,7 @@ fn cpu_ms() -> f64 {
     spent.tv_sec as f64 * 1e3 + spent.tv_nsec as f64 / 1e6
 }
 
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
 fn main() {
     let by_stage = std::env::args().any(|argument| argument == "--stages");
     let only = std::env::args()

@@ -10,6 +10,7 @@ mod shared {
     pub(crate) mod account;
 }
 #[cfg(test)]
+#[expect(dead_code, reason = "only the benchmark names the stages")]
 mod stages;
 #[cfg(test)]
 #[path = "../plan/world.rs"]
