@@ -9,6 +9,7 @@ mod kms;
 mod s3;
 mod sns;
 mod source;
+mod sqs;
 mod sts;
 mod target;
 
@@ -24,6 +25,7 @@ use crate::source::Reader;
 
 pub use clients::StartError;
 pub use error::CallFailure;
+pub use sqs::OwnQueue;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.
@@ -37,6 +39,7 @@ pub struct Aws {
     s3: Clients<aws_sdk_s3::Client>,
     kms: Clients<aws_sdk_kms::Client>,
     sns: Clients<aws_sdk_sns::Client>,
+    sqs: Clients<aws_sdk_sqs::Client>,
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,

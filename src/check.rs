@@ -41,7 +41,7 @@ mod source_not_versioned;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::arn::BucketName;
 use crate::assessment::Assessment;
@@ -121,7 +121,7 @@ pub const NOBODY_CAN_SEE: [&str; 2] = [
 ];
 
 /// Is replication of the bucket well?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing is wrong, and everything that matters was read.

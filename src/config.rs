@@ -23,7 +23,7 @@ pub use pattern::ArnPattern;
 pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
-use values::{Values, boundary, role_name, sample_size, tag, topic};
+use values::{Values, boundary, queue_url, role_name, sample_size, tag, topic};
 
 /// The settings, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Config {
     pub sample_objects: u8,
     /// Are replication configurations that S3 refused explained?
     pub report_refused_puts: bool,
+    /// URL of the queue that we read, for what we leave ourselves to do later.
+    pub queue_url: Option<String>,
 }
 
 /// The tags that mean something where no others are set.
@@ -130,6 +132,7 @@ impl Config {
             inspect_objects: values.switch("INSPECT_OBJECTS"),
             sample_objects: values.optional("SAMPLE_OBJECTS", sample_size).unwrap_or(0),
             report_refused_puts: values.switch("REPORT_REFUSED_PUTS"),
+            queue_url: values.optional("QUEUE_URL", queue_url),
         };
         config.contradictions(&mut values);
         if values.errors.is_empty() {

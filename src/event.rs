@@ -16,6 +16,7 @@ mod field;
 mod s3_notification;
 mod schedule;
 mod shown;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 pub use self::command::{Command, InvalidPlanDigest, PlanDigest};
 pub use self::shown::Quoted;
+pub use self::sweep::{Counts, InvalidSweepId, Progress, SweepId};
 use crate::arn::{BucketName, InvalidName, Region, RoleArn};
 
 /// Takes a Lambda payload apart. `own_role` is the role that we run as: what it did itself is no news.
@@ -116,6 +118,8 @@ pub struct Trigger {
     pub refusal: Option<Refusal>,
     /// For `ReplicationFailed`: what failed.
     pub objects: Vec<FailedObject>,
+    /// The sweep that left this look to the queue.
+    pub sweep: Option<SweepId>,
 }
 
 impl Trigger {
@@ -132,6 +136,7 @@ impl Trigger {
             change: None,
             refusal: None,
             objects: Vec::new(),
+            sweep: None,
         }
     }
 }

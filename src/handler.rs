@@ -5,6 +5,7 @@
 //! delivery does the same again and comes to the same end.
 
 mod repair;
+mod sweep;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -25,12 +26,13 @@ use crate::collect::{Scope, Wanted, WantedObject, collect};
 use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerFailure};
 use crate::mode::Mode;
+use crate::notify::summary::Noted;
 use crate::notify::{PublishFailure, Publisher, is_worth_telling, text};
 use crate::observed::{Observed, ReadFailure};
 use crate::plan::review::ReviewFailure;
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueFailure};
 use crate::report::{Caller, Report};
 use crate::snapshot::{Identity, Snapshot};
 use crate::source::Source;
@@ -39,6 +41,9 @@ use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
 use repair::not_written;
+use sweep::Order;
+
+pub use sweep::SweepAnswer;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
@@ -100,6 +105,8 @@ pub enum Answer {
     Reports(Vec<Report>),
     /// What a command led to.
     Report(Box<Report>),
+    /// What a sweep has found so far.
+    Sweep(SweepAnswer),
 }
 
 /// An invocation that cannot be answered.
@@ -108,9 +115,27 @@ pub enum HandlerError {
     /// The payload is meant for us and cannot be used.
     #[error("the event cannot be used")]
     Invalid(#[source] InvalidEvent),
-    /// A command that this version cannot carry out.
-    #[error("the command `{0}` is not supported by this version; use `check` for each bucket")]
-    Unsupported(&'static str),
+    /// There is one at a time.
+    #[error("a sweep is under way since {since}; its summary comes when it is done")]
+    SweepUnderWay {
+        /// When it began.
+        since: Timestamp,
+    },
+    /// The account's buckets could not be listed.
+    #[error("the account's buckets were not listed: {} failed with {}", .0.operation, .0.error_code.escape_debug())]
+    NotListed(ReadFailure),
+    /// The time of the invocation is up.
+    #[error("the invocation's time was up before a part of the sweep was done; raise the function's timeout")]
+    SweepOutOfTime,
+    /// The summary of a sweep could not be sent.
+    #[error("the sweep is done, and its summary could not be sent")]
+    SummaryNotTold(#[source] PublishFailure),
+    /// Work could not be left in the queue.
+    #[error("what is left to do could not be left in the queue")]
+    NotQueued(#[source] QueueFailure),
+    /// The ledger could not be read or written where nothing goes without it.
+    #[error("the ledger is needed for this and could not be used")]
+    Ledger(#[source] LedgerFailure),
     /// The report could not be sent.
     #[error("bucket `{bucket}` was looked at, and the report could not be sent")]
     NotTold {
@@ -151,7 +176,12 @@ impl HandlerError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "InvalidEvent",
-            Self::Unsupported(_) => "UnsupportedCommand",
+            Self::SweepUnderWay { .. } => "SweepUnderWay",
+            Self::NotListed(_) => "NotListed",
+            Self::SweepOutOfTime => "OutOfTime",
+            Self::SummaryNotTold(_) => "NotTold",
+            Self::NotQueued(_) => "NotQueued",
+            Self::Ledger(_) => "LedgerUnavailable",
             Self::NotTold { .. } => "NotTold",
             Self::Unavailable { .. } => "Unavailable",
             Self::NotWritten { .. } => "NotWritten",
@@ -212,11 +242,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 None => return Err(HandlerError::Invalid(invalid.item)),
             };
         }
-        for command in batch.commands {
-            let error = HandlerError::Unsupported(name(&command.item));
-            error!(message_id = command.message_id, error = %chain(&error), "message cannot be used");
-            again.extend(command.message_id);
-        }
         let failed: Vec<BTreeSet<String>> = stream::iter(batch.subjects)
             .map(|subject| async move {
                 match self.event(invocation, &subject).await {
@@ -231,16 +256,20 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .collect()
             .await;
         again.extend(failed.into_iter().flatten());
+        // Last: a sweep takes what is left of the invocation.
+        for command in batch.commands {
+            if let Err(error) = self.delivered(invocation, &command).await {
+                error!(message_id = command.message_id, error = %chain(&error), "message goes back to the queue");
+                again.extend(command.message_id);
+            }
+        }
         Ok(Answer::Batch(again))
     }
 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            return self
-                .command(invocation, command.item)
-                .await
-                .map(|report| Answer::Report(Box::new(report)));
+            return self.command(invocation, command.item).await;
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -265,6 +294,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let look = self.look(invocation, subject).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
+                self.note(invocation, subject, &Noted::opted_out()).await;
                 return Ok(None);
             }
             if let Some(failure) = self.passing(subject, &look) {
@@ -281,6 +311,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             };
             let report = self.finish(invocation, subject, look, intent).await?;
             self.tell(subject, &report).await?;
+            self.note(invocation, subject, &Noted::of(&report)).await;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -294,8 +325,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         in_time(invocation, &subject.bucket, work).await
     }
 
-    async fn command(&self, invocation: &Invocation, command: Command) -> Result<Report, HandlerError> {
-        match command {
+    async fn command(&self, invocation: &Invocation, command: Command) -> Result<Answer, HandlerError> {
+        let report = match command {
             Command::Check { bucket } => self.ask(invocation, bucket, Intent::Look).await,
             Command::Apply { bucket, plan } => self.ask(invocation, bucket, Intent::Apply(&plan)).await,
             Command::Undo {
@@ -308,8 +339,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 let work = self.undo(invocation, &subject, role, keys, plan);
                 in_time(invocation, &subject.bucket, work).await
             }
-            Command::Sweep => Err(HandlerError::Unsupported("sweep")),
-        }
+            Command::Sweep => {
+                return self
+                    .sweep_now(invocation, Order::begin(&invocation.now.to_string()))
+                    .await;
+            }
+            Command::SweepOn(progress) => return self.sweep_now(invocation, Order::GoOn(*progress)).await,
+        };
+        report.map(|report| Answer::Report(Box::new(report)))
     }
 
     /// What somebody wants to know, or to have done, about one bucket.
@@ -445,13 +482,4 @@ fn log(report: &Report) {
         outcome = report.outcome.as_ref().map(|outcome| outcome.status.as_str()),
         "checked"
     );
-}
-
-fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Check { .. } => "check",
-        Command::Apply { .. } => "apply",
-        Command::Undo { .. } => "undo",
-        Command::Sweep => "sweep",
-    }
 }

@@ -15,7 +15,6 @@ use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::sparing::Sparing;
 use s3_replication_remediator::notify::{Notification, PublishFailure, Publisher};
-use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -51,7 +50,7 @@ async fn start() -> Result<(), String> {
             arn: config.notification_topic,
         }),
         ledger: MemoryLedger::default(),
-        queue: NoQueue,
+        queue: aws.queue(config.queue_url),
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = invocation(aws, &event.context)
@@ -99,6 +98,7 @@ fn to_json(answer: Answer) -> Result<Value, serde_json::Error> {
         }
         Answer::Reports(reports) => Ok(json!({"reports": reports})),
         Answer::Report(report) => serde_json::to_value(report),
+        Answer::Sweep(sweep) => serde_json::to_value(sweep),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod plain;
 pub mod sparing;
+pub mod summary;
 pub mod text;
 
 use std::collections::BTreeMap;

@@ -112,6 +112,7 @@ impl Gathered {
                     (lead, trigger)
                 };
                 first.region_hint = first.region_hint.or(second.region_hint);
+                first.sweep = first.sweep.or(second.sweep);
                 first
             }
         };

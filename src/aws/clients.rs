@@ -102,6 +102,7 @@ impl Aws {
             s3: Mutex::default(),
             kms: Mutex::default(),
             sns: Mutex::default(),
+            sqs: Mutex::default(),
             iam: Mutex::default(),
             bucket_regions: Mutex::default(),
             calls: Mutex::default(),
@@ -120,6 +121,12 @@ impl Aws {
 
     pub(super) async fn sns(&self, region: &Region) -> Result<aws_sdk_sns::Client, Failure> {
         self.client(&self.sns, &Reader::Own, region, aws_sdk_sns::Client::new)
+            .await
+    }
+
+    /// Our own queue lies in our own Region.
+    pub(super) async fn sqs(&self) -> Result<aws_sdk_sqs::Client, Failure> {
+        self.client(&self.sqs, &Reader::Own, &self.region, aws_sdk_sqs::Client::new)
             .await
     }
 

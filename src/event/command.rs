@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::{Content, DropReason, InvalidEvent, Quoted, Trigger, TriggerKind};
+use super::{Content, DropReason, InvalidEvent, Progress, Quoted, SweepId, Trigger, TriggerKind};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 
 /// An order, checked in form.
@@ -42,6 +42,8 @@ pub enum Command {
     },
     /// Look at every bucket that has a replication configuration.
     Sweep,
+    /// Go on with that.
+    SweepOn(Box<Progress>),
 }
 
 /// The digest of a plan: `sha256:` and 64 lower-case hexadecimal digits.
@@ -111,12 +113,41 @@ pub(super) fn decode(event: &Field<'_>) -> Outcome {
 /// A sweep sends itself one `check` per bucket this way. It joins the other reasons to look at that bucket, because
 /// there is nobody who waits for its answer.
 pub(super) fn decode_delivered(event: &Field<'_>) -> Outcome {
+    match event.get("command").text() {
+        Some("check") => return check_left_by_us(event).map(Content::Trigger),
+        Some("sweep") if event.get("progress").is_present() => return sweep_on(event),
+        _ => {}
+    }
     Ok(match read(event)? {
         Command::Check { bucket } => Content::Trigger(Trigger::new(TriggerKind::Sweep, bucket)),
-        Command::Sweep => Content::Command(Command::Sweep),
+        sweep @ (Command::Sweep | Command::SweepOn(_)) => Content::Command(sweep),
         Command::Apply { .. } => Content::Dropped(DropReason::CommandNotDirect("apply")),
         Command::Undo { .. } => Content::Dropped(DropReason::CommandNotDirect("undo")),
     })
+}
+
+/// A `check` as this program sends it to its own queue. Whoever forges one gets a look at a bucket.
+fn check_left_by_us(event: &Field<'_>) -> Result<Trigger, InvalidEvent> {
+    only(event, &["command", "bucket", "sweep"])?;
+    let sweep = event.get("sweep");
+    let read =
+        |field: &Field<'_>| field.read::<SweepId>("the id of a sweep, 32 lower-case hexadecimal digits");
+    Ok(Trigger {
+        sweep: sweep.is_present().then(|| read(&sweep)).transpose()?,
+        ..Trigger::new(TriggerKind::Sweep, event.get("bucket").parse("a bucket name")?)
+    })
+}
+
+/// The rest of a sweep, as this program sends it to its own queue.
+fn sweep_on(event: &Field<'_>) -> Outcome {
+    const EXPECTED: &str = "the progress of a sweep as this function writes it";
+    only(event, &["command", "progress"])?;
+    let field = event.get("progress");
+    let progress: Progress = field.read(EXPECTED)?;
+    if !progress.has_possible_token() {
+        return Err(field.get("token").invalid("a token of a list of buckets"));
+    }
+    Ok(Content::Command(Command::SweepOn(Box::new(progress))))
 }
 
 fn read(event: &Field<'_>) -> Result<Command, InvalidEvent> {

@@ -9,4 +9,6 @@ mod collect;
 #[cfg(test)]
 mod handler;
 #[cfg(test)]
+mod over_time;
+#[cfg(test)]
 mod scenarios;

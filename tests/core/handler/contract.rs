@@ -106,7 +106,7 @@ fn reports() -> Vec<Value> {
     let mut add = |answer: Answer| match answer {
         Answer::Report(report) => reports.push(json!(report)),
         Answer::Reports(all) => reports.extend(all.iter().map(|report| json!(report))),
-        Answer::Batch(_) => panic!("a batch answers no report"),
+        Answer::Batch(_) | Answer::Sweep(_) => panic!("this answers no report"),
     };
     for mode in [Mode::DryRun, Mode::Approve, Mode::Auto] {
         for stage in [Stage::broken(mode), Stage::repairable(mode)] {

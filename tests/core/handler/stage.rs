@@ -155,7 +155,7 @@ impl Stage {
     pub(super) fn deliver(&self, messages: &[(&str, u32, Value)]) -> BTreeSet<String> {
         match self.handle(&batch(messages)).unwrap() {
             Answer::Batch(again) => again,
-            other @ (Answer::Report(_) | Answer::Reports(_)) => {
+            other @ (Answer::Report(_) | Answer::Reports(_) | Answer::Sweep(_)) => {
                 panic!("not the answer to a batch: {other:?}")
             }
         }
@@ -165,7 +165,7 @@ impl Stage {
     pub(super) fn command(&self, command: &Value) -> Report {
         match self.handle(command).unwrap() {
             Answer::Report(report) => *report,
-            other @ (Answer::Batch(_) | Answer::Reports(_)) => {
+            other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => {
                 panic!("not the answer to a command: {other:?}")
             }
         }
