@@ -4,6 +4,8 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod drift;
+mod follow_up;
 mod repair;
 mod sweep;
 mod undo;
@@ -19,6 +21,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use crate::apply::Outcome as Applied;
 use crate::arn::BucketName;
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
@@ -40,6 +43,7 @@ use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
+use follow_up::is_as_promised;
 use repair::not_written;
 use sweep::Order;
 
@@ -256,6 +260,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .collect()
             .await;
         again.extend(failed.into_iter().flatten());
+        for drift in batch.drifts {
+            if let Err(error) = self.drift(invocation, &drift.item).await {
+                warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
+                again.extend(drift.message_id);
+            }
+        }
         // Last: a sweep takes what is left of the invocation.
         for command in batch.commands {
             if let Err(error) = self.delivered(invocation, &command).await {
@@ -270,6 +280,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
             return self.command(invocation, command.item).await;
+        }
+        for drift in &batch.drifts {
+            self.drift(invocation, &drift.item).await?;
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -309,8 +322,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Refused) => Intent::Look,
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
+            let is_no_news = is_as_promised(&look, subject);
             let report = self.finish(invocation, subject, look, intent).await?;
-            self.tell(subject, &report).await?;
+            if !is_no_news || report.outcome.as_ref().is_some_and(Applied::has_written) {
+                self.tell(subject, &report).await?;
+            }
             self.note(invocation, subject, &Noted::of(&report)).await;
             // Told what was done; the rest is for the next delivery.
             match report

@@ -6,6 +6,7 @@
 //! was read (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>),
 //! so that of two invocations at once one learns of the other.
 
+pub mod index;
 pub mod memory;
 
 use std::future::Future;

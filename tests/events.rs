@@ -8,7 +8,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use s3_replication_remediator::arn::RoleArn;
-use s3_replication_remediator::event::{AnswerForm, Content, Decoded, Record, Trigger, TriggerKind, decode};
+use s3_replication_remediator::event::{
+    AnswerForm, Content, Decoded, Drift, Record, Trigger, TriggerKind, decode,
+};
 use s3_replication_remediator::subject::subjects;
 use serde_json::{Value, json};
 
@@ -63,7 +65,7 @@ cloudtrail/put-lower-case-host-array.json: reports
 cloudtrail/put-numbers-and-booleans.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-on-outposts.json: reports
-    dropped: the call `PutBucketReplication` to `s3-outposts.amazonaws.com` does not set the replication of an S3 bucket
+    dropped: the call `PutBucketReplication` to `s3-outposts.amazonaws.com` changes nothing that the replication of an S3 bucket depends on
 cloudtrail/put-one-rule.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-refused-wrong-region-key.json: reports
@@ -73,7 +75,7 @@ cloudtrail/put-several-rules.json: reports
 cloudtrail/put-v1-rule.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-versioning.json: reports
-    dropped: the call `PutBucketVersioning` to `s3.amazonaws.com` does not set the replication of an S3 bucket
+    drift PutBucketVersioning of bucket/SOURCE by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-with-impossible-bucket.json: reports
     invalid: field `detail.requestParameters.bucketName`: expected a bucket name, found `../$(id)`
 cloudtrail/put-without-configuration.json: reports
@@ -230,11 +232,20 @@ fn told(record: &Record) -> String {
     });
     let content = match &record.content {
         Ok(Content::Trigger(trigger)) => told_trigger(trigger),
+        Ok(Content::Drift(drift)) => told_drift(drift),
         Ok(Content::Command(command)) => format!("{command:?}"),
         Ok(Content::Dropped(reason)) => format!("dropped: {reason}"),
         Err(error) => format!("invalid: {error}"),
     };
     format!("{message}{content}").replace(SOURCE, "SOURCE")
+}
+
+fn told_drift(drift: &Drift) -> String {
+    let mut words = vec![format!("drift {} of", drift.call)];
+    words.extend(drift.resources.iter().map(ToString::to_string));
+    words.extend(drift.grant.as_ref().map(|grant| format!("grant {grant}")));
+    words.extend(drift.actor.as_ref().map(|actor| format!("by {actor}")));
+    words.join(" ")
 }
 
 fn told_trigger(trigger: &Trigger) -> String {
@@ -377,7 +388,8 @@ fn json_like_an_event() -> impl Strategy<Value = Value> {
             "bucket", "plan", "keys", "role", "detail-type", "source", "detail", "alarmData", "AlarmName", "Trigger",
             "Event", "eventVersion", "eventName", "s3", "object", "key", "name", "arn", "configuration", "metrics",
             "metricStat", "metric", "dimensions", "SourceBucket", "state", "value", "requestParameters", "bucketName",
-            "replicationEventData", "userIdentity", "resources", "NewStateValue", "Namespace", "MetricName",
+            "replicationEventData", "userIdentity", "resources", "keyId", "aliasName", "roleName", "policyArn", "progress",
+            "promised", "drift", "sweep", "ARN", "NewStateValue", "Namespace", "MetricName",
         ]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];
@@ -459,7 +471,7 @@ fn holds(payload: &Value) -> Result<(), TestCaseError> {
     for record in &decoded.records {
         let said = match &record.content {
             Ok(Content::Dropped(reason)) => reason.to_string(),
-            Ok(Content::Trigger(_) | Content::Command(_)) => String::new(),
+            Ok(Content::Trigger(_) | Content::Drift(_) | Content::Command(_)) => String::new(),
             Err(error) => error.to_string(),
         };
         prop_assert!(!said.contains(char::is_control) && said.len() < 4000, "{}", said);
@@ -476,13 +488,19 @@ fn holds(payload: &Value) -> Result<(), TestCaseError> {
     let batch = subjects(decoded.records);
     prop_assert_eq!(
         records,
-        triggers + batch.commands.len() + batch.dropped.len() + batch.invalid.len()
+        triggers + batch.drifts.len() + batch.commands.len() + batch.dropped.len() + batch.invalid.len()
     );
     let mut accounted: BTreeSet<_> = batch
         .subjects
         .into_iter()
         .flat_map(|subject| subject.message_ids)
         .collect();
+    accounted.extend(
+        batch
+            .drifts
+            .into_iter()
+            .filter_map(|delivered| delivered.message_id),
+    );
     accounted.extend(
         batch
             .commands

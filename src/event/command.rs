@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::{Content, DropReason, InvalidEvent, Progress, Quoted, SweepId, Trigger, TriggerKind};
+use super::{Changed, Content, DropReason, InvalidEvent, Progress, Quoted, SweepId, Trigger, TriggerKind};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 
 /// An order, checked in form.
@@ -101,6 +101,9 @@ impl fmt::Display for PlanDigest {
     }
 }
 
+/// Each part of what a message of our own says of its cause.
+const CAUSE_BYTES: usize = 512;
+
 const COMMANDS: [&str; 4] = ["check", "apply", "undo", "sweep"];
 
 /// A command that somebody invoked us with.
@@ -128,13 +131,27 @@ pub(super) fn decode_delivered(event: &Field<'_>) -> Outcome {
 
 /// A `check` as this program sends it to its own queue. Whoever forges one gets a look at a bucket.
 fn check_left_by_us(event: &Field<'_>) -> Result<Trigger, InvalidEvent> {
-    only(event, &["command", "bucket", "sweep"])?;
-    let sweep = event.get("sweep");
-    let read =
-        |field: &Field<'_>| field.read::<SweepId>("the id of a sweep, 32 lower-case hexadecimal digits");
+    only(event, &["command", "bucket", "sweep", "promised", "drift"])?;
+    let (sweep, promised, drift) = (event.get("sweep"), event.get("promised"), event.get("drift"));
+    let id = |field: &Field<'_>| field.read::<SweepId>("the id of a sweep, 32 lower-case hexadecimal digits");
+    let digest = |field: &Field<'_>| field.read("what was promised, `sha256:` and 64 hexadecimal digits");
+    let text = |name: &str| drift.get(name).cut(CAUSE_BYTES);
+    let kind = if drift.is_present() {
+        TriggerKind::Drift
+    } else {
+        TriggerKind::Sweep
+    };
     Ok(Trigger {
-        sweep: sweep.is_present().then(|| read(&sweep)).transpose()?,
-        ..Trigger::new(TriggerKind::Sweep, event.get("bucket").parse("a bucket name")?)
+        sweep: sweep.is_present().then(|| id(&sweep)).transpose()?,
+        promised: promised.is_present().then(|| digest(&promised)).transpose()?,
+        drift: text("call")
+            .zip(text("resource"))
+            .map(|(call, resource)| Changed { call, resource }),
+        event_id: text("eventId"),
+        event_time: drift.get("eventTime").time(),
+        actor: text("actor"),
+        source_ip: text("sourceIp"),
+        ..Trigger::new(kind, event.get("bucket").parse("a bucket name")?)
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::follow_up::verify_after;
 use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
@@ -35,8 +36,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let searched = self.search(&look.snapshot, role.as_ref(), &keys).await;
         let undo = undo_plan(&look.snapshot, &look.assessments, &searched).map_err(HandlerError::BadPlan)?;
         let intent = digest.as_ref().map_or(Intent::Look, Intent::Apply);
-        let applied = self.carry_out(subject, &undo.plan, intent).await?;
+        let mut applied = self.carry_out(subject, &undo.plan, intent).await?;
         if applied.has_written() {
+            applied.verify_after = Some(verify_after(invocation.now));
             look.examination = self.look(invocation, subject).await.examination;
         }
         let mut report = Report::new(Parts {

@@ -13,7 +13,8 @@ use s3_replication_remediator::handler::{Answer, HandlerError};
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
-use stage::{REPLICA_KEY, ROLE, SOURCE, Stage, all_recorded, recorded};
+use stage::{REPLICA_KEY, ROLE, SOURCE, Stage};
+pub(crate) use stage::{all_recorded, recorded};
 
 fn put() -> Value {
     recorded("cloudtrail/put-kms-rule.json")

@@ -1,6 +1,8 @@
 //! The function together with its queue and its ledger, over hours that pass in no time: what it leaves itself to do
 //! later comes back when it is due, and whatever it does not finish comes again.
 
+mod drift;
+mod follow_up;
 mod sweep;
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::account::World;
+use crate::handler::recorded;
 
 /// What an invocation may take, as in the template.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,6 +35,39 @@ const GIVEN_UP_AFTER: u32 = 5;
 /// How many messages it takes at once, and how long it waits for them.
 const BATCH: usize = 50;
 const WINDOW: Duration = Duration::from_secs(20);
+
+/// The account of the demo, which is broken for many reasons.
+pub(crate) const DEMO: &str = include_str!("handler/many-reasons.json");
+
+/// One whose replication is broken by what the function can repair.
+pub(crate) fn repairable(mode: Mode) -> Deployment {
+    let world = World::new(DEMO);
+    world.edit(|state| {
+        for key in state.keys.values_mut() {
+            key.state = "Enabled".to_owned();
+        }
+        let source = state
+            .buckets
+            .get_mut(&"amzn-s3-demo-source-bucket".parse().unwrap())
+            .unwrap();
+        let rule = &mut source.replication.as_mut().unwrap().rules[0];
+        rule.destination.metrics = serde_json::from_value(json!({"Status": "Enabled"})).unwrap();
+    });
+    Deployment {
+        mode,
+        ..Deployment::of(world)
+    }
+}
+
+/// One in which that was done, and forgotten by people but not by the ledger.
+pub(crate) fn repaired(mode: Mode) -> Deployment {
+    let deployment = repairable(Mode::Auto);
+    deployment.send(recorded("cloudtrail/put-kms-rule.json"));
+    deployment.run();
+    deployment.told.borrow_mut().clear();
+    deployment.past.set(Duration::ZERO);
+    Deployment { mode, ..deployment }
+}
 
 /// When it all begins.
 pub(crate) fn beginning() -> Timestamp {

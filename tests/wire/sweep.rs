@@ -211,7 +211,7 @@ async fn a_third_of_all_answers_being_503_costs_time_and_no_bucket() {
 async fn an_s3_that_answers_nothing_but_503_is_asked_less_and_less() {
     let server = Server::start(|request| match request.call().as_str() {
         "s3 GET ?replication" => s3_error(503, "SlowDown"),
-        _ => reply(request, 30),
+        _ => reply(request, 12),
     });
     let (aws, told) = (server.aws().await, Told::default());
     let begun = Instant::now();

@@ -122,6 +122,19 @@ fn reports() -> Vec<Value> {
                 .unwrap());
         }
     }
+    // What it leaves in its own queue, as a topic would bring it.
+    for left in [
+        json!({"drift": {"call": "DisableKey", "resource": "arn:aws:kms:eu-west-1:111122223333:key/1"}}),
+        json!({"promised": format!("sha256:{}", "0".repeat(64))}),
+    ] {
+        let mut check = left;
+        check["command"] = json!("check");
+        check["bucket"] = json!(SOURCE);
+        let notification = json!({"EventSource": "aws:sns", "Sns": {"Message": check.to_string()}});
+        add(Stage::broken(Mode::DryRun)
+            .handle(&json!({"Records": [notification]}))
+            .unwrap());
+    }
     let withheld = Stage::repairable(Mode::Auto);
     opt_out(&withheld);
     add(withheld.handle(&check()).unwrap());

@@ -184,14 +184,14 @@ impl Stage {
 }
 
 /// A recorded event.
-pub(super) fn recorded(file: &str) -> Value {
+pub(crate) fn recorded(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every recorded event, by the name of its file.
-pub(super) fn all_recorded() -> Vec<(String, Value)> {
+pub(crate) fn all_recorded() -> Vec<(String, Value)> {
     fn walk(folder: &Path, under: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

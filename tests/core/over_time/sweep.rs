@@ -6,11 +6,9 @@ use std::time::Duration;
 use s3_replication_remediator::handler::Answer;
 use serde_json::{Value, json};
 
-use super::Deployment;
+use super::{DEMO, Deployment};
 use crate::account::World;
 use crate::account::model::{Bucket, Switch};
-
-const DEMO: &str = include_str!("../handler/many-reasons.json");
 
 fn sweep() -> Value {
     json!({"command": "sweep"})
