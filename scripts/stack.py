@@ -201,9 +201,9 @@ def _packaged(emulator: Emulator, bootstrap: Path) -> dict[str, Any]:
     return template
 
 
-def load_template() -> dict[str, Any]:
-    """The project's template, with short tags such as `!Ref` written out."""
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
+    """A template of the project, with short tags such as `!Ref` written out."""
+    template: dict[str, Any] = yaml_parse(path.read_text())
     return template
 
 

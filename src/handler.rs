@@ -260,12 +260,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .collect()
             .await;
         again.extend(failed.into_iter().flatten());
-        for drift in batch.drifts {
-            if let Err(error) = self.drift(invocation, &drift.item).await {
-                warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
-                again.extend(drift.message_id);
-            }
-        }
+        again.extend(self.drifts(invocation, batch.drifts).await);
         // Last: a sweep takes what is left of the invocation.
         for command in batch.commands {
             if let Err(error) = self.delivered(invocation, &command).await {

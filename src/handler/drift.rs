@@ -11,10 +11,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Handler, HandlerError, Invocation};
 use crate::arn::BucketName;
+use crate::error::chain;
 use crate::event::{Drift, Resource};
 use crate::ledger::{Ledger, index};
 use crate::notify::Publisher;
@@ -22,6 +23,7 @@ use crate::observed::Observed;
 use crate::queue::{Message, Queue};
 use crate::source::read::is_temporary;
 use crate::source::{BucketAt, Reader, Source};
+use crate::subject::Delivered;
 use crate::target::Writable;
 
 /// How long the first checks wait.
@@ -34,6 +36,22 @@ const CHECKS_PER_SECOND: u64 = 2;
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
+    /// Does so for messages of a queue, and answers which of them must come again.
+    pub(super) async fn drifts(
+        &self,
+        invocation: &Invocation,
+        drifts: Vec<Delivered<Drift>>,
+    ) -> BTreeSet<String> {
+        let mut again = BTreeSet::new();
+        for drift in drifts {
+            if let Err(error) = self.drift(invocation, &drift.item).await {
+                warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
+                again.extend(drift.message_id);
+            }
+        }
+        again
+    }
+
     /// Leaves a check in the queue for each bucket that the change concerns.
     pub(super) async fn drift(&self, invocation: &Invocation, drift: &Drift) -> Result<(), HandlerError> {
         for resource in &drift.resources {

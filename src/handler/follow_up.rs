@@ -83,13 +83,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return false;
         }
         let bucket = &subject.bucket;
+        let promised = found(after, subject);
         let message = Message {
-            body: json!({"command": "check", "bucket": bucket, "promised": found(after, subject)}),
+            body: json!({"command": "check", "bucket": bucket, "promised": promised}),
             delay: PROPAGATED,
         };
         match self.queue.send(&[message]).await {
             Ok(()) => {
-                info!(%bucket, at = %verify_after(invocation.now), "will look again");
+                info!(%bucket, promised, at = %verify_after(invocation.now), "will look again");
                 true
             }
             Err(QueueFailure::NoQueue) => false,

@@ -42,7 +42,7 @@ fn every_test_that_the_list_of_threats_names_is_there_and_every_attack_is_in_it(
         .map(str::to_owned)
         .collect();
     let ours = tests("tests/attacks");
-    let all: BTreeSet<String> = ["tests/plan", "tests/wire"]
+    let all: BTreeSet<String> = ["tests/plan", "tests/wire", "tests/core/over_time"]
         .into_iter()
         .flat_map(tests)
         .chain(ours.iter().cloned())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,3 +184,26 @@ def test_every_rule_keeps_what_it_could_not_deliver() -> None:
         assert target["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
         assert target["RetryPolicy"]
+
+
+def test_what_another_region_hands_on_is_what_the_function_takes_here() -> None:
+    elsewhere = load_template(ROOT / "forward-drift.yaml")["Resources"]
+    patterns = {
+        name: resource["Properties"]["EventPattern"] for name, resource in elsewhere.items()
+        if resource["Type"] == "AWS::Events::Rule"
+    }
+    assert patterns == {
+        name: RESOURCES[name]["Properties"]["EventPattern"] for name in RESOURCES if name.startswith("DriftOf")
+    }
+    # EventBridge takes no longer ones: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+    assert max(len(json.dumps(pattern)) for pattern in patterns.values()) < 2048
+
+
+def test_every_change_that_the_function_understands_is_taken_by_a_rule() -> None:
+    source = (ROOT / "src/event/drift.rs").read_text()
+    understood = set(re.findall(r'"([A-Z][A-Za-z]+)"', source.split("let about = match")[1].split("_ => {")[0]))
+    taken = {
+        name for rule, resource in RESOURCES.items() if rule.startswith("DriftOf")
+        for name in resource["Properties"]["EventPattern"].get("detail", {}).get("eventName", [])
+    }
+    assert taken == understood
