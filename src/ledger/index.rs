@@ -162,7 +162,8 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
         on: BTreeMap::new(),
         written: Some(now),
     };
-    let mut is_changed = !is_fresh && !(found.is_empty() && before.on.is_empty());
+    let is_nothing = found.is_empty() && before.on.is_empty();
+    let mut is_changed = !(is_fresh || is_nothing);
     for (resource, grants) in found.into_iter().take(MOST) {
         let name = resource.to_string();
         let stands = before.on.get(&name);

@@ -103,11 +103,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let said = asked.buffered(CONCURRENT).collect::<Vec<_>>().await;
             let may_ask_again = tries_left > 0 && clock.left() > NOT_ENOUGH + begun.elapsed();
             for (bucket, said) in said {
-                match said {
-                    Said::Unanswered(_) if may_ask_again => {
-                        open.push(bucket);
-                    }
-                    said => answers.push((bucket.name.clone(), said)),
+                if may_ask_again && matches!(said, Said::Unanswered(_)) {
+                    open.push(bucket);
+                } else {
+                    answers.push((bucket.name.clone(), said));
                 }
             }
             if open.is_empty() {
