@@ -178,7 +178,7 @@ async fn a_third_of_all_answers_being_503_costs_time_and_no_bucket() {
     let questions = AtomicUsize::new(0);
     let server = Server::start(move |request| {
         let is_question = request.call() == "s3 GET ?replication";
-        if is_question && questions.fetch_add(1, Ordering::SeqCst) % 3 == 0 {
+        if is_question && questions.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) {
             return s3_error(503, "SlowDown");
         }
         reply(request, 100)
