@@ -149,7 +149,9 @@ impl<A: Source + Writable> Desk<'_, A> {
             };
             match Box::pin(handler.handle(&invocation, &order)).await? {
                 Answer::Report(report) => report,
-                Answer::Batch(_) | Answer::Reports(_) => return Err(LookFailure::NoReport),
+                Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_) => {
+                    return Err(LookFailure::NoReport);
+                }
             }
         };
         let mut looked = Looked {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::world::{OTHER, OWN, ROLE, SOURCE_KEY};
 
 const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/remediator";
+const OWN_QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:queue";
 const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger";
 const SETTINGS: [&str; 5] = ["dry-run", "watchful", "tagged", "open", "bounded"];
 
@@ -112,7 +113,8 @@ fn resources() -> Vec<&'static str> {
         "arn:aws:kms:eu-west-1:444455556666:key/theirs",
         "arn:aws:s3:::source",
         "arn:aws:s3:::source/object",
-        "arn:aws:sqs:eu-west-1:111122223333:queue",
+        OWN_QUEUE,
+        "arn:aws:sqs:eu-west-1:111122223333:other",
         "arn:aws:sns:eu-west-1:111122223333:topic",
         "arn:aws:dynamodb:eu-west-1:111122223333:table/others",
         "arn:aws:events:eu-west-1:111122223333:event-bus/operations",
@@ -216,6 +218,10 @@ fn no_setting_gives_the_function_an_action_that_a_thief_would_want() {
     for setting in SETTINGS {
         for action in WANTED {
             for resource in resources() {
+                // It may leave itself work, which any message of its queue is, and which changes nothing.
+                if (*action, resource) == ("sqs:SendMessage", OWN_QUEUE) {
+                    continue;
+                }
                 let tagged = context(resource).with("aws:ResourceTag/s3-replication-remediator", "allow");
                 assert_ne!(
                     ask(setting, action, resource, tagged),

@@ -255,7 +255,7 @@ impl Story {
         let report = match answer.unwrap_or_else(|error| panic!("{}: {error}", self.name)) {
             Answer::Report(report) => *report,
             Answer::Reports(mut reports) => reports.remove(0),
-            Answer::Batch(again) => panic!("{}: no report: {again:?}", self.name),
+            other @ (Answer::Batch(_) | Answer::Sweep(_)) => panic!("{}: no report: {other:?}", self.name),
         };
         text::render(&report, &Telling::default())
     }
@@ -284,7 +284,10 @@ impl Story {
             .subjects
             .extend(batch.commands.drain(..).map(|command| match command.item {
                 Command::Check { bucket } => Subject::asked(bucket),
-                other @ (Command::Apply { .. } | Command::Undo { .. } | Command::Sweep) => {
+                other @ (Command::Apply { .. }
+                | Command::Undo { .. }
+                | Command::Sweep
+                | Command::SweepOn(_)) => {
                     panic!("{}: no story about {other:?}", self.name)
                 }
             }));
