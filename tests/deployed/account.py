@@ -209,11 +209,15 @@ class Accounts:
         s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=bucket.get("objectLock", False), **where)
         undone.callback(s3.delete_bucket, Bucket=name)
         _configure(s3, name, bucket)
-        # Before the rule, so that nothing is replicated; the newest comes first in a story.
+        # Before the rule, so that nothing is replicated; the newest comes first in a story. What is not encrypted is older than every encryption.
         for version in reversed(bucket.get("objects", [])):
-            answer = s3.put_object(Bucket=name, Key=version["key"], **_object_encryption(version["encryption"]))
-            names.learn(version.get("versionId", "v1"), answer["VersionId"])
-            undone.callback(s3.delete_object, Bucket=name, Key=version["key"], VersionId=answer["VersionId"])
+            if version["encryption"].get("type") == "none":
+                self._put_object(s3, name, version, names, undone)
+        if "type" in bucket.get("encryption", {}):
+            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(bucket["encryption"]))
+        for version in reversed(bucket.get("objects", [])):
+            if version["encryption"].get("type") != "none":
+                self._put_object(s3, name, version, names, undone)
         if "replication" in bucket:
             s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=_replication(bucket["replication"]))
         # S3 takes a rule only where versions are kept.
@@ -223,6 +227,12 @@ class Accounts:
         if "policy" in bucket:
             s3.put_bucket_policy(Bucket=name, Policy=json.dumps(bucket["policy"]))
             undone.callback(s3.delete_bucket_policy, Bucket=name)
+
+    @staticmethod
+    def _put_object(s3: Any, bucket: str, version: dict[str, Any], names: Names, undone: ExitStack) -> None:
+        answer = s3.put_object(Bucket=bucket, Key=version["key"], **_object_encryption(version["encryption"]))
+        names.learn(version.get("versionId", "v1"), answer["VersionId"])
+        undone.callback(s3.delete_object, Bucket=bucket, Key=version["key"], VersionId=answer["VersionId"])
 
     def _deny(self, switch: dict[str, Any], undone: ExitStack) -> None:
         """Let an operation of the function fail as a guard of the organization would."""
@@ -242,8 +252,6 @@ def _configure(s3: Any, name: str, bucket: dict[str, Any]) -> None:
     s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [ownership]})
     if bucket.get("versioning") != "Never":
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    if "type" in bucket.get("encryption", {}):
-        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(bucket["encryption"]))
     if "tags" in bucket:
         tags = [{"Key": key, "Value": value} for key, value in bucket["tags"].items()]
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
