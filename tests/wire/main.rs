@@ -9,6 +9,8 @@ mod failures;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod queue;
