@@ -93,8 +93,9 @@ fn repair(report: &Report) -> Value {
 
 /// What a detail loses where it is too long, the least important first. What is evidence, or can be asked for again,
 /// goes before what is to be done.
-const LEAST_FIRST: [&[&str]; 14] = [
+const LEAST_FIRST: [&[&str]; 15] = [
     &["notEvaluated"],
+    &["rules"],
     &["findings", "*", "evidence"],
     &["repaired", "*", "evidence"],
     &["trigger", "objects"],
