@@ -7,18 +7,19 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::apply::Status;
-use crate::arn::Partition;
+use crate::arn::{BucketName, Partition};
 use crate::finding::{Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
 
-use super::Notification;
 use super::concerned::concerned;
 use super::plain::line;
 use super::text::{counts, meaning, occasion};
+use super::{About, Notification};
 
 /// The `eventType` of our notifications, which custom actions of a channel can be bound to.
 pub const EVENT_TYPE: &str = "S3 Replication Check Result";
@@ -37,6 +38,20 @@ const COMMAND: usize = 1_000;
 
 /// The message to publish to the topic that the chat reads, as JSON.
 pub fn render(report: &Report, message: &Notification, partition: &Partition) -> String {
+    match &message.about {
+        About::Bucket(since) => about_one(report, message, *since, partition),
+        About::Many(buckets) => about_many(report, message, buckets, partition),
+    }
+}
+
+/// A message about one bucket. One thread for its trouble, from when it was first seen to when it is mended; where nobody
+/// remembers that, one for the bucket.
+fn about_one(
+    report: &Report,
+    message: &Notification,
+    since: Option<Timestamp>,
+    partition: &Partition,
+) -> String {
     let bucket = &report.bucket.name;
     let verdict = report.verdict.as_str();
     let resources: Vec<String> = concerned(report, partition)
@@ -55,8 +70,10 @@ pub fn render(report: &Report, message: &Notification, partition: &Partition) ->
             "keywords": keywords(report),
         },
         "metadata": {
-            // One thread for a bucket: what is told of it later belongs to what was told before.
-            "threadId": format!("s3-replication-remediator:{bucket}"),
+            "threadId": match since {
+                Some(since) => format!("s3-replication-remediator:{bucket}:{}", since.as_second()),
+                None => format!("s3-replication-remediator:{bucket}"),
+            },
             "summary": format!("S3 replication of {} is {verdict}", code(bucket.as_str(), TITLE)),
             "eventType": EVENT_TYPE,
             "relatedResources": resources,
@@ -64,6 +81,60 @@ pub fn render(report: &Report, message: &Notification, partition: &Partition) ->
         },
     })
     .to_string()
+}
+
+/// A message about many buckets, of which the report is about one only: that has no part in it.
+fn about_many(report: &Report, message: &Notification, buckets: &[String], partition: &Partition) -> String {
+    const RESOURCES: usize = 20;
+    let mode = report.mode.as_str();
+    let resources: Vec<String> = buckets
+        .iter()
+        .filter_map(|name| Some(name.parse::<BucketName>().ok()?.arn(partition)))
+        .take(RESOURCES)
+        .collect();
+    json!({
+        "version": "1.0",
+        "source": "custom",
+        "id": report.id,
+        "content": {
+            "textType": "client-markdown",
+            "title": code(&message.subject, TITLE),
+            "description": listed(&message.text),
+            "nextSteps": ["Read the message of the other topic, which names every bucket"],
+            "keywords": ["summary", mode],
+        },
+        "metadata": {
+            "threadId": "s3-replication-remediator",
+            "summary": code(&message.subject, TITLE),
+            "eventType": EVENT_TYPE,
+            "relatedResources": resources,
+            "additionalContext": {"mode": mode, "buckets": buckets.len().to_string()},
+        },
+    })
+    .to_string()
+}
+
+/// The first lines of a message, up to its first command: as many as fit.
+fn listed(text: &str) -> String {
+    let mut out = String::new();
+    let mut lines = text
+        .lines()
+        .take_while(|text| !text.starts_with("The whole report"))
+        .filter(|text| !text.is_empty());
+    while let Some(text) = lines.next() {
+        let shown = code(text, SUMMARY);
+        if out.chars().count() + shown.chars().count() > DESCRIPTION - 60 {
+            let _ = writeln!(
+                out,
+                "… and {} more lines, in the whole message",
+                1 + lines.count()
+            );
+            break;
+        }
+        let _ = writeln!(out, "{shown}");
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// Text from outside, so that it stands for itself in every chat.

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 mod head;
 
-use super::Notification;
 use super::news::{Reason, Telling};
 use super::plain::{ascii, block, line, pasteable};
 use super::tidings::mark;
+use super::{About, Notification};
 use crate::apply::Status;
 use crate::check::Verdict;
 use crate::finding::{Finding, RootCause, Severity};
@@ -32,6 +32,7 @@ pub fn render(report: &Report, telling: &Telling) -> Notification {
         subject: subject(report, telling),
         text: composed(report, telling, TEXT),
         attributes: attributes(report, telling),
+        about: About::Bucket(telling.first_seen),
     }
 }
 
