@@ -16,7 +16,7 @@ use crate::finding::{Finding, Severity, Unread};
 use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
 use crate::plan::{Change, command, shell_quote};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::subject::Subject;
 
 /// The name and version of the form.
@@ -38,6 +38,9 @@ pub struct Report {
     pub trigger: Trigger,
     /// The source bucket.
     pub bucket: Bucket,
+    /// Its replication rules, for telling which objects a finding concerns; none where they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// What it comes to.
     pub verdict: Verdict,
     /// What is wrong, the worst first.
@@ -111,6 +114,44 @@ pub struct Bucket {
     pub account_id: Option<AccountId>,
     /// Its Region; null where that is not known.
     pub region: Option<Region>,
+}
+
+/// Which objects a replication rule takes, and where their replicas go. All text but the destination is its author's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    /// Its id.
+    pub id: String,
+    /// Disabled rules do nothing.
+    pub enabled: bool,
+    /// What the keys of its objects begin with; empty for the whole bucket.
+    pub prefix: String,
+    /// The tags that its objects must all have.
+    pub tags: Vec<Tag>,
+    /// The bucket that replicas go to.
+    pub destination: BucketName,
+}
+
+/// A tag of an object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl Rule {
+    fn of(rule: &snapshot::Rule) -> Self {
+        let tags = rule.filter.tags.iter().cloned();
+        Self {
+            id: rule.id.clone(),
+            enabled: rule.enabled,
+            prefix: rule.filter.prefix.clone(),
+            tags: tags.map(|(key, value)| Tag { key, value }).collect(),
+            destination: rule.destination.clone(),
+        }
+    }
 }
 
 /// What failed before, and how to replicate it: S3 does not retry by itself.
@@ -302,6 +343,13 @@ impl Report {
                 account_id: snapshot.source.owner.found().cloned(),
                 region: snapshot.source.region.found().cloned(),
             },
+            rules: snapshot
+                .replication
+                .found()
+                .into_iter()
+                .flat_map(|replication| &replication.rules)
+                .map(Rule::of)
+                .collect(),
             verdict: outcome.verdict(),
             backlog: backlog(subject, snapshot, outcome.findings.iter().chain(&repaired)),
             commands: commands(mode, subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
@@ -352,6 +400,7 @@ impl Report {
                 account_id: "111122223333".parse().ok(),
                 region: "eu-west-1".parse().ok(),
             },
+            rules: Vec::new(),
             verdict: Verdict::Healthy,
             findings: Vec::new(),
             repaired: Vec::new(),
