@@ -2,6 +2,8 @@
 //!
 //! A change of this form is a new version. Readers ignore fields that they do not know.
 
+mod rules;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -16,8 +18,10 @@ use crate::finding::{Finding, Severity, Unread};
 use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
 use crate::plan::{Change, command, shell_quote};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::subject::Subject;
+
+pub use rules::{Rule, Tag};
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "s3-replication-remediator/report/v1";
@@ -114,44 +118,6 @@ pub struct Bucket {
     pub account_id: Option<AccountId>,
     /// Its Region; null where that is not known.
     pub region: Option<Region>,
-}
-
-/// Which objects a replication rule takes, and where their replicas go. All text but the destination is its author's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Rule {
-    /// Its id.
-    pub id: String,
-    /// Disabled rules do nothing.
-    pub enabled: bool,
-    /// What the keys of its objects begin with; empty for the whole bucket.
-    pub prefix: String,
-    /// The tags that its objects must all have.
-    pub tags: Vec<Tag>,
-    /// The bucket that replicas go to.
-    pub destination: BucketName,
-}
-
-/// A tag of an object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Tag {
-    /// Its key.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-}
-
-impl Rule {
-    fn of(rule: &snapshot::Rule) -> Self {
-        let tags = rule.filter.tags.iter().cloned();
-        Self {
-            id: rule.id.clone(),
-            enabled: rule.enabled,
-            prefix: rule.filter.prefix.clone(),
-            tags: tags.map(|(key, value)| Tag { key, value }).collect(),
-            destination: rule.destination.clone(),
-        }
-    }
 }
 
 /// What failed before, and how to replicate it: S3 does not retry by itself.
