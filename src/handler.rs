@@ -4,6 +4,7 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod backlog;
 mod records;
 mod repair;
 mod tell;
@@ -332,6 +333,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 let work = self.undo(invocation, &subject, role, keys, plan);
                 in_time(invocation, &subject.bucket, work).await
             }
+            Command::Backlog { bucket } => {
+                let subject = Subject::asked(bucket);
+                in_time(invocation, &subject.bucket, self.backlog(invocation, &subject)).await
+            }
             Command::Sweep => Err(HandlerError::Unsupported("sweep")),
         }
     }
@@ -491,6 +496,7 @@ fn name(command: &Command) -> &'static str {
         Command::Check { .. } => "check",
         Command::Apply { .. } => "apply",
         Command::Undo { .. } => "undo",
+        Command::Backlog { .. } => "backlog",
         Command::Sweep => "sweep",
     }
 }

@@ -1,5 +1,7 @@
 //! The message for people: the verdict fits a phone screen, and an auditor finds everything below it.
 
+mod backlog;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -519,13 +521,8 @@ fn next(report: &Report) -> String {
         }
     }
     let _ = writeln!(out, "Check again:\n   {}", pasteable(&commands.check));
-    if let Some(backlog) = &report.backlog {
-        let _ = writeln!(
-            out,
-            "Once repaired, replicate what was left behind (S3 does not retry it; set BATCH_ROLE_ARN; the job waits for \
-             your confirmation):\n   {}",
-            pasteable(&backlog.command)
-        );
+    if let Some(left) = &report.backlog {
+        out.push_str(&backlog::told(left));
     }
     out
 }

@@ -284,7 +284,10 @@ impl Story {
             .subjects
             .extend(batch.commands.drain(..).map(|command| match command.item {
                 Command::Check { bucket } => Subject::asked(bucket),
-                other @ (Command::Apply { .. } | Command::Undo { .. } | Command::Sweep) => {
+                other @ (Command::Apply { .. }
+                | Command::Undo { .. }
+                | Command::Backlog { .. }
+                | Command::Sweep) => {
                     panic!("{}: no story about {other:?}", self.name)
                 }
             }));
