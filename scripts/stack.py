@@ -54,6 +54,7 @@ class Stack:
         self._await("stack_create_complete")
         self.outputs = self._outputs()
         self._note(parameters)
+        self._permit_batches()
         self._inbox = self._subscribe()
 
     def redeploy(self, **parameters: str) -> None:
@@ -89,6 +90,15 @@ class Stack:
     def _outputs(self) -> dict[str, str]:
         (stack,) = self._cloudformation.describe_stacks(StackName=self._name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def _permit_batches(self) -> None:
+        """To AWS a batch of messages is `sqs:SendMessage`; the emulator asks for an action that IAM does not have."""
+        self._emulator.client("iam", REGION).put_role_policy(
+            RoleName=self.outputs["FunctionRoleArn"].rsplit("/", 1)[1], PolicyName="emulator",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": self.outputs["QueueArn"],
+            }]}),
+        )
 
     def _subscribe(self) -> str:
         """A queue that receives what the topic tells, as a person's mailbox would."""

@@ -19,6 +19,7 @@ mod security_hub;
 mod signed;
 mod sns;
 mod source;
+mod sqs;
 mod sts;
 mod target;
 
@@ -39,6 +40,7 @@ pub use error::CallFailure;
 #[cfg(feature = "cli")]
 pub use login::Login;
 pub use publishers::{Bus, Chat, Hub, Topic};
+pub use sqs::OwnQueue;
 
 /// The accounts that we can reach. Make one for the life of the process: it keeps clients, connections, the sessions
 /// of member roles, and where each bucket lies.
@@ -53,6 +55,7 @@ pub struct Aws {
     kms: Clients<aws_sdk_kms::Client>,
     sns: Clients<aws_sdk_sns::Client>,
     eventbridge: Clients<aws_sdk_eventbridge::Client>,
+    sqs: Clients<aws_sdk_sqs::Client>,
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,

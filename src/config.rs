@@ -26,8 +26,8 @@ pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
 use values::{
-    Values, batch_role, boundary, event_bus, external_id, hours, role_name, sample_size, table_name, tag,
-    topic,
+    Values, batch_role, boundary, event_bus, external_id, hours, queue_url, role_name, sample_size,
+    table_name, tag, topic,
 };
 
 /// The settings, checked.
@@ -73,6 +73,8 @@ pub struct Config {
     pub sample_objects: u8,
     /// Are replication configurations that S3 refused explained?
     pub report_refused_puts: bool,
+    /// URL of the queue that we read, for what we leave ourselves to do later.
+    pub queue_url: Option<String>,
 }
 
 /// A bus of EventBridge.
@@ -165,6 +167,7 @@ impl Config {
             inspect_objects: values.switch("INSPECT_OBJECTS"),
             sample_objects: values.optional("SAMPLE_OBJECTS", sample_size).unwrap_or(0),
             report_refused_puts: values.switch("REPORT_REFUSED_PUTS"),
+            queue_url: values.optional("QUEUE_URL", queue_url),
         };
         config.contradictions(&mut values);
         if values.errors.is_empty() {

@@ -11,11 +11,13 @@
 mod alarm;
 mod cloudtrail;
 mod command;
+mod drift;
 mod envelope;
 mod field;
 mod s3_notification;
 mod schedule;
 mod shown;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +28,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::command::{Command, InvalidPlanDigest, PlanDigest};
+pub use self::drift::{Drift, Resource};
 pub use self::shown::Quoted;
+pub use self::sweep::{Counts, InvalidSweepId, Progress, SweepId};
 use crate::arn::{BucketName, InvalidName, Region, RoleArn};
 
 /// Takes a Lambda payload apart. `own_role` is the role that we run as: what it did itself is no news.
@@ -87,6 +91,8 @@ impl Record {
 pub enum Content {
     /// A reason to look at a bucket.
     Trigger(Trigger),
+    /// A change of something that buckets may depend on.
+    Drift(Drift),
     /// An order.
     Command(Command),
     /// Well-formed, and none of our business.
@@ -116,6 +122,12 @@ pub struct Trigger {
     pub refusal: Option<Refusal>,
     /// For `ReplicationFailed`: what failed.
     pub objects: Vec<FailedObject>,
+    /// For `Drift`: what was changed, and how.
+    pub drift: Option<Changed>,
+    /// The sweep that left this look to the queue.
+    pub sweep: Option<SweepId>,
+    /// What a repair promised that this look is to confirm.
+    pub promised: Option<PlanDigest>,
 }
 
 impl Trigger {
@@ -132,6 +144,9 @@ impl Trigger {
             change: None,
             refusal: None,
             objects: Vec::new(),
+            drift: None,
+            sweep: None,
+            promised: None,
         }
     }
 }
@@ -175,6 +190,16 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// What was changed of that on which a bucket depends. The event's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changed {
+    /// The operation, such as `DisableKey`.
+    pub call: String,
+    /// A key, alias, role, policy or bucket.
+    pub resource: String,
+}
+
 /// An object version that S3 could not replicate.
 ///
 /// All text is S3's word or a forger's: it may hold control characters, and is escaped where it is shown.
@@ -203,8 +228,8 @@ pub enum DropReason {
     /// The object arrived after all.
     #[error("the object was replicated, later than S3 Replication Time Control promises")]
     ReplicatedLate,
-    /// An API call that does something else.
-    #[error("the call {name} to {service} does not set the replication of an S3 bucket")]
+    /// An API call about something else.
+    #[error("the call {name} to {service} changes nothing that the replication of an S3 bucket depends on")]
     OtherCall {
         /// The operation.
         name: Quoted,

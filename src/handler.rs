@@ -5,8 +5,12 @@
 //! delivery does the same again and comes to the same end.
 
 mod backlog;
+mod drift;
+mod error;
+mod follow_up;
 mod records;
 mod repair;
+mod sweep;
 mod tell;
 mod undo;
 
@@ -22,19 +26,20 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use crate::apply::Outcome as Applied;
 use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Scope, Wanted, WantedObject, collect};
 use crate::error::chain;
-use crate::event::{AnswerForm, Change, Command, InvalidEvent, PlanDigest, Record, TriggerKind, decode};
+use crate::event::{AnswerForm, Change, Command, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::{Bulletin, PublishFailure, Publisher};
+use crate::notify::summary::Noted;
+use crate::notify::{Bulletin, Publisher};
 use crate::observed::{Observed, ReadFailure};
-use crate::plan::review::ReviewFailure;
 use crate::queue::Queue;
 use crate::report::{Caller, Report};
 use crate::snapshot::{Identity, Snapshot};
@@ -43,8 +48,13 @@ use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
+use follow_up::is_as_promised;
 use records::Remembered;
 use repair::not_written;
+use sweep::Order;
+
+pub use error::HandlerError;
+pub use sweep::SweepAnswer;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
@@ -110,69 +120,8 @@ pub enum Answer {
     Reports(Vec<Report>),
     /// What a command led to.
     Report(Box<Report>),
-}
-
-/// An invocation that cannot be answered.
-#[derive(Debug, thiserror::Error)]
-pub enum HandlerError {
-    /// The payload is meant for us and cannot be used.
-    #[error("the event cannot be used")]
-    Invalid(#[source] InvalidEvent),
-    /// A command that this version cannot carry out.
-    #[error("the command `{0}` is not supported by this version; use `check` for each bucket")]
-    Unsupported(&'static str),
-    /// The report could not be sent.
-    #[error("bucket `{bucket}` was looked at, and the report could not be sent")]
-    NotTold {
-        /// The bucket.
-        bucket: BucketName,
-        /// Why not.
-        #[source]
-        source: PublishFailure,
-    },
-    /// Another invocation is telling of the bucket.
-    #[error("bucket `{0}` is being told of by another invocation, which does not come to an end; try again")]
-    BeingTold(BucketName),
-    /// AWS did not answer enough, and may do so later.
-    #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
-    Unavailable {
-        /// The bucket.
-        bucket: BucketName,
-        /// The read that failed.
-        operation: String,
-        /// AWS's error code.
-        code: String,
-    },
-    /// AWS did not take all of the changes, and may do so later.
-    #[error("bucket `{bucket}` was not repaired as planned, which may pass; try again: {reason}")]
-    NotWritten {
-        /// The bucket.
-        bucket: BucketName,
-        /// What AWS answered.
-        reason: String,
-    },
-    /// What would take changes back failed its review.
-    #[error("the undo was not offered, which is a mistake of this program; please report it")]
-    BadPlan(#[source] ReviewFailure),
-    /// The time of the invocation is up.
-    #[error("the invocation's time was up before bucket `{0}` was done; raise the function's timeout")]
-    OutOfTime(BucketName),
-}
-
-impl HandlerError {
-    /// A stable name, which Lambda shows as the type of the error.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "InvalidEvent",
-            Self::Unsupported(_) => "UnsupportedCommand",
-            Self::NotTold { .. } => "NotTold",
-            Self::BeingTold(_) => "BeingTold",
-            Self::Unavailable { .. } => "Unavailable",
-            Self::NotWritten { .. } => "NotWritten",
-            Self::BadPlan(_) => "BadPlan",
-            Self::OutOfTime(_) => "OutOfTime",
-        }
-    }
+    /// What a sweep has found so far.
+    Sweep(SweepAnswer),
 }
 
 /// What may be done about what is found.
@@ -230,11 +179,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 None => return Err(HandlerError::Invalid(invalid.item)),
             };
         }
-        for command in batch.commands {
-            let error = HandlerError::Unsupported(name(&command.item));
-            error!(message_id = command.message_id, error = %chain(&error), "message cannot be used");
-            again.extend(command.message_id);
-        }
         let failed: Vec<BTreeSet<String>> = stream::iter(batch.subjects)
             .map(|subject| async move {
                 match self.event(invocation, &subject).await {
@@ -249,18 +193,31 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .collect()
             .await;
         again.extend(failed.into_iter().flatten());
+        again.extend(self.drifts(invocation, batch.drifts).await);
+        // Last: a sweep takes what is left of the invocation.
+        for command in batch.commands {
+            if let Err(error) = self.delivered(invocation, &command).await {
+                error!(message_id = command.message_id, error = %chain(&error), "message goes back to the queue");
+                again.extend(command.message_id);
+            }
+        }
         Ok(Answer::Batch(again))
     }
 
     /// An event or a command that came by itself.
     async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            let report = self.command(invocation, command.item).await?;
-            // Whoever asked gets the answer whatever else fails.
-            if let Err(error) = self.tell_state(&report).await {
-                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            let answer = self.command(invocation, command.item).await?;
+            if let Answer::Report(report) = &answer {
+                // Whoever asked gets the answer whatever else fails.
+                if let Err(error) = self.tell_state(report).await {
+                    warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+                }
             }
-            return Ok(Answer::Report(Box::new(report)));
+            return Ok(answer);
+        }
+        for drift in &batch.drifts {
+            self.drift(invocation, &drift.item).await?;
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, subject))
@@ -288,6 +245,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let look = self.look(invocation, subject, Asked::default()).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
+                self.note(invocation, subject, &Noted::opted_out()).await;
                 return Ok(None);
             }
             if let Some(failure) = self.passing(subject, &look) {
@@ -302,10 +260,19 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Refused) => Intent::Look,
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
+            let is_no_news = is_as_promised(&look, subject);
             let report = self.finish(invocation, subject, look, intent).await?;
+            let is_news = !is_no_news || report.outcome.as_ref().is_some_and(Applied::has_written);
+            let tell = async {
+                match is_news {
+                    true => self.tell(invocation, subject, &report).await,
+                    false => Ok(()),
+                }
+            };
             // Neither keeps the other from being told.
-            let (state, news) = join(self.tell_state(&report), self.tell(invocation, subject, &report)).await;
+            let (state, news) = join(self.tell_state(&report), tell).await;
             news.and(state)?;
+            self.note(invocation, subject, &Noted::of(&report)).await;
             // Told what was done; the rest is for the next delivery.
             match report
                 .outcome
@@ -319,8 +286,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         in_time(invocation, &subject.bucket, work).await
     }
 
-    async fn command(&self, invocation: &Invocation, command: Command) -> Result<Report, HandlerError> {
-        match command {
+    async fn command(&self, invocation: &Invocation, command: Command) -> Result<Answer, HandlerError> {
+        let report = match command {
             Command::Check { bucket } => self.ask(invocation, bucket, Intent::Look).await,
             Command::Apply { bucket, plan } => self.ask(invocation, bucket, Intent::Apply(&plan)).await,
             Command::Undo {
@@ -337,8 +304,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 let subject = Subject::asked(bucket);
                 in_time(invocation, &subject.bucket, self.backlog(invocation, &subject)).await
             }
-            Command::Sweep => Err(HandlerError::Unsupported("sweep")),
-        }
+            Command::Sweep => {
+                return self
+                    .sweep_now(invocation, Order::begin(&invocation.now.to_string()))
+                    .await;
+            }
+            Command::SweepOn(progress) => return self.sweep_now(invocation, Order::GoOn(*progress)).await,
+        };
+        report.map(|report| Answer::Report(Box::new(report)))
     }
 
     /// What somebody wants to know, or to have done, about one bucket.
@@ -437,15 +410,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
     /// Machines keep the state of buckets, and hear of each look.
     async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
-        self.publish(Bulletin::State(report)).await
+        self.publish(report, Bulletin::State(report)).await
     }
 
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
+    async fn publish(&self, report: &Report, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
         self.publisher
             .publish(bulletin)
             .await
             .map_err(|source| HandlerError::NotTold {
-                bucket: bulletin.report().bucket.name.clone(),
+                bucket: report.bucket.name.clone(),
                 source,
             })
     }
@@ -489,14 +462,4 @@ fn log(report: &Report) {
         outcome = report.outcome.as_ref().map(|outcome| outcome.status.as_str()),
         "checked"
     );
-}
-
-fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Check { .. } => "check",
-        Command::Apply { .. } => "apply",
-        Command::Undo { .. } => "undo",
-        Command::Backlog { .. } => "backlog",
-        Command::Sweep => "sweep",
-    }
 }

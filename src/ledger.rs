@@ -7,6 +7,7 @@
 //! so that of two invocations at once one learns of the other.
 
 pub mod changes;
+pub mod index;
 pub mod memory;
 
 use std::future::Future;

@@ -16,7 +16,6 @@ use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, S
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
-use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use s3_replication_remediator::telemetry::{self, Tally};
 use serde_json::{Value, json};
@@ -90,7 +89,7 @@ async fn start() -> Result<(), String> {
             None => AnyLedger::Memory(MemoryLedger::default()),
         },
         memory: MemoryLedger::default(),
-        queue: NoQueue,
+        queue: aws.queue(config.queue_url),
     };
     let function = service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = invocation(aws, &event.context)
@@ -107,7 +106,7 @@ async fn start() -> Result<(), String> {
                 time: invocation.now,
                 returned: match &answer {
                     Ok(Answer::Batch(again)) => again.len(),
-                    Ok(Answer::Report(_) | Answer::Reports(_)) | Err(_) => 0,
+                    Ok(Answer::Report(_) | Answer::Reports(_) | Answer::Sweep(_)) | Err(_) => 0,
                 },
                 calls,
                 duration: began.elapsed(),
@@ -169,6 +168,7 @@ fn to_json(answer: Answer) -> Result<Value, serde_json::Error> {
         }
         Answer::Reports(reports) => Ok(json!({"reports": reports})),
         Answer::Report(report) => serde_json::to_value(report),
+        Answer::Sweep(sweep) => serde_json::to_value(sweep),
     }
 }
 

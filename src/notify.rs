@@ -11,6 +11,7 @@ pub mod security_hub;
 pub mod several;
 #[cfg(test)]
 mod tests;
+pub mod summary;
 pub mod text;
 pub mod tidings;
 
@@ -38,20 +39,23 @@ pub struct PublishFailure {
     pub reason: String,
 }
 
-/// What one look at a bucket gives to those who are told of it. Each publisher takes one of the two.
+/// What there is to tell. Each publisher takes what it is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Bulletin<'a> {
     /// How it stands: for machines, after each look.
     State(&'a Report),
     /// What is news to people, with the message that tells it.
     News(&'a Report, &'a Notification),
+    /// What is news to people about more than one bucket.
+    Summary(&'a Notification),
 }
 
 impl<'a> Bulletin<'a> {
-    /// What was found, planned and done.
-    pub fn report(self) -> &'a Report {
+    /// What was found, planned and done about the one bucket that it is about.
+    pub fn report(self) -> Option<&'a Report> {
         match self {
-            Self::State(report) | Self::News(report, _) => report,
+            Self::State(report) | Self::News(report, _) => Some(report),
+            Self::Summary(_) => None,
         }
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::apply::{Entry, Outcome as Applied};
 use crate::arn::{AccountId, BucketName, Region, RoleArn};
 use crate::check::{Outcome, Verdict};
-use crate::event::{Change as ReplicationChange, FailedObject, TriggerKind};
+use crate::event::{Change as ReplicationChange, Changed, FailedObject, TriggerKind};
 use crate::finding::{Finding, Severity, Unread};
 use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
@@ -97,6 +97,12 @@ pub struct Trigger {
     pub source_ip: Option<String>,
     /// What failed; a sample, where there are many.
     pub objects: Vec<FailedObject>,
+    /// For `drift`: what was changed of that on which the bucket depends, and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
+    /// Was this look asked for by a repair?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow_up: bool,
 }
 
 /// The source bucket.
@@ -284,6 +290,8 @@ impl Report {
                 actor: trigger.actor.clone(),
                 source_ip: trigger.source_ip.clone(),
                 objects: trigger.objects.clone(),
+                changed: trigger.drift.clone(),
+                follow_up: trigger.promised.is_some(),
             },
             bucket: Bucket {
                 name: subject.bucket.clone(),
@@ -336,6 +344,8 @@ impl Report {
                 event_time: None,
                 actor: None,
                 source_ip: None,
+                changed: None,
+                follow_up: false,
                 objects: Vec::new(),
             },
             bucket: Bucket {

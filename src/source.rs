@@ -58,6 +58,24 @@ pub struct AttachedPolicy {
     pub arn: String,
 }
 
+/// Some of the account's buckets, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketPage {
+    /// The buckets, of all Regions.
+    pub buckets: Vec<ListedBucket>,
+    /// What to ask for the next page with; none where this is the last.
+    pub next: Option<String>,
+}
+
+/// A bucket as the account's list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedBucket {
+    /// Its name.
+    pub name: BucketName,
+    /// Where it lies.
+    pub region: Option<Region>,
+}
+
 /// An object version that was found by listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectVersion {
@@ -75,6 +93,8 @@ pub struct ObjectVersion {
 /// Absent means that AWS says so in so many words. NotFound and AccessDenied about a resource of another account, read
 /// with our own credentials, mean Unreadable: AWS does not tell strangers the difference.
 pub trait Source {
+    /// s3:ListBuckets (`s3:ListAllMyBuckets`): a page of our own account's buckets, the first without a token.
+    fn buckets(&self, token: Option<&str>) -> impl Future<Output = Observed<BucketPage>>;
     /// s3:HeadBucket (`s3:ListBucket`)
     fn head_bucket(&self, at: &BucketAt) -> impl Future<Output = BucketHead>;
     /// s3:GetBucketReplication

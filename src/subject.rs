@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::arn::BucketName;
 use crate::event::{
-    Change, Command, Content, DropReason, FailedObject, InvalidEvent, Record, Trigger, TriggerKind,
+    Change, Command, Content, Drift, DropReason, FailedObject, InvalidEvent, Record, Trigger, TriggerKind,
 };
 
 /// How many failed objects a subject carries on; all of them are counted.
@@ -48,11 +48,13 @@ impl Subject {
     }
 }
 
-/// A decoded batch, sorted by what must be done. Every record stands in exactly one of the four.
+/// A decoded batch, sorted by what must be done. Every record stands in exactly one of the five.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// What to look at, one per bucket, in the order of their names.
     pub subjects: Vec<Subject>,
+    /// What was changed of that on which buckets may depend.
+    pub drifts: Vec<Delivered<Drift>>,
     /// What was ordered.
     pub commands: Vec<Delivered<Command>>,
     /// What was none of our business; it needs a log line and no more.
@@ -87,6 +89,7 @@ pub fn subjects(records: impl IntoIterator<Item = Record>) -> Batch {
                 entry.receive_count = entry.receive_count.max(receive_count);
                 entry.add(trigger);
             }
+            Ok(Content::Drift(item)) => batch.drifts.push(Delivered { message_id, item }),
             Ok(Content::Command(item)) => batch.commands.push(Delivered { message_id, item }),
             Ok(Content::Dropped(item)) => batch.dropped.push(Delivered { message_id, item }),
             Err(item) => batch.invalid.push(Delivered { message_id, item }),
@@ -122,6 +125,11 @@ impl Gathered {
                     (lead, trigger)
                 };
                 first.region_hint = first.region_hint.or(second.region_hint);
+                first.sweep = first.sweep.or(second.sweep);
+                // Among other reasons to look, what a repair promised no longer says what is news.
+                if first.kind == second.kind {
+                    first.promised = first.promised.or(second.promised);
+                }
                 first
             }
         };

@@ -118,7 +118,9 @@ struct Counts {
 impl Publisher for &Tally {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let report = bulletin.report();
+        let Some(report) = bulletin.report() else {
+            return Ok(());
+        };
         let Bulletin::State(_) = bulletin else {
             counts.told.insert(report.id.clone());
             return Ok(());

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use s3_replication_remediator::arn::RoleArn;
-use s3_replication_remediator::event::{AnswerForm, Content, Decoded, Record, Trigger, TriggerKind, decode};
+use s3_replication_remediator::event::{
+    AnswerForm, Content, Decoded, Drift, Record, Trigger, TriggerKind, decode,
+};
 use s3_replication_remediator::subject::subjects;
 use serde_json::{Value, json};
 
@@ -63,7 +65,7 @@ cloudtrail/put-lower-case-host-array.json: reports
 cloudtrail/put-numbers-and-booleans.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-on-outposts.json: reports
-    dropped: the call `PutBucketReplication` to `s3-outposts.amazonaws.com` does not set the replication of an S3 bucket
+    dropped: the call `PutBucketReplication` to `s3-outposts.amazonaws.com` changes nothing that the replication of an S3 bucket depends on
 cloudtrail/put-one-rule.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-refused-wrong-region-key.json: reports
@@ -73,7 +75,7 @@ cloudtrail/put-several-rules.json: reports
 cloudtrail/put-v1-rule.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-versioning.json: reports
-    dropped: the call `PutBucketVersioning` to `s3.amazonaws.com` does not set the replication of an S3 bucket
+    drift PutBucketVersioning of bucket/SOURCE by arn:aws:iam::111122223333:user/storage-admin
 cloudtrail/put-with-impossible-bucket.json: reports
     invalid: field `detail.requestParameters.bucketName`: expected a bucket name, found `../$(id)`
 cloudtrail/put-without-configuration.json: reports
@@ -90,6 +92,72 @@ command/undo-with-role-and-keys.json: command
     Undo { bucket: "SOURCE", role: Some(RoleArn { text: "arn:aws:iam::111122223333:role/service-role/s3crr_role_for_SOURCE", partition: "aws", account: "111122223333", path: "/service-role/", name: "s3crr_role_for_SOURCE" }), keys: [KeyArn { partition: "aws", region: "eu-central-1", account: "111122223333", id: "1234abcd-12ab-34cd-56ef-1234567890ab" }], plan: Some(PlanDigest("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")) }
 command/undo.json: command
     Undo { bucket: "SOURCE", role: None, keys: [], plan: None }
+drift/attach-role-policy.json: reports
+    drift AttachRolePolicy of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/cancel-key-deletion.json: reports
+    drift CancelKeyDeletion of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/create-policy-version-not-in-force.json: reports
+    dropped: the call `CreatePolicyVersion` to `iam.amazonaws.com` changes nothing that the replication of an S3 bucket depends on
+drift/create-policy-version.json: reports
+    drift CreatePolicyVersion of arn:aws:iam::111122223333:policy/replication by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-alias-without-resources.json: reports
+    drift DeleteAlias of arn:aws:kms:eu-central-1:111122223333:alias/replicas by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-bucket-policy.json: reports
+    drift DeleteBucketPolicy of bucket/amzn-s3-demo-destination-bucket by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-bucket.json: reports
+    drift DeleteBucket of bucket/amzn-s3-demo-destination-bucket by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-imported-key-material.json: reports
+    drift DeleteImportedKeyMaterial of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-role-permissions-boundary.json: reports
+    drift DeleteRolePermissionsBoundary of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-role-policy-by-own-role.json: reports
+    dropped: the call `DeleteRolePolicy` was made by this function's own role
+drift/delete-role-policy.json: reports
+    drift DeleteRolePolicy of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/delete-role.json: reports
+    drift DeleteRole of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/detach-role-policy.json: reports
+    drift DetachRolePolicy of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/disable-key-denied.json: reports
+    dropped: the call `DisableKey` failed with `AccessDenied`, so nothing changed
+drift/disable-key-without-key.json: reports
+    invalid: field `detail.requestParameters.keyId`: expected a KMS key, here or by its ARN under `resources`, found `../x`
+drift/disable-key.json: reports
+    drift DisableKey of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/enable-key.json: reports
+    drift EnableKey of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/encrypt.json: reports
+    dropped: the call `Encrypt` to `kms.amazonaws.com` changes nothing that the replication of an S3 bucket depends on
+drift/key-material-expired.json: reports
+    drift KMS Imported Key Material Expiration of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by aws.kms
+drift/put-bucket-encryption.json: reports
+    drift PutBucketEncryption of bucket/SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/put-key-policy.json: reports
+    drift PutKeyPolicy of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/put-role-policy-by-own-role.json: reports
+    dropped: the call `PutRolePolicy` was made by this function's own role
+drift/put-role-policy.json: reports
+    drift PutRolePolicy of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/put-user-policy.json: reports
+    dropped: the call `PutUserPolicy` to `iam.amazonaws.com` changes nothing that the replication of an S3 bucket depends on
+drift/retire-grant.json: reports
+    drift RetireGrant of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef grant abcde1237f76e4ba7987489ac329fbfba6ad343d6f7075dbd1ef191f0120514a by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/revoke-grant-by-own-role.json: reports
+    dropped: the call `RevokeGrant` was made by this function's own role
+drift/revoke-grant.json: reports
+    drift RevokeGrant of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef grant abcde1237f76e4ba7987489ac329fbfba6ad343d6f7075dbd1ef191f0120514a by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/schedule-key-deletion-without-resources.json: reports
+    drift ScheduleKeyDeletion of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/schedule-key-deletion.json: reports
+    drift ScheduleKeyDeletion of arn:aws:kms:eu-central-1:111122223333:key/5678efab-56ef-78ab-90cd-567890abcdef by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/set-default-policy-version.json: reports
+    drift SetDefaultPolicyVersion of arn:aws:iam::111122223333:policy/service-role/replication by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/suspend-versioning-of-destination.json: reports
+    drift PutBucketVersioning of bucket/amzn-s3-demo-destination-bucket by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/update-alias.json: reports
+    drift UpdateAlias of arn:aws:kms:eu-central-1:111122223333:alias/replicas by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
+drift/update-assume-role-policy.json: reports
+    drift UpdateAssumeRolePolicy of role/111122223333/s3crr_role_for_SOURCE by arn:aws:sts::111122223333:assumed-role/platform-admin/ada
 envelope/foreign.json: reports
     dropped: no event that this function knows: the payload is an object with `source`, `orders`
 envelope/pipes.json: batch
@@ -230,11 +298,20 @@ fn told(record: &Record) -> String {
     });
     let content = match &record.content {
         Ok(Content::Trigger(trigger)) => told_trigger(trigger),
+        Ok(Content::Drift(drift)) => told_drift(drift),
         Ok(Content::Command(command)) => format!("{command:?}"),
         Ok(Content::Dropped(reason)) => format!("dropped: {reason}"),
         Err(error) => format!("invalid: {error}"),
     };
     format!("{message}{content}").replace(SOURCE, "SOURCE")
+}
+
+fn told_drift(drift: &Drift) -> String {
+    let mut words = vec![format!("drift {} of", drift.call)];
+    words.extend(drift.resources.iter().map(ToString::to_string));
+    words.extend(drift.grant.as_ref().map(|grant| format!("grant {grant}")));
+    words.extend(drift.actor.as_ref().map(|actor| format!("by {actor}")));
+    words.join(" ")
 }
 
 fn told_trigger(trigger: &Trigger) -> String {
@@ -377,7 +454,8 @@ fn json_like_an_event() -> impl Strategy<Value = Value> {
             "bucket", "plan", "keys", "role", "detail-type", "source", "detail", "alarmData", "AlarmName", "Trigger",
             "Event", "eventVersion", "eventName", "s3", "object", "key", "name", "arn", "configuration", "metrics",
             "metricStat", "metric", "dimensions", "SourceBucket", "state", "value", "requestParameters", "bucketName",
-            "replicationEventData", "userIdentity", "resources", "NewStateValue", "Namespace", "MetricName",
+            "replicationEventData", "userIdentity", "resources", "keyId", "aliasName", "roleName", "policyArn", "progress",
+            "promised", "drift", "sweep", "ARN", "NewStateValue", "Namespace", "MetricName",
         ]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];
@@ -459,7 +537,7 @@ fn holds(payload: &Value) -> Result<(), TestCaseError> {
     for record in &decoded.records {
         let said = match &record.content {
             Ok(Content::Dropped(reason)) => reason.to_string(),
-            Ok(Content::Trigger(_) | Content::Command(_)) => String::new(),
+            Ok(Content::Trigger(_) | Content::Drift(_) | Content::Command(_)) => String::new(),
             Err(error) => error.to_string(),
         };
         prop_assert!(!said.contains(char::is_control) && said.len() < 4000, "{}", said);
@@ -476,13 +554,19 @@ fn holds(payload: &Value) -> Result<(), TestCaseError> {
     let batch = subjects(decoded.records);
     prop_assert_eq!(
         records,
-        triggers + batch.commands.len() + batch.dropped.len() + batch.invalid.len()
+        triggers + batch.drifts.len() + batch.commands.len() + batch.dropped.len() + batch.invalid.len()
     );
     let mut accounted: BTreeSet<_> = batch
         .subjects
         .into_iter()
         .flat_map(|subject| subject.message_ids)
         .collect();
+    accounted.extend(
+        batch
+            .drifts
+            .into_iter()
+            .filter_map(|delivered| delivered.message_id),
+    );
     accounted.extend(
         batch
             .commands

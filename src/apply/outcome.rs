@@ -1,5 +1,6 @@
 //! What became of a plan, as reports tell it.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::review::ReviewedPlan;
@@ -13,8 +14,11 @@ pub struct Outcome {
     pub status: Status,
     /// Change by change, in the order of the plan.
     pub changes: Vec<ChangeOutcome>,
-    /// When it can be known whether it helped; none where nothing was written.
-    pub verify_after: Option<&'static str>,
+    /// When it can be known whether it helped; none where nothing was written. Whoever has a clock sets it.
+    pub verify_after: Option<Timestamp>,
+    /// Will this program look again then, and tell if it finds something else?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub follow_up: bool,
 }
 
 /// What became of a plan as a whole.
@@ -171,6 +175,7 @@ impl Outcome {
             status: Status::Planned,
             changes: vec![planned; plan.plan().changes.len()],
             verify_after: None,
+            follow_up: false,
         }
     }
 
@@ -181,6 +186,7 @@ impl Outcome {
             status: Status::Refused,
             changes: vec![refused; plan.plan().changes.len()],
             verify_after: None,
+            follow_up: false,
         }
     }
 
@@ -217,9 +223,8 @@ impl Outcome {
         };
         Self {
             status,
-            verify_after: has(ChangeStatus::Applied).then_some(
-                "up to five minutes, until the change works everywhere; then a new object version shows whether it helped",
-            ),
+            verify_after: None,
+            follow_up: false,
             changes,
         }
     }

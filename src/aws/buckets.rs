@@ -17,7 +17,7 @@ impl Aws {
     ///
     /// # Errors
     /// S3 did not answer, or refused (`s3:ListAllMyBuckets`).
-    pub async fn buckets(&self) -> Result<Vec<(BucketName, Option<Region>)>, CallFailure> {
+    pub async fn all_buckets(&self) -> Result<Vec<(BucketName, Option<Region>)>, CallFailure> {
         let failed = |failure| CallFailure {
             operation: OPERATION,
             failure,

@@ -103,6 +103,7 @@ impl Aws {
             kms: Mutex::default(),
             sns: Mutex::default(),
             eventbridge: Mutex::default(),
+            sqs: Mutex::default(),
             iam: Mutex::default(),
             bucket_regions: Mutex::default(),
             calls: Mutex::default(),
@@ -143,6 +144,12 @@ impl Aws {
     pub(super) async fn eventbridge(&self, region: &Region) -> Result<aws_sdk_eventbridge::Client, Failure> {
         let new = aws_sdk_eventbridge::Client::new;
         self.client(&self.eventbridge, &Reader::Own, region, new).await
+    }
+
+    /// Our own queue lies in our own Region.
+    pub(super) async fn sqs(&self) -> Result<aws_sdk_sqs::Client, Failure> {
+        self.client(&self.sqs, &Reader::Own, &self.region, aws_sdk_sqs::Client::new)
+            .await
     }
 
     /// IAM is one for the whole partition; the SDK finds it from any Region of ours.

@@ -43,7 +43,7 @@ fn absent_codes(read: Read) -> &'static [&'static str] {
         | Read::AttachedPolicies
         | Read::ManagedPolicy
         | Read::ManagedPolicyVersion => &["NoSuchEntity"],
-        Read::AssumeMemberRole => &[],
+        Read::Buckets | Read::AssumeMemberRole => &[],
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Topic<'a> {
 
 impl Publisher for Topic<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Bulletin::News(_, message) = bulletin else {
+        let (Bulletin::News(_, message) | Bulletin::Summary(message)) = bulletin else {
             return Ok(());
         };
         let Some(arn) = &self.arn else {
@@ -69,11 +69,14 @@ pub struct Chat<'a> {
 
 impl Publisher for Chat<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Bulletin::News(report, message) = bulletin else {
-            return Ok(());
+        let (text, message) = match bulletin {
+            Bulletin::News(report, message) => {
+                let partition = &self.aws.identity().await.map_err(failure)?.partition;
+                (chat::render(report, message, partition), message)
+            }
+            Bulletin::Summary(message) => (chat::summary(message), message),
+            Bulletin::State(_) => return Ok(()),
         };
-        let partition = &self.aws.identity().await.map_err(failure)?.partition;
-        let text = chat::render(report, message, partition);
         self.aws
             .publish(&self.arn, &message.subject, &text, &message.attributes)
             .await

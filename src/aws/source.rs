@@ -9,11 +9,17 @@ use crate::snapshot::{
     DefaultEncryption, KeyMetadata, NotificationTarget, ObjectHead, ObjectOwnership, Payer, Replication,
     Tags, Versioning,
 };
-use crate::source::{AttachedPolicy, BucketAt, BucketHead, ObjectVersion, Reader, RoleRecord, Source};
+use crate::source::{
+    AttachedPolicy, BucketAt, BucketHead, BucketPage, ObjectVersion, Reader, RoleRecord, Source,
+};
 
 use super::{Aws, iam, kms, s3};
 
 impl Source for Aws {
+    async fn buckets(&self, token: Option<&str>) -> Observed<BucketPage> {
+        Box::pin(s3::buckets(self, token)).await
+    }
+
     async fn head_bucket(&self, at: &BucketAt) -> BucketHead {
         Box::pin(s3::head_bucket(self, at)).await
     }

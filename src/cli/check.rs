@@ -87,7 +87,7 @@ async fn all(desk: &Desk<'_, Aws>, said: &CheckArguments) -> Result<Exit, Proble
             note(&format!("going on: {} buckets are done already", done.len()));
         }
     }
-    let listed = desk.aws.buckets().await.map_err(Problem::NoList)?;
+    let listed = desk.aws.all_buckets().await.map_err(Problem::NoList)?;
     let open: Vec<Place> = listed
         .into_iter()
         .filter(|(name, _)| !done.contains(name))

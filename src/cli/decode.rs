@@ -48,6 +48,10 @@ fn described(answer: AnswerForm, batch: &Batch) -> Value {
     json!({
         "answer": answer,
         "subjects": batch.subjects.iter().map(subject).collect::<Vec<_>>(),
+        "changes": batch.drifts.iter().map(|one| {
+            let changed: Vec<String> = one.item.resources.iter().map(ToString::to_string).collect();
+            json!({"messageId": one.message_id, "call": one.item.call, "changed": changed})
+        }).collect::<Vec<_>>(),
         "commands": batch.commands.iter().map(|one| {
             json!({"messageId": one.message_id, "command": command(&one.item)})
         }).collect::<Vec<_>>(),
@@ -88,7 +92,7 @@ fn command(command: &Command) -> Value {
             plan,
         } => json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys, "plan": plan}),
         Command::Backlog { bucket } => json!({"command": "backlog", "bucket": bucket}),
-        Command::Sweep => json!({"command": "sweep"}),
+        Command::Sweep | Command::SweepOn(_) => json!({"command": "sweep"}),
     }
 }
 
@@ -134,6 +138,16 @@ fn shown(batch: &Batch) -> String {
                 line(rule, FIELD)
             );
         }
+    }
+    for one in &batch.drifts {
+        let changed: Vec<String> = one.item.resources.iter().map(ToString::to_string).collect();
+        let _ = writeln!(
+            out,
+            "look at the buckets that depend on it{}: {} of {}",
+            from(&one.message_id),
+            line(&one.item.call, FIELD),
+            line(&changed.join(", "), FIELD)
+        );
     }
     for one in &batch.commands {
         let _ = writeln!(out, "command{}: {}", from(&one.message_id), command(&one.item));

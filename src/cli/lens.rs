@@ -15,7 +15,9 @@ use crate::snapshot::{
     DefaultEncryption, KeyMetadata, NotificationTarget, ObjectHead, ObjectOwnership, Payer, Replication,
     Tags, Versioning,
 };
-use crate::source::{AttachedPolicy, BucketAt, BucketHead, ObjectVersion, Reader, RoleRecord, Source};
+use crate::source::{
+    AttachedPolicy, BucketAt, BucketHead, BucketPage, ObjectVersion, Reader, RoleRecord, Source,
+};
 use crate::target::{Jobs, Target, Writable};
 
 /// What was seen of one source bucket and of what its replication names.
@@ -72,6 +74,10 @@ impl<A: Writable> Writable for Lens<'_, A> {
 }
 
 impl<A: Source> Source for Lens<'_, A> {
+    async fn buckets(&self, token: Option<&str>) -> Observed<BucketPage> {
+        self.aws.buckets(token).await
+    }
+
     async fn head_bucket(&self, at: &BucketAt) -> BucketHead {
         let head = self.aws.head_bucket(at).await;
         if let Some(region) = &head.region {

@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "MODE",
         default: "dry-run",
@@ -114,6 +114,11 @@ pub const SETTINGS: [Setting; 20] = [
         name: "REPORT_REFUSED_PUTS",
         default: "false",
         doc: "Whether a replication configuration that S3 refused is explained; otherwise such events are dropped.",
+    },
+    Setting {
+        name: "QUEUE_URL",
+        default: "",
+        doc: "The queue that the function reads, for the work that it leaves itself; the stack sets it to its own.",
     },
 ];
 

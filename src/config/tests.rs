@@ -143,6 +143,10 @@ fn every_setting_is_understood() {
         ("INSPECT_OBJECTS", "true"),
         ("SAMPLE_OBJECTS", "100"),
         ("REPORT_REFUSED_PUTS", "true"),
+        (
+            "QUEUE_URL",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/stack-Queue-1",
+        ),
     ])
     .unwrap();
     assert_eq!(config.mode, Mode::Approve);
@@ -163,12 +167,25 @@ fn every_setting_is_understood() {
     assert!(config.unconstrained_grants && config.inspect_objects);
     assert_eq!(config.sample_objects, 100);
     assert!(config.report_refused_puts);
+    assert!(config.queue_url.unwrap().ends_with("/stack-Queue-1"));
 }
 
 #[test]
 fn a_wrong_value_stops_the_start_and_says_what_was_expected() {
     for (name, value, problem) in [
         ("MODE", "Auto", "`Auto`: expected `dry-run`, `approve` or `auto`"),
+        (
+            "QUEUE_URL",
+            "arn:aws:sqs:eu-west-1:111122223333:queue",
+            "`arn:aws:sqs:eu-west-1:111122223333:queue`: expected the URL of an SQS queue, such as \
+             `https://sqs.eu-west-1.amazonaws.com/111122223333/name`",
+        ),
+        (
+            "QUEUE_URL",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/queue.fifo",
+            "`https://sqs.eu-west-1.amazonaws.com/111122223333/queue.fifo`: is a FIFO queue, which delays no single \
+             message; name a standard queue",
+        ),
         (
             "MODE",
             "a\u{1b}[31m",

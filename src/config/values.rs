@@ -171,6 +171,31 @@ pub(super) fn event_bus(text: &str) -> Result<EventBus, &'static str> {
     }
 }
 
+pub(super) fn queue_url(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str =
+        "expected the URL of an SQS queue, such as `https://sqs.eu-west-1.amazonaws.com/111122223333/name`";
+    let (scheme, rest) = text.split_once("://").ok_or(EXPECTED)?;
+    let mut parts = rest.rsplit('/');
+    let (name, account, host) = (parts.next(), parts.next(), parts.next());
+    if name.is_some_and(|name| name.ends_with(".fifo")) {
+        return Err("is a FIFO queue, which delays no single message; name a standard queue");
+    }
+    let names_a_queue = ["https", "http"].contains(&scheme)
+        && host.is_some_and(|host| !host.is_empty())
+        && account.is_some_and(|account| account.parse::<AccountId>().is_ok())
+        && name.is_some_and(|name| {
+            (1..=80).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        });
+    if names_a_queue {
+        Ok(text.to_owned())
+    } else {
+        Err(EXPECTED)
+    }
+}
+
 pub(super) fn boundary(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str =
         "expected the ARN of a managed policy, such as `arn:aws:iam::111122223333:policy/replication`";

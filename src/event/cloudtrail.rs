@@ -7,12 +7,12 @@
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::{Change, Content, DropReason, InvalidEvent, Refusal, Trigger, TriggerKind};
+use super::{Change, Content, DropReason, InvalidEvent, Refusal, Trigger, TriggerKind, drift};
 use crate::arn::{Arn, BucketName, RoleArn};
 
-const EVENT_ID_BYTES: usize = 128;
-const ACTOR_BYTES: usize = 512;
-const SOURCE_IP_BYTES: usize = 128;
+pub(super) const EVENT_ID_BYTES: usize = 128;
+pub(super) const ACTOR_BYTES: usize = 512;
+pub(super) const SOURCE_IP_BYTES: usize = 128;
 const REFUSAL_BYTES: usize = 512;
 
 /// An EventBridge event `AWS API Call via CloudTrail` from `aws.s3`.
@@ -23,12 +23,7 @@ pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
     let change = match name.text().filter(|_| service.is("s3.amazonaws.com")) {
         Some("PutBucketReplication") => Change::Configured,
         Some("DeleteBucketReplication") => Change::Removed,
-        _ => {
-            return Ok(Content::Dropped(DropReason::OtherCall {
-                name: name.quoted(),
-                service: service.quoted(),
-            }));
-        }
+        _ => return drift::decode(event, own_role),
     };
     let identity = call.get("userIdentity");
     let trigger = |change, bucket| Trigger {
@@ -59,10 +54,25 @@ pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
             refused_put: refused_put.filter(|_| change == Change::Configured),
         }));
     }
-    if own_role.is_some_and(|role| is_session_of(role, &identity)) {
-        return Ok(Content::Dropped(DropReason::OwnCall(name.quoted())));
+    if let Some(reason) = is_nothing_new(&call, own_role) {
+        return Ok(Content::Dropped(reason));
     }
     Ok(Content::Trigger(trigger(change, bucket(&call)?)))
+}
+
+/// A call that failed, or that we made ourselves.
+pub(super) fn is_nothing_new(call: &Field<'_>, own_role: Option<&RoleArn>) -> Option<DropReason> {
+    let (name, error_code) = (call.get("eventName").quoted(), call.get("errorCode"));
+    if error_code.is_present() && !error_code.is("") {
+        return Some(DropReason::FailedCall {
+            name,
+            code: error_code.quoted(),
+            refused_put: None,
+        });
+    }
+    own_role
+        .is_some_and(|role| is_session_of(role, &call.get("userIdentity")))
+        .then_some(DropReason::OwnCall(name))
 }
 
 /// Who acted, by the most telling name that CloudTrail gives. S3's notifications carry the same structure.
@@ -74,7 +84,7 @@ pub(super) fn actor(identity: &Field<'_>) -> Option<String> {
 
 /// The bucket's name is the one parameter that every record has, but an all-digit name arrives as a number and may have
 /// lost leading zeros; the ARN under `resources` has not.
-fn bucket(call: &Field<'_>) -> Result<BucketName, InvalidEvent> {
+pub(super) fn bucket(call: &Field<'_>) -> Result<BucketName, InvalidEvent> {
     const EXPECTED: &str = "a bucket name";
     let name = call.get("requestParameters").get("bucketName");
     if name.text().is_some() {

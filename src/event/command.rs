@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::{Content, DropReason, InvalidEvent, Quoted, Trigger, TriggerKind};
+use super::{Changed, Content, DropReason, InvalidEvent, Progress, Quoted, SweepId, Trigger, TriggerKind};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 
 /// An order, checked in form.
@@ -47,6 +47,8 @@ pub enum Command {
     },
     /// Look at every bucket that has a replication configuration.
     Sweep,
+    /// Go on with that.
+    SweepOn(Box<Progress>),
 }
 
 /// The digest of a plan: `sha256:` and 64 lower-case hexadecimal digits.
@@ -104,6 +106,9 @@ impl fmt::Display for PlanDigest {
     }
 }
 
+/// Each part of what a message of our own says of its cause.
+const CAUSE_BYTES: usize = 512;
+
 const COMMANDS: [&str; 5] = ["check", "apply", "undo", "backlog", "sweep"];
 
 /// A command that somebody invoked us with.
@@ -116,13 +121,56 @@ pub(super) fn decode(event: &Field<'_>) -> Outcome {
 /// A sweep sends itself one `check` per bucket this way. It joins the other reasons to look at that bucket, because
 /// there is nobody who waits for its answer.
 pub(super) fn decode_delivered(event: &Field<'_>) -> Outcome {
+    match event.get("command").text() {
+        Some("check") => return check_left_by_us(event).map(Content::Trigger),
+        Some("sweep") if event.get("progress").is_present() => return sweep_on(event),
+        _ => {}
+    }
     Ok(match read(event)? {
         Command::Check { bucket } => Content::Trigger(Trigger::new(TriggerKind::Sweep, bucket)),
-        Command::Sweep => Content::Command(Command::Sweep),
+        sweep @ (Command::Sweep | Command::SweepOn(_)) => Content::Command(sweep),
         Command::Apply { .. } => Content::Dropped(DropReason::CommandNotDirect("apply")),
         Command::Undo { .. } => Content::Dropped(DropReason::CommandNotDirect("undo")),
         Command::Backlog { .. } => Content::Dropped(DropReason::CommandNotDirect("backlog")),
     })
+}
+
+/// A `check` as this program sends it to its own queue. Whoever forges one gets a look at a bucket.
+fn check_left_by_us(event: &Field<'_>) -> Result<Trigger, InvalidEvent> {
+    only(event, &["command", "bucket", "sweep", "promised", "drift"])?;
+    let (sweep, promised, drift) = (event.get("sweep"), event.get("promised"), event.get("drift"));
+    let id = |field: &Field<'_>| field.read::<SweepId>("the id of a sweep, 32 lower-case hexadecimal digits");
+    let digest = |field: &Field<'_>| field.read("what was promised, `sha256:` and 64 hexadecimal digits");
+    let text = |name: &str| drift.get(name).cut(CAUSE_BYTES);
+    let kind = if drift.is_present() {
+        TriggerKind::Drift
+    } else {
+        TriggerKind::Sweep
+    };
+    Ok(Trigger {
+        sweep: sweep.is_present().then(|| id(&sweep)).transpose()?,
+        promised: promised.is_present().then(|| digest(&promised)).transpose()?,
+        drift: text("call")
+            .zip(text("resource"))
+            .map(|(call, resource)| Changed { call, resource }),
+        event_id: text("eventId"),
+        event_time: drift.get("eventTime").time(),
+        actor: text("actor"),
+        source_ip: text("sourceIp"),
+        ..Trigger::new(kind, event.get("bucket").parse("a bucket name")?)
+    })
+}
+
+/// The rest of a sweep, as this program sends it to its own queue.
+fn sweep_on(event: &Field<'_>) -> Outcome {
+    const EXPECTED: &str = "the progress of a sweep as this function writes it";
+    only(event, &["command", "progress"])?;
+    let field = event.get("progress");
+    let progress: Progress = field.read(EXPECTED)?;
+    if !progress.has_possible_token() {
+        return Err(field.get("token").invalid("a token of a list of buckets"));
+    }
+    Ok(Content::Command(Command::SweepOn(Box::new(progress))))
 }
 
 fn read(event: &Field<'_>) -> Result<Command, InvalidEvent> {

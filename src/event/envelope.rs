@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::field::Field;
 use super::{AnswerForm, Content, Decoded, DropReason, InvalidEvent, Record};
-use super::{alarm, cloudtrail, command, s3_notification, schedule};
+use super::{alarm, cloudtrail, command, drift, s3_notification, schedule};
 use crate::arn::RoleArn;
 
 /// How often JSON may lie inside a text of JSON. AWS itself nests twice, an SNS notification in an SQS message; the rest
@@ -138,12 +138,20 @@ impl Opener<'_> {
                     refused_put: Some(trigger),
                     ..
                 })) => Some(&trigger.bucket),
-                Ok(Content::Command(_) | Content::Dropped(_)) | Err(_) => None,
+                Ok(Content::Command(_) | Content::Drift(_) | Content::Dropped(_)) | Err(_) => None,
             })
             .collect();
-        if buckets.len() > MAX_BUCKETS {
+        let changed: BTreeSet<_> = outcomes
+            .iter()
+            .filter_map(|outcome| match outcome {
+                Ok(Content::Drift(drift)) => Some(&drift.resources),
+                Ok(Content::Trigger(_) | Content::Command(_) | Content::Dropped(_)) | Err(_) => None,
+            })
+            .flatten()
+            .collect();
+        if buckets.len().saturating_add(changed.len()) > MAX_BUCKETS {
             return vec![Err(text.invalid(format!(
-                "events about at most {MAX_BUCKETS} buckets in one message"
+                "events about at most {MAX_BUCKETS} buckets, keys, roles or policies in one message"
             )))];
         }
         outcomes
@@ -195,6 +203,12 @@ impl Opener<'_> {
         let from = event.get("source");
         match (kind.text().unwrap_or_default(), from.text().unwrap_or_default()) {
             ("AWS API Call via CloudTrail", "aws.s3") => vec![cloudtrail::decode(event, self.own_role)],
+            ("AWS API Call via CloudTrail", "aws.kms" | "aws.iam") => {
+                vec![drift::decode(event, self.own_role)]
+            }
+            ("KMS Imported Key Material Expiration" | "KMS CMK Deletion", "aws.kms") => {
+                vec![drift::decode_kms(event)]
+            }
             ("CloudWatch Alarm State Change", "aws.cloudwatch") => alarm::decode_event_bridge(event),
             ("Scheduled Event", "aws.events" | "aws.scheduler") => vec![schedule::decode()],
             _ => vec![Ok(Content::Dropped(DropReason::OtherEventBridge {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::InvalidEvent;
@@ -154,6 +155,13 @@ impl<'a> Field<'a> {
     /// The time here. Only reports show it, so a bad one is as good as none.
     pub(super) fn time(&self) -> Option<Timestamp> {
         self.hint()
+    }
+
+    /// The value here, for those who read a form of our own.
+    pub(super) fn read<T: DeserializeOwned>(&self, expected: &'static str) -> Result<T, InvalidEvent> {
+        self.value
+            .and_then(|value| T::deserialize(value).ok())
+            .ok_or_else(|| self.invalid(expected))
     }
 
     /// The error that this field does not hold what it should.

@@ -161,7 +161,7 @@ fn a_bucket_that_cloudtrail_took_for_a_number_is_found_by_its_arn_first() {
         event["detail"]["resources"][0]["ARN"] = json!(arn);
         only(&event).map(|content| match content {
             Content::Trigger(trigger) => trigger.bucket.to_string(),
-            other @ (Content::Command(_) | Content::Dropped(_)) => panic!("{other:?}"),
+            other @ (Content::Command(_) | Content::Drift(_) | Content::Dropped(_)) => panic!("{other:?}"),
         })
     };
     assert_eq!(bucket(json!(420), "arn:aws:s3:::0420").unwrap(), "0420");
@@ -190,7 +190,7 @@ fn a_key_is_decoded_as_forms_are_and_refused_where_no_object_can_have_it() {
         event["Records"][0]["s3"]["object"]["key"] = key;
         only(&event).map(|content| match content {
             Content::Trigger(trigger) => trigger.objects[0].key.clone(),
-            other @ (Content::Command(_) | Content::Dropped(_)) => panic!("{other:?}"),
+            other @ (Content::Command(_) | Content::Drift(_) | Content::Dropped(_)) => panic!("{other:?}"),
         })
     };
     for (encoded, decoded) in [

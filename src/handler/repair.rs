@@ -2,11 +2,12 @@
 
 use tracing::error;
 
+use super::follow_up::verify_after;
 use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
 use crate::apply::{Outcome as Applied, apply};
 use crate::error::chain;
 use crate::finding::Finding;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, index};
 use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::plan::plan;
@@ -40,7 +41,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 None
             }
         };
-        let applied = match &reviewed {
+        let mut applied = match &reviewed {
             Some(reviewed) => Some(self.carry_out(invocation, subject, reviewed, intent).await?),
             None => None,
         };
@@ -48,6 +49,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if applied.as_ref().is_some_and(Applied::has_written) {
             let before = std::mem::take(&mut look.examination.findings);
             let after = self.look(invocation, subject, Asked::default()).await;
+            if let Some(applied) = &mut applied {
+                applied.verify_after = Some(verify_after(invocation.now));
+                applied.follow_up = self.follow_up(invocation, subject, &after).await;
+            }
+            index::record(&self.ledger, &after.snapshot, invocation.now).await;
             look.examination = after.examination;
             let is_open = |finding: &Finding| {
                 look.examination.findings.iter().any(|left| {
@@ -56,6 +62,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 })
             };
             repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
+        } else {
+            index::record(&self.ledger, &look.snapshot, invocation.now).await;
         }
         let mut report = Report::new(Parts {
             mode: self.settings.mode,

@@ -240,7 +240,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report: &Report,
         claimed: &Tally,
     ) -> Result<(), HandlerError> {
-        self.publish(Bulletin::News(report, &claimed.message(report)))
+        self.publish(report, Bulletin::Summary(&claimed.message(report)))
             .await?;
         let settled = self
             .change_tally(ledger, now, |tally| Some(tally.told(claimed)))
@@ -288,6 +288,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// People hear what is news.
     async fn news(&self, report: &Report, telling: &Telling) -> Result<(), HandlerError> {
         let message = text::render(report, telling);
-        self.publish(Bulletin::News(report, &message)).await
+        self.publish(report, Bulletin::News(report, &message)).await
     }
 }

@@ -1,5 +1,6 @@
 //! Taking back what was done for a bucket: shown first, and done where the digest of what was shown comes back.
 
+use super::follow_up::verify_after;
 use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
@@ -29,8 +30,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let undo = undo_plan(&look.snapshot, &look.assessments, look.remembered.memory)
             .map_err(HandlerError::BadPlan)?;
         let intent = digest.as_ref().map_or(Intent::Look, Intent::Apply);
-        let applied = self.carry_out(invocation, subject, &undo.plan, intent).await?;
+        let mut applied = self.carry_out(invocation, subject, &undo.plan, intent).await?;
         if applied.has_written() {
+            applied.verify_after = Some(verify_after(invocation.now));
             look.examination = self.look(invocation, subject, asked()).await.examination;
         }
         let mut report = Report::new(Parts {

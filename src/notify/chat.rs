@@ -66,6 +66,35 @@ pub fn render(report: &Report, message: &Notification, partition: &Partition) ->
     .to_string()
 }
 
+/// The message about more than one bucket, as JSON.
+pub fn summary(message: &Notification) -> String {
+    let lines = message.text.lines().filter(|line| !line.trim().is_empty());
+    let mut description = String::new();
+    for text in lines {
+        let text = code(text, NAME);
+        if description.chars().count() + text.chars().count() > DESCRIPTION {
+            description.push_str("… and more, in the whole message");
+            break;
+        }
+        let _ = writeln!(description, "{text}");
+    }
+    json!({
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": code(&message.subject, TITLE),
+            "description": description.trim_end(),
+        },
+        "metadata": {
+            "threadId": "s3-replication-remediator",
+            "summary": code(&message.subject, TITLE),
+            "eventType": EVENT_TYPE,
+        },
+    })
+    .to_string()
+}
+
 /// Text from outside, so that it stands for itself in every chat.
 fn code(text: &str, limit: usize) -> String {
     let shown = line(text, limit).replace('`', "'");

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::{Bulletin, PublishFailure, Publisher};
 use crate::arn::BucketName;
 use crate::event::TriggerKind;
+use crate::report::Report;
 
 /// Longer than the queue takes to hand a message out for the last time.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -48,8 +49,11 @@ impl<P> Once<P> {
 
 impl<P: Publisher> Publisher for Once<P> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let bucket = &bulletin.report().bucket.name;
-        let matter = matter(bulletin);
+        let Some(report) = bulletin.report() else {
+            return self.publisher.publish(bulletin).await;
+        };
+        let bucket = &report.bucket.name;
+        let matter = matter(report, matches!(bulletin, Bulletin::News(..)));
         if matter.is_some() && self.last().get(bucket).map(|(last, _)| *last) == matter {
             return Ok(());
         }
@@ -64,8 +68,7 @@ impl<P: Publisher> Publisher for Once<P> {
 
 /// The event and what was found. Failed objects are no events of their own: what is failing is. None where nothing tells
 /// one event from another; then each is told.
-fn matter(bulletin: Bulletin<'_>) -> Option<Matter> {
-    let report = bulletin.report();
+fn matter(report: &Report, is_news: bool) -> Option<Matter> {
     let trigger = &report.trigger;
     let event = match trigger.kind {
         TriggerKind::ReplicationFailed => {
@@ -105,7 +108,7 @@ fn matter(bulletin: Bulletin<'_>) -> Option<Matter> {
     let matter = json!([
         trigger.kind,
         event,
-        matches!(bulletin, Bulletin::News(..)),
+        is_news,
         report.verdict,
         findings,
         unread,

@@ -25,7 +25,7 @@ impl Publisher for &Recorder {
                 reason: "gone".to_owned(),
             });
         }
-        self.told.borrow_mut().push(bulletin.report().verdict);
+        self.told.borrow_mut().push(bulletin.report().unwrap().verdict);
         Ok(())
     }
 }

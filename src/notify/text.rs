@@ -322,6 +322,7 @@ pub(super) fn occasion(trigger: &Trigger) -> &'static str {
         TriggerKind::ReplicationFailed => "S3 reported objects that it could not replicate",
         TriggerKind::Alarm => "an alarm on failed replication went off",
         TriggerKind::Drift => "something that replication depends on was changed",
+        TriggerKind::Sweep if trigger.follow_up => "looked again after a repair: it is not as that left it",
         TriggerKind::Sweep => "regular check",
         TriggerKind::Command => "asked for",
     }
@@ -331,6 +332,14 @@ fn cause(report: &Report) -> String {
     let trigger = &report.trigger;
     let what = occasion(trigger);
     let mut out = format!("why now: {what}");
+    if let Some(changed) = &trigger.changed {
+        let _ = write!(
+            out,
+            ", {} of {}",
+            line(&changed.call, FIELD),
+            line(&changed.resource, FIELD)
+        );
+    }
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");
     }
@@ -445,7 +454,15 @@ fn done(report: &Report) -> String {
         out.push('\n');
     }
     if let Some(verify) = &outcome.verify_after {
-        let _ = writeln!(out, "   {}", verify);
+        let _ = writeln!(
+            out,
+            "   works everywhere by {verify}; a new object version shows then whether it helped"
+        );
+        if outcome.follow_up {
+            out.push_str(
+                "   this function looks again then, and tells if it finds anything else than stands here\n",
+            );
+        }
     }
     out
 }

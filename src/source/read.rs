@@ -11,6 +11,8 @@ use crate::observed::{Observed, ReadFailure};
 /// An operation that reads AWS. The list is complete: whoever makes the function's own policy can go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Read {
+    /// s3:ListBuckets
+    Buckets,
     /// s3:HeadBucket
     HeadBucket,
     /// s3:GetBucketReplication
@@ -61,7 +63,8 @@ pub enum Read {
 
 impl Read {
     /// Every read there is.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
+        Self::Buckets,
         Self::HeadBucket,
         Self::Replication,
         Self::Versioning,
@@ -90,6 +93,7 @@ impl Read {
     /// The API operation, such as `s3:GetBucketReplication`.
     pub fn operation(self) -> &'static str {
         match self {
+            Self::Buckets => "s3:ListBuckets",
             Self::HeadBucket => "s3:HeadBucket",
             Self::Replication => "s3:GetBucketReplication",
             Self::Versioning => "s3:GetBucketVersioning",
@@ -119,6 +123,7 @@ impl Read {
     /// The IAM action that permits it, such as `s3:GetReplicationConfiguration`.
     pub fn action(self) -> &'static str {
         match self {
+            Self::Buckets => "s3:ListAllMyBuckets",
             Self::HeadBucket => "s3:ListBucket",
             Self::Replication => "s3:GetReplicationConfiguration",
             Self::Encryption => "s3:GetEncryptionConfiguration",

@@ -42,7 +42,7 @@ impl Led {
         match self.answer.as_ref().unwrap() {
             Answer::Report(report) => report,
             Answer::Reports(reports) => &reports[0],
-            Answer::Batch(again) => panic!("no report: {again:?}"),
+            Answer::Batch(_) | Answer::Sweep(_) => panic!("no report: {:?}", self.answer),
         }
     }
 }

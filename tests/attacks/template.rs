@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::world::{OTHER, OWN, ROLE, SOURCE_KEY};
 
 const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/remediator";
+const OWN_QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:queue";
 const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger";
 const SETTINGS: [&str; 5] = ["dry-run", "watchful", "tagged", "open", "bounded"];
 
@@ -112,7 +113,8 @@ fn resources() -> Vec<&'static str> {
         "arn:aws:kms:eu-west-1:444455556666:key/theirs",
         "arn:aws:s3:::source",
         "arn:aws:s3:::source/object",
-        "arn:aws:sqs:eu-west-1:111122223333:queue",
+        OWN_QUEUE,
+        "arn:aws:sqs:eu-west-1:111122223333:other",
         "arn:aws:sns:eu-west-1:111122223333:topic",
         "arn:aws:dynamodb:eu-west-1:111122223333:table/others",
         "arn:aws:events:eu-west-1:111122223333:event-bus/operations",
@@ -124,8 +126,12 @@ fn resources() -> Vec<&'static str> {
 
 /// What the role holds with a setting, read once.
 fn policies(setting: &str) -> &'static PolicySet {
-    static POLICIES: LazyLock<BTreeMap<&str, PolicySet>> =
-        LazyLock::new(|| SETTINGS.map(|setting| (setting, read_policies(setting))).into());
+    static POLICIES: LazyLock<BTreeMap<&str, PolicySet>> = LazyLock::new(|| {
+        let settings = SETTINGS.into_iter().chain(["jobs"]);
+        settings
+            .map(|setting| (setting, read_policies(setting)))
+            .collect()
+    });
     &POLICIES[setting]
 }
 
@@ -216,6 +222,10 @@ fn no_setting_gives_the_function_an_action_that_a_thief_would_want() {
     for setting in SETTINGS {
         for action in WANTED {
             for resource in resources() {
+                // It may leave itself work, which any message of its queue is, and which changes nothing.
+                if (*action, resource) == ("sqs:SendMessage", OWN_QUEUE) {
+                    continue;
+                }
                 let tagged = context(resource).with("aws:ResourceTag/s3-replication-remediator", "allow");
                 assert_ne!(
                     ask(setting, action, resource, tagged),
@@ -396,6 +406,47 @@ fn machines_and_chats_are_told_where_that_is_switched_on_and_no_others() {
             let answer = ask(setting, action, resource, context(resource));
             assert_eq!(answer, Verdict::ImplicitlyDenied, "{setting} {action} {resource}");
         }
+    }
+}
+
+#[test]
+fn jobs_are_ordered_where_a_role_is_set_and_passed_to_batch_operations_alone() {
+    const JOBS_ROLE: &str = "arn:aws:iam::111122223333:role/batch";
+    let to = |service| Context::new().with("iam:PassedToService", service);
+    let batch = || to("batchoperations.s3.amazonaws.com");
+    assert_eq!(ask("jobs", "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
+    assert_eq!(ask("jobs", "s3:CreateJob", "*", Context::new()), Verdict::Allowed);
+    for service in ["lambda.amazonaws.com", "s3.amazonaws.com"] {
+        assert_ne!(
+            ask("jobs", "iam:PassRole", JOBS_ROLE, to(service)),
+            Verdict::Allowed
+        );
+    }
+    for role in resources() {
+        assert_ne!(
+            ask("jobs", "iam:PassRole", role, batch()),
+            Verdict::Allowed,
+            "{role}"
+        );
+    }
+    for action in [
+        "s3:UpdateJobStatus",
+        "s3:UpdateJobPriority",
+        "s3:InitiateReplication",
+    ] {
+        assert_ne!(
+            ask("jobs", action, "*", Context::new()),
+            Verdict::Allowed,
+            "{action}"
+        );
+    }
+    // A role is given to the dry run too, where it means nothing.
+    for setting in SETTINGS {
+        assert_ne!(ask(setting, "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
+        assert_ne!(
+            ask(setting, "s3:CreateJob", "*", Context::new()),
+            Verdict::Allowed
+        );
     }
 }
 

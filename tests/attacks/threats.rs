@@ -46,6 +46,7 @@ fn every_test_that_the_list_of_threats_names_is_there_and_every_attack_is_in_it(
         "tests/plan",
         "tests/wire",
         "tests/core/handler",
+        "tests/core/over_time",
         "tests/core/scenarios",
     ]
     .into_iter()

@@ -1,5 +1,6 @@
 //! One invocation from its payload to its answer: who is told what, what is written, and which messages come again.
 
+mod backlog;
 mod contract;
 mod forms;
 mod machines;
@@ -17,7 +18,8 @@ use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
-use stage::{REPLICA_KEY, ROLE, SOURCE, Stage, all_recorded, recorded};
+use stage::{REPLICA_KEY, ROLE, SOURCE, Stage};
+pub(crate) use stage::{all_recorded, recorded};
 
 fn put() -> Value {
     recorded("cloudtrail/put-kms-rule.json")
@@ -80,17 +82,6 @@ fn a_message_without_an_id_fails_the_invocation_because_no_answer_could_name_it(
         .unwrap_err();
     assert_eq!(error.kind(), "InvalidEvent");
     assert!(stage.told().is_empty());
-}
-
-#[test]
-fn a_command_that_no_message_may_carry_comes_again_until_the_queue_gives_it_up() {
-    let stage = Stage::broken(Mode::Auto);
-    assert_eq!(
-        stage.deliver(&[("sweep", 1, json!({"command": "sweep"}))]),
-        ["sweep".to_owned()].into()
-    );
-    let error = stage.handle(&json!({"command": "sweep"})).unwrap_err();
-    assert_eq!(error.kind(), "UnsupportedCommand");
 }
 
 #[test]
@@ -575,7 +566,7 @@ fn the_cause_of_a_repair_that_waits_for_a_person_is_still_told_as_broken() {
     let stage = Stage::broken(Mode::Auto);
     let report = match stage.handle(&put()).unwrap() {
         Answer::Reports(mut reports) => reports.remove(0),
-        other @ (Answer::Batch(_) | Answer::Report(_)) => panic!("{other:?}"),
+        other @ (Answer::Batch(_) | Answer::Report(_) | Answer::Sweep(_)) => panic!("{other:?}"),
     };
     assert_eq!(report.outcome.as_ref().unwrap().status, Status::Applied);
     assert_eq!(report.verdict, Verdict::Broken);

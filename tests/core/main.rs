@@ -10,5 +10,6 @@ mod collect;
 mod handler;
 #[cfg(test)]
 mod news;
+mod over_time;
 #[cfg(test)]
 mod scenarios;

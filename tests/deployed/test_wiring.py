@@ -16,7 +16,7 @@ TAKEN_BY = {
     "cloudtrail/delete.json": ["ReplicationConfiguredRule"],
     "cloudtrail/put-access-denied.json": [],
     "cloudtrail/put-on-outposts.json": [],
-    "cloudtrail/put-versioning.json": [],
+    "cloudtrail/put-versioning.json": ["DriftOfBucketsRule"],
     "alarm/event-bridge.json": ["ReplicationAlarmRule"],
     "alarm/event-bridge-metric-math.json": ["ReplicationAlarmRule"],
     "alarm/event-bridge-ok.json": [],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ WRITE_CONDITIONS = {"MayWrite", "MayWriteAllowedRoles", "MayWriteAllowedKeys"}
 NO_READS_BUT_HARMLESS = {
     "Log": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "TakeFromTheQueue": {"sqs:ReceiveMessage", "sqs:DeleteMessage"},
+    "LeaveWorkInTheQueue": {"sqs:SendMessage"},
     "Tell": {"sns:Publish"},
     "Remember": {"dynamodb:Query", "dynamodb:PutItem"},
     "TellMachines": {"events:PutEvents"},
@@ -28,6 +31,8 @@ NO_READS_BUT_HARMLESS = {
     "UseWhatTheKeyEncrypts": {"kms:Decrypt", "kms:GenerateDataKey"},
     "Trace": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
 }
+# Settings that the stack makes itself, from what it deploys.
+MADE: dict[str, Any] = {"QUEUE_URL": {"Ref": "Queue"}}
 REPAIRS = {"iam:PutRolePolicy", "iam:DeleteRolePolicy", "kms:CreateGrant", "kms:RevokeGrant"}
 
 
@@ -73,7 +78,7 @@ def is_read(action: str) -> bool:
 
 def test_every_setting_of_the_function_is_a_parameter_of_the_same_name() -> None:
     for setting, value in FUNCTION["Environment"]["Variables"].items():
-        expected: Any = {"Ref": pascal_case(setting)}
+        expected: Any = MADE.get(setting, {"Ref": pascal_case(setting)})
         if setting == "NOTIFICATION_TOPIC_ARN":
             expected = {"Fn::If": ["MakesTopic", {"Ref": "Topic"}, expected]}
         if setting == "LEDGER_TABLE":
@@ -84,9 +89,10 @@ def test_every_setting_of_the_function_is_a_parameter_of_the_same_name() -> None
 def test_every_setting_of_the_readme_is_one_of_the_function_with_the_same_default() -> None:
     documented = {name.strip("`"): "" if default == "none" else default.strip("`")
                   for name, default, _ in rows("README.md", "settings")}
-    defaults = {setting: str(TEMPLATE["Parameters"][pascal_case(setting)]["Default"]) for setting in documented}
+    defaults = {setting: str(TEMPLATE["Parameters"][pascal_case(setting)]["Default"])
+                for setting in documented if setting not in MADE}
     assert list(FUNCTION["Environment"]["Variables"]) == list(documented)
-    assert defaults == documented
+    assert defaults == {setting: default for setting, default in documented.items() if setting not in MADE}
 
 
 def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
@@ -101,6 +107,7 @@ def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
         "HasEventBus": "`EventBusName` is set",
         "HasChatTopic": "`ChatTopicArn` is set",
         "UsesSecurityHub": "`SecurityHub` is true",
+        "MayOrderJobs": "`BatchRoleArn` is set, and `Mode` is `approve` or `auto`",
         **dict.fromkeys(WRITE_CONDITIONS, "`Mode` is `approve` or `auto`"),
     }
     held = {
@@ -126,7 +133,7 @@ def test_every_parameter_is_described_constrained_and_offered() -> None:
 
 def test_without_a_mode_that_writes_the_role_only_reads_and_tells() -> None:
     for policy in role_policies():
-        if policy.get("Condition") in WRITE_CONDITIONS:
+        if policy.get("Condition") in {*WRITE_CONDITIONS, "MayOrderJobs"}:
             continue
         for statement in statements(policy):
             writes = {action for action in listed(statement["Action"]) if not is_read(action)}
@@ -140,6 +147,16 @@ def test_a_mode_that_writes_adds_the_repairs_and_their_undo_only() -> None:
         for statement in statements(policy):
             if statement["Effect"] == "Allow":
                 assert set(listed(statement["Action"])) <= REPAIRS
+
+
+def test_jobs_are_ordered_only_where_a_role_is_set_and_the_mode_writes() -> None:
+    policy = RESOURCES["JobPolicy"]
+    assert policy["Condition"] == "MayOrderJobs"
+    assert TEMPLATE["Conditions"]["MayOrderJobs"]["Fn::And"][0] == {"Condition": "MayWrite"}
+    order, give = statements(policy)
+    assert order["Action"] == "s3:CreateJob"
+    assert (give["Action"], give["Resource"]) == ("iam:PassRole", {"Ref": "BatchRoleArn"})
+    assert give["Condition"] == {"StringEquals": {"iam:PassedToService": "batchoperations.s3.amazonaws.com"}}
 
 
 def test_no_action_is_a_wildcard() -> None:
@@ -196,3 +213,26 @@ def test_every_rule_keeps_what_it_could_not_deliver() -> None:
         assert target["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
         assert target["RetryPolicy"]
+
+
+def test_what_another_region_hands_on_is_what_the_function_takes_here() -> None:
+    elsewhere = load_template(ROOT / "forward-drift.yaml")["Resources"]
+    patterns = {
+        name: resource["Properties"]["EventPattern"] for name, resource in elsewhere.items()
+        if resource["Type"] == "AWS::Events::Rule"
+    }
+    assert patterns == {
+        name: RESOURCES[name]["Properties"]["EventPattern"] for name in RESOURCES if name.startswith("DriftOf")
+    }
+    # EventBridge takes no longer ones: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+    assert max(len(json.dumps(pattern)) for pattern in patterns.values()) < 2048
+
+
+def test_every_change_that_the_function_understands_is_taken_by_a_rule() -> None:
+    source = (ROOT / "src/event/drift.rs").read_text()
+    understood = set(re.findall(r'"([A-Z][A-Za-z]+)"', source.split("let about = match")[1].split("_ => {")[0]))
+    taken = {
+        name for rule, resource in RESOURCES.items() if rule.startswith("DriftOf")
+        for name in resource["Properties"]["EventPattern"].get("detail", {}).get("eventName", [])
+    }
+    assert taken == understood

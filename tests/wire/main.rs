@@ -11,8 +11,12 @@ mod keys;
 #[cfg(test)]
 mod members;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod sweep;
 #[cfg(test)]
 mod writes;

@@ -8,12 +8,16 @@ use s3_replication_remediator::snapshot::{
     ObjectOwnership, Payer, Replication, Tags, Versioning,
 };
 use s3_replication_remediator::source::{
-    AttachedPolicy, BucketAt, BucketHead, ObjectVersion, Read, Reader, RoleRecord, Source,
+    AttachedPolicy, BucketAt, BucketHead, BucketPage, ListedBucket, ObjectVersion, Read, Reader, RoleRecord,
+    Source,
 };
 use serde_json::Value;
 
 use super::model::{Bucket, Encryption, Grant, Key, Role, State};
 use super::{World, failure, unreadable};
+
+/// What the program asks for.
+const BUCKETS_OF_A_PAGE: usize = 1_000;
 
 impl State {
     fn bucket_region(&self, bucket: &Bucket) -> Region {
@@ -179,6 +183,35 @@ impl Grant {
 }
 
 impl Source for World {
+    async fn buckets(&self, token: Option<&str>) -> Observed<BucketPage> {
+        self.call(Read::Buckets.operation(), "*").await;
+        if let Some(code) = self.switched(Read::Buckets.operation(), "*") {
+            return unreadable(Read::Buckets, "buckets".to_owned(), &code, "*");
+        }
+        // The token is S3's secret; here it is the last name of the page before.
+        let last = match token.map(|token| token.strip_prefix("after-")) {
+            None => "",
+            Some(Some(name)) => name,
+            Some(None) => return unreadable(Read::Buckets, "buckets".to_owned(), "InvalidArgument", "*"),
+        };
+        let state = self.state();
+        let mut own = state
+            .buckets
+            .iter()
+            .filter(|(name, bucket)| {
+                name.as_str() > last && state.bucket_owner(bucket) == state.identity.account
+            })
+            .map(|(name, bucket)| ListedBucket {
+                name: name.clone(),
+                region: Some(state.bucket_region(bucket)),
+            });
+        let buckets: Vec<ListedBucket> = own.by_ref().take(BUCKETS_OF_A_PAGE).collect();
+        let next = own
+            .next()
+            .and(buckets.last().map(|last| format!("after-{}", last.name)));
+        Observed::Found(BucketPage { buckets, next })
+    }
+
     /// HeadBucket names the Region even when it refuses (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
     async fn head_bucket(&self, at: &BucketAt) -> BucketHead {
         let exists = self

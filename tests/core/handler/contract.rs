@@ -106,7 +106,7 @@ fn reports() -> Vec<Value> {
     let mut add = |answer: Answer| match answer {
         Answer::Report(report) => reports.push(json!(report)),
         Answer::Reports(all) => reports.extend(all.iter().map(|report| json!(report))),
-        Answer::Batch(_) => panic!("a batch answers no report"),
+        Answer::Batch(_) | Answer::Sweep(_) => panic!("this answers no report"),
     };
     for mode in [Mode::DryRun, Mode::Approve, Mode::Auto] {
         for stage in [Stage::broken(mode), Stage::repairable(mode)] {
@@ -121,6 +121,19 @@ fn reports() -> Vec<Value> {
                 .handle(&apply(&format!("sha256:{}", "0".repeat(64))))
                 .unwrap());
         }
+    }
+    // What it leaves in its own queue, as a topic would bring it.
+    for left in [
+        json!({"drift": {"call": "DisableKey", "resource": "arn:aws:kms:eu-west-1:111122223333:key/1"}}),
+        json!({"promised": format!("sha256:{}", "0".repeat(64))}),
+    ] {
+        let mut check = left;
+        check["command"] = json!("check");
+        check["bucket"] = json!(SOURCE);
+        let notification = json!({"EventSource": "aws:sns", "Sns": {"Message": check.to_string()}});
+        add(Stage::broken(Mode::DryRun)
+            .handle(&json!({"Records": [notification]}))
+            .unwrap());
     }
     let withheld = Stage::repairable(Mode::Auto);
     opt_out(&withheld);

@@ -315,7 +315,7 @@ fn a_person_who_asks_is_shown_at_once_what_would_go() {
     remove_rules(&stage);
     let shown = match stage.handle_with(&table, &check()).unwrap() {
         Answer::Report(report) => *report,
-        other @ (Answer::Batch(_) | Answer::Reports(_)) => panic!("{other:?}"),
+        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
     };
     let digest = shown.digest().unwrap();
     assert_eq!(shown.plan.as_ref().unwrap().plan().changes.len(), 2);
@@ -396,7 +396,7 @@ fn an_undo_finds_by_its_records_what_no_rule_names_any_more() {
         }
         match stage.handle_with(&table, &command).unwrap() {
             Answer::Report(report) => *report,
-            other @ (Answer::Batch(_) | Answer::Reports(_)) => panic!("{other:?}"),
+            other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
         }
     };
     let shown = undo(None);

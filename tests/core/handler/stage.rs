@@ -39,6 +39,7 @@ pub(super) struct Stage {
     pub(super) ledger: MemoryLedger,
     pub(super) queue: Outbox,
     pub(super) report_refused_puts: bool,
+    pub(super) batch_role: Option<s3_replication_remediator::arn::RoleArn>,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
     /// Does the bus refuse?
@@ -62,7 +63,7 @@ impl Publisher for &Stage {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         let is_mute = match bulletin {
             Bulletin::State(_) => &self.is_bus_mute,
-            Bulletin::News(..) => &self.is_mute,
+            Bulletin::News(..) | Bulletin::Summary(_) => &self.is_mute,
         };
         if is_mute.get() {
             return Err(PublishFailure {
@@ -71,7 +72,9 @@ impl Publisher for &Stage {
         }
         match bulletin {
             Bulletin::State(report) => self.states.borrow_mut().push(report.clone()),
-            Bulletin::News(_, message) => self.told.borrow_mut().push(message.clone()),
+            Bulletin::News(_, message) | Bulletin::Summary(message) => {
+                self.told.borrow_mut().push(message.clone())
+            }
         }
         Ok(())
     }
@@ -89,6 +92,7 @@ impl Stage {
             ledger: MemoryLedger::default(),
             queue: Outbox::default(),
             report_refused_puts: false,
+            batch_role: None,
             is_mute: Cell::new(false),
             is_bus_mute: Cell::new(false),
             now: Cell::new("2026-09-14T09:13:00Z".parse().unwrap()),
@@ -163,7 +167,10 @@ impl Stage {
                 settings: Settings {
                     mode: self.mode,
                     scope: Scope::default(),
-                    guards: GuardSettings::default(),
+                    guards: GuardSettings {
+                        batch_role: self.batch_role.clone(),
+                        ..GuardSettings::default()
+                    },
                     report_refused_puts: self.report_refused_puts,
                     remind_after: Some(SignedDuration::from_hours(24)),
                 },
@@ -185,7 +192,7 @@ impl Stage {
     pub(super) fn deliver(&self, messages: &[(&str, u32, Value)]) -> BTreeSet<String> {
         match self.handle(&batch(messages)).unwrap() {
             Answer::Batch(again) => again,
-            other @ (Answer::Report(_) | Answer::Reports(_)) => {
+            other @ (Answer::Report(_) | Answer::Reports(_) | Answer::Sweep(_)) => {
                 panic!("not the answer to a batch: {other:?}")
             }
         }
@@ -195,7 +202,7 @@ impl Stage {
     pub(super) fn command(&self, command: &Value) -> Report {
         match self.handle(command).unwrap() {
             Answer::Report(report) => *report,
-            other @ (Answer::Batch(_) | Answer::Reports(_)) => {
+            other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => {
                 panic!("not the answer to a command: {other:?}")
             }
         }
@@ -214,14 +221,14 @@ impl Stage {
 }
 
 /// A recorded event.
-pub(super) fn recorded(file: &str) -> Value {
+pub(crate) fn recorded(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every recorded event, by the name of its file.
-pub(super) fn all_recorded() -> Vec<(String, Value)> {
+pub(crate) fn all_recorded() -> Vec<(String, Value)> {
     fn walk(folder: &Path, under: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

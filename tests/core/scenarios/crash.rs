@@ -70,7 +70,9 @@ impl Publisher for &Scene {
         self.world.steps.step().await;
         match bulletin {
             Bulletin::State(_) => {}
-            Bulletin::News(_, message) => self.told.borrow_mut().push(message.text.clone()),
+            Bulletin::News(_, message) | Bulletin::Summary(message) => {
+                self.told.borrow_mut().push(message.text.clone())
+            }
         }
         self.world.steps.step().await;
         Ok(())

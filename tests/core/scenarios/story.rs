@@ -255,7 +255,7 @@ impl Story {
         let report = match answer.unwrap_or_else(|error| panic!("{}: {error}", self.name)) {
             Answer::Report(report) => *report,
             Answer::Reports(mut reports) => reports.remove(0),
-            Answer::Batch(again) => panic!("{}: no report: {again:?}", self.name),
+            other @ (Answer::Batch(_) | Answer::Sweep(_)) => panic!("{}: no report: {other:?}", self.name),
         };
         text::render(&report, &Telling::default())
     }
@@ -287,7 +287,8 @@ impl Story {
                 other @ (Command::Apply { .. }
                 | Command::Undo { .. }
                 | Command::Backlog { .. }
-                | Command::Sweep) => {
+                | Command::Sweep
+                | Command::SweepOn(_)) => {
                     panic!("{}: no story about {other:?}", self.name)
                 }
             }));

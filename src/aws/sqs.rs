@@ -1,0 +1,214 @@
+//! Our own queue: messages go out ten at a time, and those of a batch that were not taken once more.
+//!
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>: a batch has at
+//! most ten messages, may succeed in part, and says of each refused one whose fault that is.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures_util::stream::{self, StreamExt};
+
+use crate::queue::{Message, Queue, QueueFailure};
+
+use super::Aws;
+use super::error::Failure;
+
+const OPERATION: &str = "sqs:SendMessageBatch";
+
+/// Most messages of a batch.
+const MOST_MESSAGES: usize = 10;
+
+/// Most bytes of a batch. SQS takes more today; this much it has always taken.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// The longest delay: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+const LONGEST_DELAY: u64 = 900;
+
+/// Batches that are under way at once.
+const CONCURRENT: usize = 4;
+
+/// Pauses before what was not taken is sent again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
+/// The queue that this function reads, if its URL is set.
+#[derive(Debug)]
+pub struct OwnQueue<'a> {
+    aws: &'a Aws,
+    url: Option<String>,
+}
+
+/// A message as it goes out.
+#[derive(Debug, Clone)]
+struct Outgoing {
+    body: String,
+    delay: i32,
+}
+
+impl Aws {
+    /// The queue at that URL, in our own Region.
+    pub fn queue(&self, url: Option<String>) -> OwnQueue<'_> {
+        OwnQueue { aws: self, url }
+    }
+}
+
+impl Queue for OwnQueue<'_> {
+    async fn send(&self, messages: &[Message]) -> Result<(), QueueFailure> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let url = self.url.as_deref().ok_or(QueueFailure::NoQueue)?;
+        let refused: Vec<Refused> = stream::iter(batches(messages))
+            .map(|batch| Box::pin(self.send_batch(url, batch)))
+            .buffered(CONCURRENT)
+            .collect()
+            .await;
+        let count = refused.iter().map(|refused| refused.count).sum();
+        match refused.into_iter().find(|refused| refused.count > 0) {
+            Some(first) => Err(QueueFailure::NotSent {
+                count,
+                reason: first.reason,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What of a batch was not taken.
+#[derive(Debug, Default)]
+struct Refused {
+    count: usize,
+    reason: String,
+}
+
+impl OwnQueue<'_> {
+    async fn send_batch(&self, url: &str, mut batch: Vec<Outgoing>) -> Refused {
+        let mut refused = Refused::default();
+        let mut pauses = PAUSES.iter();
+        loop {
+            let (again, reason) = match self.try_batch(url, &batch).await {
+                Ok(answer) => {
+                    refused.count += answer.for_good;
+                    (answer.again, answer.reason)
+                }
+                // The SDK has tried this call again by itself.
+                Err(failure) => {
+                    refused.count += batch.len();
+                    (Vec::new(), Some(failure))
+                }
+            };
+            if let Some(reason) = reason {
+                refused.reason = reason;
+            }
+            match pauses.next() {
+                Some(pause) if !again.is_empty() => {
+                    tokio::time::sleep(*pause).await;
+                    batch = again;
+                }
+                _ => {
+                    refused.count += again.len();
+                    return refused;
+                }
+            }
+        }
+    }
+
+    async fn try_batch(&self, url: &str, batch: &[Outgoing]) -> Result<Answer, String> {
+        self.aws.count(OPERATION, url);
+        let shown = |failure: &Failure| format!("{OPERATION} failed with {}", failure.code.escape_debug());
+        let client = self.aws.sqs().await.map_err(|failure| shown(&failure))?;
+        let mut call = client.send_message_batch().queue_url(url);
+        for (id, message) in batch.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(id.to_string())
+                .message_body(&message.body)
+                .delay_seconds(message.delay)
+                .build();
+            call = call.entries(entry.map_err(|_| format!("{OPERATION}: the message is not valid"))?);
+        }
+        let answer = call.send().await.map_err(|error| shown(&Failure::of(&error)))?;
+        let mut result = Answer::default();
+        for failed in answer.failed() {
+            result.reason = Some(format!(
+                "{OPERATION} refused it with {}",
+                failed.code().escape_debug()
+            ));
+            let message = failed.id().parse().ok().and_then(|id: usize| batch.get(id));
+            match message {
+                Some(message) if !failed.sender_fault() => result.again.push(message.clone()),
+                Some(_) | None => result.for_good += 1,
+            }
+        }
+        Ok(result)
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+struct Answer {
+    /// Not taken, and not for want of anything on our side.
+    again: Vec<Outgoing>,
+    /// Refused.
+    for_good: usize,
+    reason: Option<String>,
+}
+
+/// The messages in batches as large as SQS takes them. One that is too large for any is left to SQS to refuse.
+fn batches(messages: &[Message]) -> Vec<Vec<Outgoing>> {
+    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+    let mut bytes = 0;
+    for message in messages {
+        let seconds = message.delay.as_secs().min(LONGEST_DELAY);
+        let outgoing = Outgoing {
+            body: message.body.to_string(),
+            delay: i32::try_from(seconds).unwrap_or(0),
+        };
+        let length = outgoing.body.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MOST_MESSAGES && bytes + length <= MOST_BYTES => {
+                bytes += length;
+                batch.push(outgoing);
+            }
+            Some(_) | None => {
+                bytes = length;
+                batches.push(vec![outgoing]);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn messages(count: usize, length: usize) -> Vec<Message> {
+        let message = Message {
+            body: json!({"command": "x".repeat(length)}),
+            delay: Duration::from_millis(1_999),
+        };
+        vec![message; count]
+    }
+
+    #[test]
+    fn a_batch_has_at_most_ten_messages_and_no_more_bytes_than_sqs_takes() {
+        let sizes = |messages: &[Message]| batches(messages).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&messages(23, 10)), [10, 10, 3]);
+        assert_eq!(sizes(&messages(5, 100_000)), [2, 2, 1]);
+        assert_eq!(sizes(&messages(2, 300_000)), [1, 1], "SQS refuses them, not we");
+        assert!(batches(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_delay_is_whole_seconds_and_no_more_than_sqs_takes() {
+        let mut long = messages(2, 1);
+        long[1].delay = Duration::from_secs(86_400);
+        let delays: Vec<i32> = batches(&long)
+            .concat()
+            .iter()
+            .map(|message| message.delay)
+            .collect();
+        assert_eq!(delays, [1, 900]);
+    }
+}

@@ -1,0 +1,390 @@
+//! The sweep over all buckets of the account: which of them replicate, and one check in the queue for each of those.
+//!
+//! A sweep decides nothing about a bucket. It lists them
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>), asks each for its replication
+//! configuration, and leaves the rest to checks that take the way of every other message. Where an invocation's time is
+//! up, a message to ourselves carries the sweep on. Where the ledger lasts, that message only names the sweep: how far it
+//! has come stands in the ledger, so that a forged or repeated message changes nothing, there is one sweep at a time, and
+//! a summary tells what all looks came to.
+
+mod ask;
+mod close;
+mod pace;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::{Answer, Handler, HandlerError, Invocation, RESERVE};
+use crate::event::{Command, Counts, Progress, SweepId};
+use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::notify::Publisher;
+use crate::observed::{Observed, ReadFailure};
+use crate::queue::{Message, Queue};
+use crate::source::{Read, Source};
+use crate::subject::Delivered;
+use crate::target::Writable;
+
+use pace::Pace;
+
+/// Checks that are due in a second. Each makes some twenty-five reads, eight of them of IAM, which is the first to refuse.
+const CHECKS_PER_SECOND: u64 = 2;
+
+/// The longest that a queue keeps a message back.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// Buckets after which a sweep looks at the clock, and sends the checks.
+const CHUNK: usize = 24;
+
+/// Without as much of the invocation left, nothing new is begun.
+const NOT_ENOUGH: Duration = Duration::from_secs(15);
+
+/// Until the next message takes over.
+const SOON: Duration = Duration::from_secs(1);
+
+/// A sweep that has not moved for as long is dead, and another may begin.
+const DEAD: Duration = Duration::from_secs(60 * 60);
+
+/// No sweep takes as long; a message that says so is forged.
+const LONGEST: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// How long it is remembered what a sweep's looks came to.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What a sweep answers to whoever asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SweepAnswer {
+    /// Which sweep.
+    pub sweep: SweepId,
+    /// When it began.
+    pub started: Timestamp,
+    /// What it has found so far.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// How many checks it left in the queue so far.
+    pub enqueued: u32,
+    /// Have all buckets been listed? Otherwise a message in the queue carries the sweep on.
+    pub is_listed: bool,
+}
+
+/// Where a sweep stands, as the ledger knows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Standing {
+    progress: Progress,
+    moved: Timestamp,
+    is_over: bool,
+}
+
+/// What is to be done about sweeps.
+#[derive(Debug)]
+pub(super) enum Order {
+    Begin(SweepId),
+    GoOn(Progress),
+}
+
+impl Order {
+    /// The sweep that something asks for: what asks twice asks for the same one.
+    pub(super) fn begin(cause: &str) -> Self {
+        Self::Begin(SweepId::of(cause))
+    }
+}
+
+/// What time it is, and how much of the invocation is left.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    started: Instant,
+    now: Timestamp,
+    until: Instant,
+}
+
+impl Clock {
+    fn of(invocation: &Invocation) -> Self {
+        Self {
+            started: Instant::now(),
+            now: invocation.now,
+            until: invocation
+                .deadline
+                .checked_sub(RESERVE)
+                .unwrap_or(invocation.deadline),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        later(self.now, self.started.elapsed())
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// How long until then; nothing where it is past.
+    fn until(&self, time: Timestamp) -> Duration {
+        Duration::try_from(time.duration_since(self.now())).unwrap_or_default()
+    }
+
+    /// How long since then; nothing where it is to come.
+    fn since(&self, time: Timestamp) -> Duration {
+        Duration::try_from(self.now().duration_since(time)).unwrap_or_default()
+    }
+}
+
+fn later(time: Timestamp, wait: Duration) -> Timestamp {
+    time.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// When the check is due that is left to the queue after as many others.
+fn due(progress: &Progress, others: u32) -> Timestamp {
+    later(
+        progress.started,
+        Duration::from_secs(u64::from(others) / CHECKS_PER_SECOND),
+    )
+}
+
+impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
+    /// A command that came through the queue. Who sent it waits for no answer, and it can be none but a sweep.
+    pub(super) async fn delivered(
+        &self,
+        invocation: &Invocation,
+        command: &Delivered<Command>,
+    ) -> Result<(), HandlerError> {
+        let order = match &command.item {
+            Command::Sweep => Order::begin(command.message_id.as_deref().unwrap_or_default()),
+            Command::SweepOn(progress) => Order::GoOn(progress.as_ref().clone()),
+            Command::Check { .. }
+            | Command::Apply { .. }
+            | Command::Undo { .. }
+            | Command::Backlog { .. } => return Ok(()),
+        };
+        match self.sweep_in_time(invocation, order).await {
+            Err(error @ HandlerError::SweepUnderWay { .. }) => {
+                info!(message_id = command.message_id, reason = %error, "dropped");
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// A sweep that somebody waits for.
+    pub(super) async fn sweep_now(
+        &self,
+        invocation: &Invocation,
+        order: Order,
+    ) -> Result<Answer, HandlerError> {
+        let swept = self.sweep_in_time(invocation, order).await?;
+        Ok(swept.map_or(Answer::Reports(Vec::new()), Answer::Sweep))
+    }
+
+    /// A sweep, unless the invocation's time is up before. The next delivery begins where this one did.
+    async fn sweep_in_time(
+        &self,
+        invocation: &Invocation,
+        order: Order,
+    ) -> Result<Option<SweepAnswer>, HandlerError> {
+        let clock = Clock::of(invocation);
+        let work = self.sweep(invocation, &clock, order);
+        tokio::time::timeout_at(clock.until, Box::pin(work))
+            .await
+            .map_err(|_| HandlerError::SweepOutOfTime)?
+    }
+
+    /// Begins a sweep or carries it on, for as long as this invocation lasts. Answers nothing where the order is not one
+    /// to follow: the sweep is over, or somebody else carries it on.
+    async fn sweep(
+        &self,
+        invocation: &Invocation,
+        clock: &Clock,
+        order: Order,
+    ) -> Result<Option<SweepAnswer>, HandlerError> {
+        let Some((mut progress, version)) = self.take_up(clock, order).await? else {
+            return Ok(None);
+        };
+        let wait = if progress.is_listed {
+            self.close(invocation, clock, &progress).await?
+        } else {
+            let wait = self.list(invocation, clock, &mut progress).await?;
+            if progress.is_listed && (!self.ledger.is_lasting() || progress.counts.enqueued() == 0) {
+                self.tell_summary(invocation, &progress, None).await?;
+                None
+            } else {
+                Some(wait)
+            }
+        };
+        let standing = Standing {
+            progress: progress.clone(),
+            moved: clock.now(),
+            is_over: wait.is_none(),
+        };
+        if !self.stands(version, &standing).await? {
+            return Ok(None);
+        }
+        if let Some(delay) = wait {
+            let body = json!({"command": "sweep", "progress": progress});
+            self.leave(&[Message { body, delay }]).await?;
+        }
+        let counts = progress.counts;
+        info!(
+            sweep = progress.id.as_str(),
+            buckets = counts.buckets,
+            with_replication = counts.with_replication,
+            unanswered = counts.unanswered,
+            unreadable = counts.unreadable,
+            is_listed = progress.is_listed,
+            is_over = standing.is_over,
+            "swept"
+        );
+        Ok(Some(SweepAnswer {
+            sweep: progress.id,
+            started: progress.started,
+            enqueued: counts.enqueued(),
+            counts,
+            is_listed: progress.is_listed,
+        }))
+    }
+
+    /// Where the sweep stands that the order is about, and the version of what the ledger knows of it.
+    async fn take_up(&self, clock: &Clock, order: Order) -> Result<Option<(Progress, u64)>, HandlerError> {
+        if !self.ledger.is_lasting() {
+            return Ok(match order {
+                Order::Begin(id) => Some((Progress::new(id, clock.now()), 0)),
+                Order::GoOn(progress) => {
+                    let is_possible =
+                        progress.started <= clock.now() && clock.since(progress.started) < LONGEST;
+                    if !is_possible {
+                        info!(sweep = progress.id.as_str(), "dropped: no sweep takes so long");
+                    }
+                    is_possible.then_some((progress, 0))
+                }
+            });
+        }
+        let items = self.ledger.items(&place().partition).await;
+        let item = items
+            .map_err(HandlerError::Ledger)?
+            .into_iter()
+            .find(|item| item.place == place());
+        let version = item.as_ref().map_or(0, |item| item.version);
+        let standing: Option<Standing> = item.and_then(|item| serde_json::from_value(item.value).ok());
+        let running = standing.filter(|standing| !standing.is_over);
+        match (order, running) {
+            (Order::Begin(id), Some(running)) if running.progress.id == id => {
+                Ok(Some((running.progress, version)))
+            }
+            (Order::GoOn(progress), Some(running)) if running.progress.id == progress.id => {
+                Ok(Some((running.progress, version)))
+            }
+            (Order::GoOn(progress), _) => {
+                info!(
+                    sweep = progress.id.as_str(),
+                    "dropped: no such sweep is under way"
+                );
+                Ok(None)
+            }
+            (Order::Begin(_), Some(running)) if clock.since(running.moved) < DEAD => {
+                Err(HandlerError::SweepUnderWay {
+                    since: running.progress.started,
+                })
+            }
+            (Order::Begin(id), _) => {
+                let progress = Progress::new(id, clock.now());
+                let standing = Standing {
+                    progress: progress.clone(),
+                    moved: clock.now(),
+                    is_over: false,
+                };
+                let is_ours = self.stands(version, &standing).await?;
+                Ok(is_ours.then_some((progress, version.saturating_add(1))))
+            }
+        }
+    }
+
+    /// Writes down where the sweep stands. Answers no where somebody else has done so meanwhile, who then goes on with it.
+    async fn stands(&self, version: u64, standing: &Standing) -> Result<bool, HandlerError> {
+        if !self.ledger.is_lasting() {
+            return Ok(true);
+        }
+        let item = Item {
+            place: place(),
+            version: version.saturating_add(1),
+            value: json!(standing),
+            expires: Some(later(standing.moved, REMEMBERED)),
+        };
+        match self.ledger.put(&item).await {
+            Ok(()) => Ok(true),
+            Err(LedgerFailure::Changed) => {
+                info!(
+                    sweep = standing.progress.id.as_str(),
+                    "dropped: somebody else carries the sweep on"
+                );
+                Ok(false)
+            }
+            Err(failure @ LedgerFailure::Unavailable(_)) => Err(HandlerError::Ledger(failure)),
+        }
+    }
+
+    async fn leave(&self, messages: &[Message]) -> Result<(), HandlerError> {
+        self.queue.send(messages).await.map_err(HandlerError::NotQueued)
+    }
+
+    /// Goes through the account until it is done or the time is up, and says how long the next message should wait.
+    async fn list(
+        &self,
+        invocation: &Invocation,
+        clock: &Clock,
+        progress: &mut Progress,
+    ) -> Result<Duration, HandlerError> {
+        let pace = Pace::new();
+        let mut chunk_took = Duration::ZERO;
+        loop {
+            if clock.left() < NOT_ENOUGH {
+                return Ok(SOON);
+            }
+            let page = match self.aws.buckets(progress.token.as_deref()).await {
+                Observed::Found(page) => page,
+                Observed::Unreadable(failure) => return Err(HandlerError::NotListed(failure)),
+                Observed::Absent => return Err(HandlerError::NotListed(no_list())),
+            };
+            let mut buckets = page.buckets;
+            buckets.sort_by(|one, other| one.name.cmp(&other.name));
+            buckets.retain(|bucket| progress.after.as_ref().is_none_or(|after| bucket.name > *after));
+            for chunk in buckets.chunks(CHUNK) {
+                if clock.left() < NOT_ENOUGH.max(chunk_took * 2) {
+                    return Ok(SOON);
+                }
+                let ahead = clock.until(due(progress, progress.counts.enqueued()));
+                if ahead > LONGEST_DELAY {
+                    return Ok((ahead - LONGEST_DELAY / 2).min(LONGEST_DELAY));
+                }
+                let begun = Instant::now();
+                self.chunk(invocation, clock, &pace, chunk, progress).await?;
+                chunk_took = begun.elapsed();
+            }
+            progress.after = None;
+            if page.next.is_some() && page.next == progress.token {
+                return Err(HandlerError::NotListed(no_list()));
+            }
+            progress.token = page.next;
+            if progress.token.is_none() {
+                progress.is_listed = true;
+                return Ok(SOON);
+            }
+        }
+    }
+}
+
+/// Where it stands which sweep is under way.
+fn place() -> Place {
+    Place {
+        partition: "sweep".to_owned(),
+        sort: "current".to_owned(),
+    }
+}
+
+/// S3 gave a list that no account can have.
+fn no_list() -> ReadFailure {
+    Read::Buckets.failed("the account's buckets", "BadAnswer")
+}

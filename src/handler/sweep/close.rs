@@ -1,0 +1,114 @@
+//! How a sweep ends: what the looks came to that it asked for, and the summary of them.
+//!
+//! Each look notes its result in the ledger. A message to ourselves waits until they are due, and tells.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+use tracing::warn;
+
+use super::{Clock, LONGEST_DELAY, REMEMBERED, due, later};
+use crate::arn::BucketName;
+use crate::error::chain;
+use crate::event::{Progress, SweepId};
+use crate::handler::{Handler, HandlerError, Invocation};
+use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::notify::summary::{Noted, Summary};
+use crate::notify::{Bulletin, Publisher};
+use crate::queue::Queue;
+use crate::source::Source;
+use crate::subject::Subject;
+use crate::target::Writable;
+
+/// How long checks may take beyond when they are due, before the summary is told without them.
+const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Before what the name of a bucket stands for.
+const BUCKET: &str = "bucket#";
+
+impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
+    /// Tells the summary once all checks are done, or will not be any more; before that, says how long to wait.
+    pub(super) async fn close(
+        &self,
+        invocation: &Invocation,
+        clock: &Clock,
+        progress: &Progress,
+    ) -> Result<Option<Duration>, HandlerError> {
+        let last = due(progress, progress.counts.enqueued());
+        let wait = clock.until(last);
+        if !wait.is_zero() {
+            return Ok(Some(wait.min(LONGEST_DELAY)));
+        }
+        let items = self.ledger.items(&partition(&progress.id)).await;
+        let noted: BTreeMap<BucketName, Noted> = items
+            .map_err(HandlerError::Ledger)?
+            .into_iter()
+            .filter_map(|item| {
+                let name = item.place.sort.strip_prefix(BUCKET)?.parse().ok()?;
+                Some((name, serde_json::from_value(item.value).ok()?))
+            })
+            .collect();
+        let done = u32::try_from(noted.len()).unwrap_or(u32::MAX);
+        if done < progress.counts.enqueued() && clock.since(last) < PATIENCE {
+            return Ok(Some(
+                Duration::from_secs(60).max(clock.since(last)).min(LONGEST_DELAY),
+            ));
+        }
+        self.tell_summary(invocation, progress, Some(&noted)).await?;
+        Ok(None)
+    }
+
+    pub(super) async fn tell_summary(
+        &self,
+        invocation: &Invocation,
+        progress: &Progress,
+        noted: Option<&BTreeMap<BucketName, Noted>>,
+    ) -> Result<(), HandlerError> {
+        let nothing = BTreeMap::new();
+        let summary = Summary {
+            mode: self.settings.mode,
+            account: &invocation.identity.account,
+            region: invocation.caller.region(),
+            progress,
+            noted: noted.or_else(|| (progress.counts.enqueued() == 0).then_some(&nothing)),
+        };
+        self.publisher
+            .publish(Bulletin::Summary(&summary.render()))
+            .await
+            .map_err(HandlerError::SummaryNotTold)
+    }
+
+    /// Notes what a look came to that a sweep asked for. A ledger that fails costs the summary a line, nobody a look.
+    pub(in crate::handler) async fn note(&self, invocation: &Invocation, subject: &Subject, noted: &Noted) {
+        let Some(sweep) = subject
+            .trigger
+            .sweep
+            .as_ref()
+            .filter(|_| self.ledger.is_lasting())
+        else {
+            return;
+        };
+        let item = Item {
+            place: Place {
+                partition: partition(sweep),
+                sort: format!("{BUCKET}{}", subject.bucket),
+            },
+            version: 1,
+            value: json!(noted),
+            expires: Some(later(invocation.now, REMEMBERED)),
+        };
+        match self.ledger.put(&item).await {
+            // The same look, asked for twice.
+            Ok(()) | Err(LedgerFailure::Changed) => {}
+            Err(failure @ LedgerFailure::Unavailable(_)) => {
+                warn!(bucket = %subject.bucket, error = %chain(&failure), "the summary of the sweep will lack this bucket");
+            }
+        }
+    }
+}
+
+/// Where it stands what the looks of a sweep came to.
+fn partition(sweep: &SweepId) -> String {
+    format!("sweep#{}", sweep.as_str())
+}
