@@ -86,6 +86,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Command::Check(said) => check::run(&arguments.aws, said).await,
         Command::Apply(said) => change::apply(&arguments.aws, &said).await,
         Command::Undo(said) => change::undo(&arguments.aws, &said).await,
+        Command::Backlog(said) => change::backlog(&arguments.aws, &said).await,
         Command::Explain(said) => explain::run(&said),
         Command::Decode(said) => decode::run(&said),
         Command::Completions(said) => shell::completions(said.shell),

@@ -16,7 +16,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use crate::arn::{AccountId, Arn, Region};
+use crate::arn::{AccountId, Arn, Region, RoleArn};
 use crate::collect::Scope;
 use crate::guard::{GuardSettings, Tag};
 
@@ -26,8 +26,8 @@ pub use settings::{SETTINGS, Setting};
 
 use pattern::Kind;
 use values::{
-    Values, boundary, event_bus, external_id, hours, queue_url, role_name, sample_size, table_name, tag,
-    topic,
+    Values, batch_role, boundary, event_bus, external_id, hours, queue_url, role_name, sample_size,
+    table_name, tag, topic,
 };
 
 /// The settings, checked.
@@ -65,6 +65,8 @@ pub struct Config {
     pub member_role_external_id: Option<String>,
     /// May grants be made that are bound to no bucket?
     pub unconstrained_grants: bool,
+    /// The role that jobs of S3 Batch Replication may be ordered for.
+    pub batch_role: Option<RoleArn>,
     /// May objects be looked at with HEAD?
     pub inspect_objects: bool,
     /// How many recent object versions to look at for each rule.
@@ -161,6 +163,7 @@ impl Config {
             member_role_name: values.optional("MEMBER_ROLE_NAME", role_name),
             member_role_external_id: values.optional("MEMBER_ROLE_EXTERNAL_ID", external_id),
             unconstrained_grants: values.switch("UNCONSTRAINED_GRANTS"),
+            batch_role: values.optional("BATCH_ROLE_ARN", batch_role),
             inspect_objects: values.switch("INSPECT_OBJECTS"),
             sample_objects: values.optional("SAMPLE_OBJECTS", sample_size).unwrap_or(0),
             report_refused_puts: values.switch("REPORT_REFUSED_PUTS"),
@@ -221,6 +224,7 @@ impl Config {
             required_boundary: self.required_boundary.clone(),
             trusted_accounts: self.trusted_accounts.clone(),
             unconstrained_grants: self.unconstrained_grants,
+            batch_role: self.batch_role.clone(),
         }
     }
 

@@ -26,7 +26,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::arn::{AccountId, BucketName, KeyArn};
+use crate::arn::{AccountId, BucketName, KeyArn, RoleArn};
 use crate::observed::Observed;
 use crate::policy::pattern::glob;
 use crate::snapshot::{FormerKey, FormerRole, Snapshot, Tags};
@@ -48,6 +48,8 @@ pub struct GuardSettings {
     pub trusted_accounts: BTreeSet<AccountId>,
     /// May a grant be made that is bound to no encryption context?
     pub unconstrained_grants: bool,
+    /// The role that jobs of S3 Batch Replication may be ordered for; without one none is.
+    pub batch_role: Option<RoleArn>,
 }
 
 impl Default for GuardSettings {
@@ -61,6 +63,7 @@ impl Default for GuardSettings {
             required_boundary: None,
             trusted_accounts: BTreeSet::new(),
             unconstrained_grants: false,
+            batch_role: None,
         }
     }
 }

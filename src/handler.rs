@@ -4,6 +4,7 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
 //! delivery does the same again and comes to the same end.
 
+mod backlog;
 mod drift;
 mod error;
 mod follow_up;
@@ -299,6 +300,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 let subject = Subject::asked(bucket);
                 let work = self.undo(invocation, &subject, role, keys, plan);
                 in_time(invocation, &subject.bucket, work).await
+            }
+            Command::Backlog { bucket } => {
+                let subject = Subject::asked(bucket);
+                in_time(invocation, &subject.bucket, self.backlog(invocation, &subject)).await
             }
             Command::Sweep => {
                 return self

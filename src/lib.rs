@@ -16,6 +16,7 @@ pub mod assessment;
 pub mod finding;
 pub mod check;
 pub mod mode;
+pub mod backlog;
 pub mod target;
 pub mod guard;
 pub mod plan;

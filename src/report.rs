@@ -2,6 +2,7 @@
 //!
 //! A change of this form is a new version. Readers ignore fields that they do not know.
 
+mod backlog;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::plan::{Change, command, shell_quote};
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
 
+pub use backlog::{Backlog, BatchRole, JobStatus};
 pub use rules::{Rule, Tag};
 
 /// The name and version of the form.
@@ -118,17 +120,6 @@ pub struct Bucket {
     pub account_id: Option<AccountId>,
     /// Its Region; null where that is not known.
     pub region: Option<Region>,
-}
-
-/// What failed before, and how to replicate it: S3 does not retry by itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Backlog {
-    /// How many object versions are known to have failed; unknown where no event told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed_objects: Option<usize>,
-    /// Creates the job, which waits for a person to confirm it.
-    pub command: String,
 }
 
 /// Commands for a person. Null where there is nothing to apply or undo. In `dry-run`, in which this program refuses to
@@ -271,6 +262,8 @@ pub struct Parts<'a> {
     pub applied: Option<Applied>,
     /// How to call us.
     pub caller: &'a Caller,
+    /// The role that jobs of S3 Batch Replication are to run as.
+    pub batch_role: Option<&'a RoleArn>,
 }
 
 impl Report {
@@ -285,6 +278,7 @@ impl Report {
             plan,
             applied,
             caller,
+            batch_role,
         } = parts;
         let trigger = &subject.trigger;
         let plan = plan.filter(|plan| !plan.plan().is_empty());
@@ -317,7 +311,12 @@ impl Report {
                 .map(Rule::of)
                 .collect(),
             verdict: outcome.verdict(),
-            backlog: backlog(subject, snapshot, outcome.findings.iter().chain(&repaired)),
+            backlog: backlog::left(
+                subject,
+                snapshot,
+                outcome.findings.iter().chain(&repaired),
+                batch_role,
+            ),
             commands: commands(mode, subject, snapshot, plan.as_ref(), applied.as_ref(), caller),
             findings: outcome.findings,
             repaired,
@@ -395,41 +394,6 @@ fn id(subject: &Subject, time: Timestamp) -> String {
         .take(16)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// Objects that failed before a repair are FAILED for good; objects passed over were never up for replication. Both
-/// can only be replicated by a Batch Replication job:
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>
-///
-/// A repair mends what comes after it: what was broken before has left the same backlog.
-fn backlog<'a>(
-    subject: &Subject,
-    snapshot: &Snapshot,
-    mut findings: impl Iterator<Item = &'a Finding>,
-) -> Option<Backlog> {
-    let broken = findings.any(|finding| finding.severity == Severity::Error);
-    let known = (subject.failed_objects > 0).then_some(subject.failed_objects);
-    if (!broken && known.is_none()) || snapshot.replication.found().is_none() {
-        return None;
-    }
-    let region = snapshot.source.region.found()?;
-    let account = &snapshot.identity.account;
-    let manifest = serde_json::json!({"S3JobManifestGenerator": {
-        "SourceBucket": subject.bucket.arn(&snapshot.identity.partition),
-        "ExpectedBucketOwner": account,
-        "EnableManifestOutput": false,
-        "Filter": {"EligibleForReplication": true, "ObjectReplicationStatuses": ["FAILED", "NONE"]},
-    }});
-    Some(Backlog {
-        failed_objects: known,
-        command: format!(
-            "aws s3control create-job --region {region} --account-id {account} --operation \
-             '{{\"S3ReplicateObject\":{{}}}}' --manifest-generator {} --report '{{\"Enabled\":false}}' --priority 1 \
-             --confirmation-required --role-arn \"$BATCH_ROLE_ARN\" --client-request-token {}",
-            shell_quote(&manifest.to_string()),
-            id(subject, snapshot.taken_at)
-        ),
-    })
 }
 
 fn commands(

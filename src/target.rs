@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use crate::arn::{KeyArn, RoleArn};
+use crate::backlog::Order;
 use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 
@@ -63,6 +64,14 @@ pub struct WriteFailure {
 pub trait Writable {
     /// A way to write. Without the permission, which a dry run cannot make, there is none.
     fn writer(&self, permission: &WriteAccess) -> impl Target;
+    /// A way to order jobs, for the same ones alone.
+    fn jobs(&self, permission: &WriteAccess) -> impl Jobs;
+}
+
+/// Orders jobs of S3 Batch Operations.
+pub trait Jobs {
+    /// s3:CreateJob, to be confirmed by a person. The same order twice is one job, whose id is answered.
+    fn create_job(&self, order: &Order) -> impl Future<Output = Result<String, WriteFailure>>;
 }
 
 /// Writes to AWS.

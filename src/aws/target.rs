@@ -11,10 +11,11 @@ use crate::arn::{KeyArn, RoleArn};
 use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 use crate::source::Reader;
-use crate::target::{GrantRequest, Target, Writable, WriteFailure, Written};
+use crate::target::{GrantRequest, Jobs, Target, Writable, WriteFailure, Written};
 
 use super::Aws;
 use super::error::Failure;
+use super::s3_control::Orders;
 
 /// Writes to AWS with our own credentials.
 #[derive(Debug)]
@@ -25,6 +26,10 @@ struct Writer<'a> {
 impl Writable for Aws {
     fn writer(&self, _permission: &WriteAccess) -> impl Target {
         Writer { aws: self }
+    }
+
+    fn jobs(&self, _permission: &WriteAccess) -> impl Jobs {
+        Orders { aws: self }
     }
 }
 

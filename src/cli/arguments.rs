@@ -75,6 +75,8 @@ pub enum Command {
     Apply(ApplyArguments),
     /// Take back what `apply` or the function added for a bucket; shows it first
     Undo(UndoArguments),
+    /// Order the job that replicates what failed before; it waits for your confirmation, and needs --batch-role-arn
+    Backlog(BacklogArguments),
     /// Say what a check means, how its cause shows, and what repairs it; without a check, list all
     Explain(ExplainArguments),
     /// Say what the function would make of an event; asks nothing of AWS
@@ -164,6 +166,20 @@ pub struct UndoArguments {
     /// Do not ask
     #[arg(long, requires = "plan")]
     pub yes: bool,
+    /// How the report is written.
+    #[command(flatten)]
+    pub output: OutputArguments,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: Given,
+}
+
+/// `backlog`
+#[derive(Debug, Args)]
+pub struct BacklogArguments {
+    /// The bucket whose failed objects are to be replicated
+    #[arg(value_name = "BUCKET")]
+    pub bucket: BucketName,
     /// How the report is written.
     #[command(flatten)]
     pub output: OutputArguments,

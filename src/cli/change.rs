@@ -1,11 +1,13 @@
-//! `apply` and `undo`: nothing is changed but the plan that was shown, by whoever was asked and said yes.
+//! `apply`, `undo` and `backlog`: nothing is changed but the plan that was shown, by whoever was asked and said yes.
 //!
 //! The digest is what is agreed to, as in the function's `approve`: if the plan of now is another one, it is refused and
 //! shown. All guards are the core's.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use super::arguments::{ApplyArguments, AwsArguments, Format, OutputArguments, UndoArguments};
+use super::arguments::{
+    ApplyArguments, AwsArguments, BacklogArguments, Format, OutputArguments, UndoArguments,
+};
 use super::exit::{Exit, FailOn};
 use super::look::{Desk, Looked, Question};
 use super::output::{self, Answers, UnwritableAnswers};
@@ -66,6 +68,18 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
     };
     let looked = ask(desk, bucket, &question(Some(&digest))).await?;
     shown(&looked, &said.output, None)
+}
+
+/// Nobody is asked here: the job does nothing until somebody confirms it.
+pub(super) async fn backlog(aws: &AwsArguments, said: &BacklogArguments) -> Result<Exit, Problem> {
+    let (reached, access) = reach(aws, &said.settings, None).await?;
+    let desk = &access.desk(&reached);
+    let looked = ask(desk, &said.bucket, &Question::Backlog).await?;
+    write(&looked, &said.output)?;
+    let is_made = view(&looked)?
+        .backlog
+        .is_some_and(|backlog| backlog.job_id.is_some());
+    Ok(if is_made { Exit::Healthy } else { Exit::NotApplied })
 }
 
 /// Without a terminal nobody can be asked. That is said before anything is done.

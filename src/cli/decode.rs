@@ -91,6 +91,7 @@ fn command(command: &Command) -> Value {
             keys,
             plan,
         } => json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys, "plan": plan}),
+        Command::Backlog { bucket } => json!({"command": "backlog", "bucket": bucket}),
         Command::Sweep | Command::SweepOn(_) => json!({"command": "sweep"}),
     }
 }

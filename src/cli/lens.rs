@@ -18,7 +18,7 @@ use crate::snapshot::{
 use crate::source::{
     AttachedPolicy, BucketAt, BucketHead, BucketPage, ObjectVersion, Reader, RoleRecord, Source,
 };
-use crate::target::{Target, Writable};
+use crate::target::{Jobs, Target, Writable};
 
 /// What was seen of one source bucket and of what its replication names.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +66,10 @@ impl<'a, A> Lens<'a, A> {
 impl<A: Writable> Writable for Lens<'_, A> {
     fn writer(&self, permission: &WriteAccess) -> impl Target {
         self.aws.writer(permission)
+    }
+
+    fn jobs(&self, permission: &WriteAccess) -> impl Jobs {
+        self.aws.jobs(permission)
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Question<'a> {
     CheckPlanned(&'a Replication),
     /// To carry out a plan.
     Apply(&'a PlanDigest),
+    /// To order the job that replicates what failed.
+    Backlog,
     /// To take back what was added, if the plan of that is given.
     Undo {
         /// The role that was changed.
@@ -114,6 +116,7 @@ impl<A: Source + Writable> Desk<'_, A> {
             Question::CheckPlanned(planned) => {
                 (json!({"command": "check", "bucket": bucket}), Some(*planned))
             }
+            Question::Backlog => (json!({"command": "backlog", "bucket": bucket}), None),
             Question::Apply(plan) => (json!({"command": "apply", "bucket": bucket, "plan": plan}), None),
             Question::Undo { role, keys, plan } => {
                 let mut order = json!({"command": "undo", "bucket": bucket});

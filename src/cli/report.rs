@@ -249,12 +249,50 @@ pub struct Undo {
 
 /// What is still to be replicated.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(
     missing_docs,
     reason = "docs/report-v1.schema.json says what each field means"
 )]
 pub struct Backlog {
-    pub command: String,
+    #[serde(default)]
+    pub status: String,
+    pub reason: Option<String>,
+    pub job_id: Option<String>,
+    pub confirm: Option<String>,
+    pub command: Option<String>,
+    pub role: Option<BatchRole>,
+}
+
+/// The role that the job runs as.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "docs/report-v1.schema.json says what each field means"
+)]
+pub struct BatchRole {
+    pub arn: Option<String>,
+}
+
+impl Backlog {
+    /// The command to run next, and what it does.
+    pub fn next(&self) -> Option<(&'static str, &str)> {
+        if let Some(confirm) = &self.confirm {
+            return Some(("Confirm the job, which replicates what was left behind", confirm));
+        }
+        let has_role = self.role.as_ref().is_some_and(|role| role.arn.is_some());
+        let name = if has_role {
+            "Once repaired, replicate what was left behind (the job waits for your confirmation)"
+        } else {
+            "Once repaired, replicate what was left behind (set BATCH_ROLE_ARN; the job waits for your confirmation)"
+        };
+        Some((name, self.command.as_deref()?))
+    }
+
+    /// Why no job was made that was asked for.
+    pub fn refusal(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
 }
 
 /// What to do next.

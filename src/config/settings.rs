@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "MODE",
         default: "dry-run",
@@ -94,6 +94,11 @@ pub const SETTINGS: [Setting; 20] = [
         name: "UNCONSTRAINED_GRANTS",
         default: "false",
         doc: "Whether a grant may be made that is bound to no bucket, for objects that use no S3 Bucket Key.",
+    },
+    Setting {
+        name: "BATCH_ROLE_ARN",
+        default: "",
+        doc: "The role that jobs of S3 Batch Replication are ordered for by `backlog`; without one none is ordered.",
     },
     Setting {
         name: "INSPECT_OBJECTS",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::arn::{AccountId, Arn, Region};
+use crate::arn::{AccountId, Arn, Region, RoleArn};
 use crate::guard::Tag;
 
 use super::settings::{NOT_YET, SETTINGS};
@@ -212,6 +212,15 @@ pub(super) fn boundary(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err(EXPECTED)
+    }
+}
+
+pub(super) fn batch_role(text: &str) -> Result<RoleArn, &'static str> {
+    match text.parse::<RoleArn>() {
+        Ok(role) if !role.is_service_linked() => Ok(role),
+        Ok(_) | Err(_) => Err(
+            "expected the ARN of a role of yours, such as `arn:aws:iam::111122223333:role/batch-replication`",
+        ),
     }
 }
 

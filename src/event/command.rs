@@ -40,6 +40,11 @@ pub enum Command {
         /// The undo plan that was read and agreed to; without it the undo is only shown.
         plan: Option<PlanDigest>,
     },
+    /// Order the job that replicates what failed before.
+    Backlog {
+        /// The bucket.
+        bucket: BucketName,
+    },
     /// Look at every bucket that has a replication configuration.
     Sweep,
     /// Go on with that.
@@ -104,7 +109,7 @@ impl fmt::Display for PlanDigest {
 /// Each part of what a message of our own says of its cause.
 const CAUSE_BYTES: usize = 512;
 
-const COMMANDS: [&str; 4] = ["check", "apply", "undo", "sweep"];
+const COMMANDS: [&str; 5] = ["check", "apply", "undo", "backlog", "sweep"];
 
 /// A command that somebody invoked us with.
 pub(super) fn decode(event: &Field<'_>) -> Outcome {
@@ -126,6 +131,7 @@ pub(super) fn decode_delivered(event: &Field<'_>) -> Outcome {
         sweep @ (Command::Sweep | Command::SweepOn(_)) => Content::Command(sweep),
         Command::Apply { .. } => Content::Dropped(DropReason::CommandNotDirect("apply")),
         Command::Undo { .. } => Content::Dropped(DropReason::CommandNotDirect("undo")),
+        Command::Backlog { .. } => Content::Dropped(DropReason::CommandNotDirect("backlog")),
     })
 }
 
@@ -190,6 +196,10 @@ fn read(event: &Field<'_>) -> Result<Command, InvalidEvent> {
                 keys: keys(event)?,
                 plan: plan(event)?,
             })
+        }
+        Some("backlog") => {
+            only(event, &["command", "bucket"])?;
+            Ok(Command::Backlog { bucket: bucket()? })
         }
         Some("sweep") => {
             only(event, &["command"])?;
@@ -277,15 +287,15 @@ mod tests {
         for (command, expected) in [
             (
                 json!({"command": "chekc", "bucket": "logs"}),
-                "field `command`: expected one of `check`, `apply`, `undo`, `sweep` (did you mean `check`?), found `chekc`",
+                "field `command`: expected one of `check`, `apply`, `undo`, `backlog`, `sweep` (did you mean `check`?), found `chekc`",
             ),
             (
                 json!({"command": "explode"}),
-                "field `command`: expected one of `check`, `apply`, `undo`, `sweep`, found `explode`",
+                "field `command`: expected one of `check`, `apply`, `undo`, `backlog`, `sweep`, found `explode`",
             ),
             (
                 json!({"command": ["check"]}),
-                "field `command`: expected one of `check`, `apply`, `undo`, `sweep`, found an array of 1",
+                "field `command`: expected one of `check`, `apply`, `undo`, `backlog`, `sweep`, found an array of 1",
             ),
             (
                 json!({"command": "check", "Buckets": "logs"}),

@@ -74,6 +74,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             plan: reviewed,
             applied,
             caller: &invocation.caller,
+            batch_role: self.settings.guards.batch_role.as_ref(),
         });
         report.earlier = look.remembered.earlier;
         if !report.earlier.is_empty() && report.commands.undo.is_none() {

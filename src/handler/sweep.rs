@@ -156,7 +156,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let order = match &command.item {
             Command::Sweep => Order::begin(command.message_id.as_deref().unwrap_or_default()),
             Command::SweepOn(progress) => Order::GoOn(progress.as_ref().clone()),
-            Command::Check { .. } | Command::Apply { .. } | Command::Undo { .. } => return Ok(()),
+            Command::Check { .. }
+            | Command::Apply { .. }
+            | Command::Undo { .. }
+            | Command::Backlog { .. } => return Ok(()),
         };
         match self.sweep_in_time(invocation, order).await {
             Err(error @ HandlerError::SweepUnderWay { .. }) => {

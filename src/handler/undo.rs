@@ -44,6 +44,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             plan: Some(undo.plan),
             applied: Some(applied),
             caller: &invocation.caller,
+            batch_role: self.settings.guards.batch_role.as_ref(),
         });
         let is_done = report.outcome.as_ref().is_some_and(Applied::is_in_place);
         if self.settings.mode != Mode::DryRun {

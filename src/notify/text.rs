@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+mod backlog;
 mod head;
 
 use super::news::{Reason, Telling};
@@ -348,13 +349,8 @@ fn next(report: &Report) -> String {
         }
     }
     let _ = writeln!(out, "Check again:\n   {}", pasteable(&commands.check));
-    if let Some(backlog) = &report.backlog {
-        let _ = writeln!(
-            out,
-            "Once repaired, replicate what was left behind (S3 does not retry it; set BATCH_ROLE_ARN; the job waits for \
-             your confirmation):\n   {}",
-            pasteable(&backlog.command)
-        );
+    if let Some(left) = &report.backlog {
+        out.push_str(&backlog::told(left));
     }
     out
 }

@@ -126,8 +126,12 @@ fn resources() -> Vec<&'static str> {
 
 /// What the role holds with a setting, read once.
 fn policies(setting: &str) -> &'static PolicySet {
-    static POLICIES: LazyLock<BTreeMap<&str, PolicySet>> =
-        LazyLock::new(|| SETTINGS.map(|setting| (setting, read_policies(setting))).into());
+    static POLICIES: LazyLock<BTreeMap<&str, PolicySet>> = LazyLock::new(|| {
+        let settings = SETTINGS.into_iter().chain(["jobs"]);
+        settings
+            .map(|setting| (setting, read_policies(setting)))
+            .collect()
+    });
     &POLICIES[setting]
 }
 
@@ -402,6 +406,47 @@ fn machines_and_chats_are_told_where_that_is_switched_on_and_no_others() {
             let answer = ask(setting, action, resource, context(resource));
             assert_eq!(answer, Verdict::ImplicitlyDenied, "{setting} {action} {resource}");
         }
+    }
+}
+
+#[test]
+fn jobs_are_ordered_where_a_role_is_set_and_passed_to_batch_operations_alone() {
+    const JOBS_ROLE: &str = "arn:aws:iam::111122223333:role/batch";
+    let to = |service| Context::new().with("iam:PassedToService", service);
+    let batch = || to("batchoperations.s3.amazonaws.com");
+    assert_eq!(ask("jobs", "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
+    assert_eq!(ask("jobs", "s3:CreateJob", "*", Context::new()), Verdict::Allowed);
+    for service in ["lambda.amazonaws.com", "s3.amazonaws.com"] {
+        assert_ne!(
+            ask("jobs", "iam:PassRole", JOBS_ROLE, to(service)),
+            Verdict::Allowed
+        );
+    }
+    for role in resources() {
+        assert_ne!(
+            ask("jobs", "iam:PassRole", role, batch()),
+            Verdict::Allowed,
+            "{role}"
+        );
+    }
+    for action in [
+        "s3:UpdateJobStatus",
+        "s3:UpdateJobPriority",
+        "s3:InitiateReplication",
+    ] {
+        assert_ne!(
+            ask("jobs", action, "*", Context::new()),
+            Verdict::Allowed,
+            "{action}"
+        );
+    }
+    // A role is given to the dry run too, where it means nothing.
+    for setting in SETTINGS {
+        assert_ne!(ask(setting, "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
+        assert_ne!(
+            ask(setting, "s3:CreateJob", "*", Context::new()),
+            Verdict::Allowed
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! One invocation from its payload to its answer: who is told what, what is written, and which messages come again.
 
+mod backlog;
 mod contract;
 mod forms;
 mod machines;

@@ -251,6 +251,13 @@ fn the_manual_lists_every_permission_that_the_function_holds() {
             "`Mode` is `approve` or `auto`".to_owned(),
         ]);
     }
+    for action in s3_replication_remediator::backlog::ACTIONS {
+        rows.insert([
+            action.to_owned(),
+            "a job that it orders".to_owned(),
+            "`BatchRoleArn` is set, and `Mode` is `approve` or `auto`".to_owned(),
+        ]);
+    }
     let mut table = String::from("| action | for | when |\n| --- | --- | --- |\n");
     for [action, what, when] in rows {
         let _ = writeln!(table, "| `{action}` | {what} | {when} |");

@@ -150,6 +150,7 @@ pub(crate) fn costs(snapshot: &Snapshot) -> Vec<Cost> {
                         name: "f".to_owned(),
                         region: "eu-west-1".parse().unwrap(),
                     },
+                    batch_role: None,
                 }));
             }),
         ));

@@ -23,7 +23,8 @@ WATCHFUL = {"TrustedAccounts": "444455556666", "MemberRoleName": "reader", "Insp
             "EncryptionKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/stack",
             "NotificationKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/topic", "EventBusName": "operations",
             "ChatTopicArn": "arn:aws:sns:eu-west-1:111122223333:chat", "SecurityHub": "true"}
-SETTINGS = {"dry-run": {}, "watchful": WATCHFUL, "tagged": {"Mode": "approve"}, "open": OPEN, "bounded": BOUNDED}
+BATCH = {"BatchRoleArn": "arn:aws:iam::111122223333:role/batch"}
+SETTINGS = {"dry-run": BATCH, "watchful": WATCHFUL, "jobs": {"Mode": "approve", **BATCH}, "tagged": {"Mode": "approve"}, "open": OPEN, "bounded": BOUNDED}
 
 
 def test_watchful_leaves_nothing_off_that_needs_no_mode() -> None:

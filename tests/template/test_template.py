@@ -107,6 +107,7 @@ def test_the_role_may_do_what_the_manual_lists_action_for_action() -> None:
         "HasEventBus": "`EventBusName` is set",
         "HasChatTopic": "`ChatTopicArn` is set",
         "UsesSecurityHub": "`SecurityHub` is true",
+        "MayOrderJobs": "`BatchRoleArn` is set, and `Mode` is `approve` or `auto`",
         **dict.fromkeys(WRITE_CONDITIONS, "`Mode` is `approve` or `auto`"),
     }
     held = {
@@ -132,7 +133,7 @@ def test_every_parameter_is_described_constrained_and_offered() -> None:
 
 def test_without_a_mode_that_writes_the_role_only_reads_and_tells() -> None:
     for policy in role_policies():
-        if policy.get("Condition") in WRITE_CONDITIONS:
+        if policy.get("Condition") in {*WRITE_CONDITIONS, "MayOrderJobs"}:
             continue
         for statement in statements(policy):
             writes = {action for action in listed(statement["Action"]) if not is_read(action)}
@@ -146,6 +147,16 @@ def test_a_mode_that_writes_adds_the_repairs_and_their_undo_only() -> None:
         for statement in statements(policy):
             if statement["Effect"] == "Allow":
                 assert set(listed(statement["Action"])) <= REPAIRS
+
+
+def test_jobs_are_ordered_only_where_a_role_is_set_and_the_mode_writes() -> None:
+    policy = RESOURCES["JobPolicy"]
+    assert policy["Condition"] == "MayOrderJobs"
+    assert TEMPLATE["Conditions"]["MayOrderJobs"]["Fn::And"][0] == {"Condition": "MayWrite"}
+    order, give = statements(policy)
+    assert order["Action"] == "s3:CreateJob"
+    assert (give["Action"], give["Resource"]) == ("iam:PassRole", {"Ref": "BatchRoleArn"})
+    assert give["Condition"] == {"StringEquals": {"iam:PassedToService": "batchoperations.s3.amazonaws.com"}}
 
 
 def test_no_action_is_a_wildcard() -> None:

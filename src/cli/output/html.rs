@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Answers, UnwritableAnswers};
 use crate::cli::picture::{Kind, Picture, Route, State};
-use crate::cli::report::{Change, Finding, Report, Severity, Verdict};
+use crate::cli::report::{Backlog, Change, Finding, Report, Severity, Verdict};
 use crate::notify::plain::visible;
 
 /// Beyond this the map of many buckets would be a thicket; the list stays.
@@ -186,22 +186,15 @@ impl Section {
 
     fn commands(&self) -> Vec<(&'static str, &str)> {
         let commands = &self.report.commands;
-        let backlog = self
-            .report
-            .backlog
-            .as_ref()
-            .map(|backlog| backlog.command.as_str());
+        let backlog = self.report.backlog.as_ref().and_then(Backlog::next);
         [
             ("Apply the plan", commands.apply.as_deref()),
             ("Take it back", commands.undo.as_deref()),
             ("Look again", Some(commands.check.as_str())),
-            (
-                "Once repaired, replicate what was left behind (set BATCH_ROLE_ARN; the job waits for your confirmation)",
-                backlog,
-            ),
         ]
         .into_iter()
         .filter_map(|(name, command)| Some((name, command?)))
+        .chain(backlog)
         .collect()
     }
 }

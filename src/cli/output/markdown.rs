@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::Answers;
-use crate::cli::report::{Change, Finding, Report, Severity, Verdict};
+use crate::cli::report::{Backlog, Change, Finding, Report, Severity, Verdict};
 use crate::notify::plain::{pasteable, visible};
 
 /// Shows as nothing, and ends whatever would have become a link or a mention.
@@ -242,14 +242,17 @@ fn plan(report: &Report) -> String {
         ("Apply", commands.apply.as_ref()),
         ("Undo", commands.undo.as_ref()),
         ("Check again", Some(&commands.check)),
-        (
-            "Once repaired, replicate what was left behind",
-            report.backlog.as_ref().map(|backlog| &backlog.command),
-        ),
     ] {
         if let Some(command) = command {
             let _ = writeln!(out, "{name}:\n\n{}", fenced("sh", command));
         }
+    }
+    let backlog = report.backlog.as_ref();
+    if let Some(refusal) = backlog.and_then(Backlog::refusal) {
+        let _ = writeln!(out, "No job was made: {}\n", text(refusal));
+    }
+    if let Some((name, command)) = backlog.and_then(Backlog::next) {
+        let _ = writeln!(out, "{name}:\n\n{}", fenced("sh", command));
     }
     out
 }

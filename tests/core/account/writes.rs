@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
+use s3_replication_remediator::backlog::Order;
 use s3_replication_remediator::mode::WriteAccess;
 use s3_replication_remediator::policy::PolicyDocument;
 use s3_replication_remediator::snapshot::KeyState;
-use s3_replication_remediator::target::{GrantRequest, Target, Writable, WriteFailure, Written};
+use s3_replication_remediator::target::{GrantRequest, Jobs, Target, Writable, WriteFailure, Written};
 use serde_json::{Value, json};
 
 use super::model::{Grant, Role, State};
@@ -296,6 +297,10 @@ impl Writable for World {
     fn writer(&self, _: &WriteAccess) -> impl Target {
         Writer(self)
     }
+
+    fn jobs(&self, _: &WriteAccess) -> impl Jobs {
+        Writer(self)
+    }
 }
 
 impl Writer<'_> {
@@ -332,5 +337,31 @@ impl Target for Writer<'_> {
 
     async fn revoke_grant(&self, key: &KeyArn, grant_id: &str) -> Result<Written, WriteFailure> {
         self.around(self.0.revoke_grant(key, grant_id)).await
+    }
+}
+
+impl Jobs for Writer<'_> {
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html>: the same token is the same job.
+    async fn create_job(&self, order: &Order) -> Result<String, WriteFailure> {
+        const OPERATION: &str = "s3:CreateJob";
+        let world = self.0;
+        let job = order.job();
+        let arn = job.bucket_arn();
+        self.around(async {
+            world.begin(OPERATION, &arn).await?;
+            let detail = json!({
+                "token": job.token(),
+                "role": order.role(),
+                "region": job.region(),
+                "account": job.account(),
+                "manifestGenerator": job.manifest_generator(),
+            });
+            let known: Vec<Value> = world.writes().into_iter().map(|write| write.detail).collect();
+            if !known.contains(&detail) {
+                world.written(OPERATION, arn.clone(), detail);
+            }
+            Ok(format!("job-{}", job.token()))
+        })
+        .await
     }
 }

@@ -39,6 +39,7 @@ pub(super) struct Stage {
     pub(super) ledger: MemoryLedger,
     pub(super) queue: Outbox,
     pub(super) report_refused_puts: bool,
+    pub(super) batch_role: Option<s3_replication_remediator::arn::RoleArn>,
     /// Does the topic refuse?
     pub(super) is_mute: Cell<bool>,
     /// Does the bus refuse?
@@ -91,6 +92,7 @@ impl Stage {
             ledger: MemoryLedger::default(),
             queue: Outbox::default(),
             report_refused_puts: false,
+            batch_role: None,
             is_mute: Cell::new(false),
             is_bus_mute: Cell::new(false),
             now: Cell::new("2026-09-14T09:13:00Z".parse().unwrap()),
@@ -165,7 +167,10 @@ impl Stage {
                 settings: Settings {
                     mode: self.mode,
                     scope: Scope::default(),
-                    guards: GuardSettings::default(),
+                    guards: GuardSettings {
+                        batch_role: self.batch_role.clone(),
+                        ..GuardSettings::default()
+                    },
                     report_refused_puts: self.report_refused_puts,
                     remind_after: Some(SignedDuration::from_hours(24)),
                 },

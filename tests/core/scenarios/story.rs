@@ -286,6 +286,7 @@ impl Story {
                 Command::Check { bucket } => Subject::asked(bucket),
                 other @ (Command::Apply { .. }
                 | Command::Undo { .. }
+                | Command::Backlog { .. }
                 | Command::Sweep
                 | Command::SweepOn(_)) => {
                     panic!("{}: no story about {other:?}", self.name)
