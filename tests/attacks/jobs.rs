@@ -52,7 +52,7 @@ async fn no_job_is_ordered_but_by_a_direct_command_for_a_bucket_of_ours() {
     let of_another = |world: &World| {
         world.edit(|state| {
             let source = state.buckets.get_mut(&"source".parse().unwrap()).unwrap();
-            source.owner = Some(OTHER.parse().unwrap()).into_iter().next().unwrap();
+            source.owner = Some(OTHER.parse().unwrap());
         });
     };
     let untold = |world: &World| world.deny("s3:GetBucketTagging", "*");
