@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import botocore.session
 import jsonschema
@@ -78,3 +80,30 @@ def test_findings_are_what_security_hub_imports(finding: dict[str, Any]) -> None
 @pytest.mark.parametrize("notification", forms("chat"))
 def test_chats_get_a_custom_notification(notification: dict[str, Any]) -> None:
     jsonschema.validate(notification, CHAT)
+
+
+def faults_of(element: ElementTree.Element, shape: Any) -> list[str]:
+    """What an element of XML has that its shape has not, and lacks that it must have."""
+    name = re.sub(r"\{.*\}", "", element.tag)
+    if shape.type_name == "list":
+        return [fault for item in element for fault in faults_of(item, shape.member)]
+    if shape.type_name != "structure":
+        allowed = getattr(shape, "enum", None)
+        return [f"{name}: {element.text}"] if allowed and element.text not in allowed else []
+    members = {of.serialization.get("name", key): of for key, of in shape.members.items()}
+    given = {re.sub(r"\{.*\}", "", child.tag): child for child in element}
+    in_body = {key for key in shape.required_members if "location" not in shape.members[key].serialization}
+    faults = [f"{name} has no {key}" for key in given.keys() - members.keys()]
+    faults += [f"{name} lacks {key}" for key in in_body - given.keys()]
+    return faults + [fault for key, child in given.items() if key in members for fault in faults_of(child, members[key])]
+
+
+def test_the_order_of_a_job_is_what_s3_control_takes() -> None:
+    body = (ROOT / "tests" / "wire" / "create-job.xml").read_text()
+    shape = SESSION.get_service_model("s3control").operation_model("CreateJob").input_shape
+    assert shape is not None
+    root = ElementTree.fromstring(body)
+    assert root.tag == f"{{{shape.serialization['xmlNamespace']['uri']}}}{shape.serialization['name']}"
+    assert faults_of(root, shape) == []
+    confirmation = root.find("{*}ConfirmationRequired")
+    assert confirmation is not None and confirmation.text == "true"

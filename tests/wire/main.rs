@@ -7,6 +7,8 @@ mod buckets;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod ledger;
