@@ -162,6 +162,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         for dropped in &batch.dropped {
             info!(message_id = dropped.message_id, reason = %dropped.item, "dropped");
         }
+        self.publisher.unusable(batch.invalid.len());
         match decoded.answer {
             AnswerForm::SqsBatch => self.batch(invocation, batch).await,
             AnswerForm::Reports | AnswerForm::Command => self.direct(invocation, batch).await,

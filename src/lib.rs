@@ -25,8 +25,8 @@ pub mod config;
 pub mod error;
 pub mod report;
 pub mod notify;
-pub mod telemetry;
 pub mod ledger;
+pub mod telemetry;
 pub mod queue;
 pub mod handler;
 #[cfg(feature = "aws")]

@@ -17,7 +17,7 @@ use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
 use s3_replication_remediator::report::Caller;
-use s3_replication_remediator::telemetry::{self, Tally};
+use s3_replication_remediator::telemetry::{self, Tally, Watched};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
@@ -84,9 +84,12 @@ async fn start() -> Result<(), String> {
                 ),
             ),
         ),
-        ledger: match config.ledger_table {
-            Some(name) => AnyLedger::Table(aws.table(name)),
-            None => AnyLedger::Memory(MemoryLedger::default()),
+        ledger: Watched {
+            ledger: match config.ledger_table {
+                Some(name) => AnyLedger::Table(aws.table(name)),
+                None => AnyLedger::Memory(MemoryLedger::default()),
+            },
+            tally,
         },
         memory: MemoryLedger::default(),
         queue: aws.queue(config.queue_url),

@@ -18,6 +18,8 @@ pub mod tidings;
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use jiff::Timestamp;
+
 use crate::report::Report;
 
 /// A message to people, with attributes for those who filter.
@@ -29,6 +31,17 @@ pub struct Notification {
     pub text: String,
     /// For subscription filter policies.
     pub attributes: BTreeMap<&'static str, String>,
+    /// What it is about, for forms that put together what belongs together.
+    pub about: About,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// The trouble of one bucket, named by when it was first seen; none where that is not known.
+    Bucket(Option<Timestamp>),
+    /// Several buckets at once, by their names.
+    Many(Vec<String>),
 }
 
 /// A message that did not go out. It is not lost: what caused it goes back to the queue.
@@ -64,4 +77,7 @@ impl<'a> Bulletin<'a> {
 pub trait Publisher {
     /// Tells it; does nothing where nobody is to be told, or it is for others.
     fn publish(&self, bulletin: Bulletin<'_>) -> impl Future<Output = Result<(), PublishFailure>>;
+
+    /// Hears how many messages cannot be used. The log and the queue have them, so that only who counts cares.
+    fn unusable(&self, _messages: usize) {}
 }

@@ -3,6 +3,7 @@
 //! A change of this form is a new version. Readers ignore fields that they do not know.
 
 mod backlog;
+mod rules;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,7 @@ use crate::snapshot::Snapshot;
 use crate::subject::Subject;
 
 pub use backlog::{Backlog, BatchRole, JobStatus};
+pub use rules::{Rule, Tag};
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "s3-replication-remediator/report/v1";
@@ -42,6 +44,9 @@ pub struct Report {
     pub trigger: Trigger,
     /// The source bucket.
     pub bucket: Bucket,
+    /// Its replication rules, for telling which objects a finding concerns; none where they are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// What it comes to.
     pub verdict: Verdict,
     /// What is wrong, the worst first.
@@ -298,6 +303,13 @@ impl Report {
                 account_id: snapshot.source.owner.found().cloned(),
                 region: snapshot.source.region.found().cloned(),
             },
+            rules: snapshot
+                .replication
+                .found()
+                .into_iter()
+                .flat_map(|replication| &replication.rules)
+                .map(Rule::of)
+                .collect(),
             verdict: outcome.verdict(),
             backlog: backlog::left(
                 subject,
@@ -353,6 +365,7 @@ impl Report {
                 account_id: "111122223333".parse().ok(),
                 region: "eu-west-1".parse().ok(),
             },
+            rules: Vec::new(),
             verdict: Verdict::Healthy,
             findings: Vec::new(),
             repaired: Vec::new(),

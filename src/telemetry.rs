@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::Verdict;
 use crate::event::TriggerKind;
+use crate::ledger::{Item, Ledger, LedgerFailure, Place};
 use crate::notify::{Bulletin, PublishFailure, Publisher};
 
 /// Where the metrics stand in CloudWatch.
@@ -64,6 +65,16 @@ pub const RETURNED: Metric = count(
     "ReturnedMessages",
     "Messages that went back to the queue, because they cannot be used, or something has to be tried again.",
 );
+/// Messages that nobody can use.
+pub const UNUSABLE: Metric = count(
+    "UnusableMessages",
+    "Messages and events that are meant for the function and cannot be used.",
+);
+/// Failures of the ledger.
+pub const LEDGER_FAILURES: Metric = count(
+    "LedgerFailures",
+    "Times that the ledger could not be reached, or refused.",
+);
 /// Calls of AWS.
 pub const CALLS: Metric = count("AwsCalls", "Calls of AWS, retries not counted.");
 /// How long an invocation took.
@@ -89,7 +100,7 @@ pub const CHANGES: Metric = Metric {
 };
 
 /// All metrics.
-pub const METRICS: [Metric; 10] = [
+pub const METRICS: [Metric; 12] = [
     BROKEN,
     AT_RISK,
     UNDETERMINED,
@@ -98,6 +109,8 @@ pub const METRICS: [Metric; 10] = [
     CHANGES,
     SUPPRESSED,
     RETURNED,
+    UNUSABLE,
+    LEDGER_FAILURES,
     CALLS,
     DURATION,
 ];
@@ -113,11 +126,50 @@ struct Counts {
     changes: BTreeMap<&'static str, u64>,
     untold: BTreeSet<String>,
     told: BTreeSet<String>,
+    unusable: usize,
+    ledger_failures: usize,
+}
+
+/// A ledger whose failures are counted.
+#[derive(Debug)]
+pub struct Watched<'a, L> {
+    /// The ledger.
+    pub ledger: L,
+    /// Who counts.
+    pub tally: &'a Tally,
+}
+
+impl<L> Watched<'_, L> {
+    /// That somebody else was faster is no failure.
+    fn seen<T>(&self, answer: Result<T, LedgerFailure>) -> Result<T, LedgerFailure> {
+        if let Err(LedgerFailure::Unavailable(_)) = answer {
+            self.tally.counts().ledger_failures += 1;
+        }
+        answer
+    }
+}
+
+impl<L: Ledger> Ledger for Watched<'_, L> {
+    fn is_lasting(&self) -> bool {
+        self.ledger.is_lasting()
+    }
+
+    async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
+        self.seen(self.ledger.items(partition).await)
+    }
+
+    async fn put(&self, item: &Item) -> Result<(), LedgerFailure> {
+        self.seen(self.ledger.put(item).await)
+    }
+
+    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+        self.seen(self.ledger.remove(place, version).await)
+    }
 }
 
 impl Publisher for &Tally {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts();
         let Some(report) = bulletin.report() else {
             return Ok(());
         };
@@ -143,6 +195,10 @@ impl Publisher for &Tally {
         }
         Ok(())
     }
+
+    fn unusable(&self, messages: usize) {
+        self.counts().unusable += messages;
+    }
 }
 
 /// What is known of an invocation beside what it told.
@@ -161,10 +217,15 @@ pub struct Invocation<'a> {
 }
 
 impl Tally {
+    /// A panic elsewhere leaves the counts whole.
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The log lines for what was counted since this was last asked: one for the invocation, and one more for each check
     /// and outcome, since a line has one value of a dimension.
     pub fn lines(&self, invocation: Invocation<'_>) -> Vec<String> {
-        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let counts = std::mem::take(&mut *self.counts());
         let number = |count: usize| json!(count);
         let mut values: Vec<(Metric, Value)> = [BROKEN, AT_RISK, UNDETERMINED, HEALTHY]
             .map(|metric| {
@@ -174,6 +235,8 @@ impl Tally {
             .into();
         values.push((SUPPRESSED, number(counts.untold.difference(&counts.told).count())));
         values.push((RETURNED, number(invocation.returned)));
+        values.push((UNUSABLE, number(counts.unusable)));
+        values.push((LEDGER_FAILURES, number(counts.ledger_failures)));
         values.push((CALLS, json!(invocation.calls)));
         let milliseconds = u64::try_from(invocation.duration.as_millis()).unwrap_or(u64::MAX);
         values.push((DURATION, json!(milliseconds)));
@@ -218,6 +281,7 @@ fn line(invocation: Invocation<'_>, dimension: Option<&str>, values: &[(Metric, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::several::Both;
     use crate::report::Report;
 
     fn invocation() -> Invocation<'static> {
@@ -257,6 +321,79 @@ mod tests {
         ];
         for (name, value) in values {
             assert_eq!(document[name], value, "{name}");
+        }
+    }
+
+    /// A ledger that only fails.
+    struct Broken(LedgerFailure);
+
+    impl Ledger for Broken {
+        fn is_lasting(&self) -> bool {
+            true
+        }
+
+        async fn items(&self, _: &str) -> Result<Vec<Item>, LedgerFailure> {
+            Err(self.0.clone())
+        }
+
+        async fn put(&self, _: &Item) -> Result<(), LedgerFailure> {
+            Err(self.0.clone())
+        }
+
+        async fn remove(&self, _: &Place, _: u64) -> Result<(), LedgerFailure> {
+            Err(self.0.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ledger_that_does_not_answer_is_counted_and_one_that_was_written_by_another_is_not() {
+        let tally = &Tally::default();
+        for (failure, counted) in [
+            (LedgerFailure::Unavailable("gone".to_owned()), 3),
+            (LedgerFailure::Changed, 0),
+        ] {
+            let ledger = Watched {
+                ledger: Broken(failure),
+                tally,
+            };
+            let place = Place {
+                partition: "p".to_owned(),
+                sort: "s".to_owned(),
+            };
+            let item = Item {
+                place: place.clone(),
+                version: 1,
+                value: json!({}),
+                expires: None,
+            };
+            ledger.items("p").await.unwrap_err();
+            ledger.put(&item).await.unwrap_err();
+            ledger.remove(&place, 1).await.unwrap_err();
+            let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
+            assert_eq!(document["LedgerFailures"], counted);
+        }
+    }
+
+    #[test]
+    fn messages_that_cannot_be_used_are_counted_apart() {
+        let tally = &Tally::default();
+        Both(None::<&Tally>, Both(tally, None::<&Tally>)).unusable(2);
+        let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
+        assert_eq!(document["UnusableMessages"], 2);
+    }
+
+    #[tokio::test]
+    async fn a_line_has_every_metric_and_stands_on_one_line_by_itself() {
+        let tally = &Tally::default();
+        let mut report = Report::healthy();
+        report.verdict = Verdict::Broken;
+        tally.publish(Bulletin::State(&report)).await.unwrap();
+        for text in tally.lines(invocation()) {
+            assert!(!text.contains('\n') && text.starts_with('{'), "{text}");
+            let document: Value = serde_json::from_str(&text).unwrap();
+            for metric in METRICS.iter().filter(|metric| metric.by.is_empty()) {
+                assert!(document[metric.name].is_u64(), "{}", metric.name);
+            }
         }
     }
 

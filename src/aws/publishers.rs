@@ -69,13 +69,13 @@ pub struct Chat<'a> {
 
 impl Publisher for Chat<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let (text, message) = match bulletin {
-            Bulletin::News(report, message) => {
-                let partition = &self.aws.identity().await.map_err(failure)?.partition;
-                (chat::render(report, message, partition), message)
-            }
-            Bulletin::Summary(message) => (chat::summary(message), message),
-            Bulletin::State(_) => return Ok(()),
+        let (Bulletin::News(_, message) | Bulletin::Summary(message)) = bulletin else {
+            return Ok(());
+        };
+        let partition = &self.aws.identity().await.map_err(failure)?.partition;
+        let text = match bulletin.report() {
+            Some(report) => chat::render(report, message, partition),
+            None => chat::summary(message, partition),
         };
         self.aws
             .publish(&self.arn, &message.subject, &text, &message.attributes)

@@ -10,15 +10,15 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use crate::apply::Status;
-use crate::arn::Partition;
+use crate::arn::{BucketName, Partition};
 use crate::finding::{Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
 
-use super::Notification;
 use super::concerned::concerned;
 use super::plain::line;
 use super::text::{counts, meaning, occasion};
+use super::{About, Notification};
 
 /// The `eventType` of our notifications, which custom actions of a channel can be bound to.
 pub const EVENT_TYPE: &str = "S3 Replication Check Result";
@@ -35,8 +35,13 @@ const NAME: usize = 200;
 /// The longest command that is shown; half a command would be worse than none.
 const COMMAND: usize = 1_000;
 
-/// The message to publish to the topic that the chat reads, as JSON.
+/// The message about one bucket to publish to the topic that the chat reads, as JSON. One thread for its trouble, from when
+/// it was first seen to when it is mended; where nobody remembers that, one for the bucket.
 pub fn render(report: &Report, message: &Notification, partition: &Partition) -> String {
+    let since = match &message.about {
+        About::Bucket(since) => *since,
+        About::Many(_) => None,
+    };
     let bucket = &report.bucket.name;
     let verdict = report.verdict.as_str();
     let resources: Vec<String> = concerned(report, partition)
@@ -55,8 +60,10 @@ pub fn render(report: &Report, message: &Notification, partition: &Partition) ->
             "keywords": keywords(report),
         },
         "metadata": {
-            // One thread for a bucket: what is told of it later belongs to what was told before.
-            "threadId": format!("s3-replication-remediator:{bucket}"),
+            "threadId": match since {
+                Some(since) => format!("s3-replication-remediator:{bucket}:{}", since.as_second()),
+                None => format!("s3-replication-remediator:{bucket}"),
+            },
             "summary": format!("S3 replication of {} is {verdict}", code(bucket.as_str(), TITLE)),
             "eventType": EVENT_TYPE,
             "relatedResources": resources,
@@ -66,33 +73,61 @@ pub fn render(report: &Report, message: &Notification, partition: &Partition) ->
     .to_string()
 }
 
-/// The message about more than one bucket, as JSON.
-pub fn summary(message: &Notification) -> String {
-    let lines = message.text.lines().filter(|line| !line.trim().is_empty());
-    let mut description = String::new();
-    for text in lines {
-        let text = code(text, NAME);
-        if description.chars().count() + text.chars().count() > DESCRIPTION {
-            description.push_str("… and more, in the whole message");
-            break;
-        }
-        let _ = writeln!(description, "{text}");
-    }
+/// The message about many buckets, as JSON.
+pub fn summary(message: &Notification, partition: &Partition) -> String {
+    const RESOURCES: usize = 20;
+    let mode = message.attributes.get("mode").map_or("", String::as_str);
+    let buckets: &[String] = match &message.about {
+        About::Many(buckets) => buckets,
+        About::Bucket(_) => &[],
+    };
+    let resources: Vec<String> = buckets
+        .iter()
+        .filter_map(|name| Some(name.parse::<BucketName>().ok()?.arn(partition)))
+        .take(RESOURCES)
+        .collect();
     json!({
         "version": "1.0",
         "source": "custom",
         "content": {
             "textType": "client-markdown",
             "title": code(&message.subject, TITLE),
-            "description": description.trim_end(),
+            "description": listed(&message.text),
+            "nextSteps": ["Read the message of the other topic, which names every bucket"],
+            "keywords": ["summary", mode],
         },
         "metadata": {
             "threadId": "s3-replication-remediator",
             "summary": code(&message.subject, TITLE),
             "eventType": EVENT_TYPE,
+            "relatedResources": resources,
+            "additionalContext": {"mode": mode, "buckets": buckets.len().to_string()},
         },
     })
     .to_string()
+}
+
+/// The first lines of a message, up to its first command: as many as fit.
+fn listed(text: &str) -> String {
+    let mut out = String::new();
+    let mut lines = text
+        .lines()
+        .take_while(|text| !text.starts_with("The whole report"))
+        .filter(|text| !text.is_empty());
+    while let Some(text) = lines.next() {
+        let shown = code(text, SUMMARY);
+        if out.chars().count() + shown.chars().count() > DESCRIPTION - 60 {
+            let _ = writeln!(
+                out,
+                "… and {} more lines, in the whole message",
+                1 + lines.count()
+            );
+            break;
+        }
+        let _ = writeln!(out, "{shown}");
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// Text from outside, so that it stands for itself in every chat.

@@ -43,23 +43,26 @@ pub struct Event {
 
 /// The events that a report makes.
 pub fn render(report: &Report, partition: &Partition) -> Vec<Event> {
-    let mut events = vec![event(CHECK_RESULT, check_result(report), report, partition)];
-    if report.outcome.as_ref().is_some_and(Outcome::has_written) {
-        events.push(event(REPAIR_APPLIED, repair(report), report, partition));
-    }
-    events
+    render_within(report, partition, MOST)
 }
 
-fn event(detail_type: &'static str, detail: Value, report: &Report, partition: &Partition) -> Event {
-    Event {
+/// The same for a bus that takes details of at most so many bytes.
+pub fn render_within(report: &Report, partition: &Partition, most: usize) -> Vec<Event> {
+    let resources: Vec<String> = concerned(report, partition)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let event = |detail_type, detail| Event {
         detail_type,
         time: report.time,
-        resources: concerned(report, partition)
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        detail: fitting(detail, MOST),
+        resources: resources.clone(),
+        detail: fitting(detail, most),
+    };
+    let mut events = vec![event(CHECK_RESULT, check_result(report))];
+    if report.outcome.as_ref().is_some_and(Outcome::has_written) {
+        events.push(event(REPAIR_APPLIED, repair(report)));
     }
+    events
 }
 
 fn check_result(report: &Report) -> Value {
@@ -93,8 +96,9 @@ fn repair(report: &Report) -> Value {
 
 /// What a detail loses where it is too long, the least important first. What is evidence, or can be asked for again,
 /// goes before what is to be done.
-const LEAST_FIRST: [&[&str]; 14] = [
+const LEAST_FIRST: [&[&str]; 15] = [
     &["notEvaluated"],
+    &["rules"],
     &["findings", "*", "evidence"],
     &["repaired", "*", "evidence"],
     &["trigger", "objects"],
@@ -118,7 +122,7 @@ fn fitting(mut detail: Value, most: usize) -> String {
             break;
         }
         if remove(&mut detail, path) {
-            omitted.push(path.join(".").replace(".*", "[]"));
+            omitted.push(named(path));
             note(&mut detail, &omitted);
         }
     }
@@ -129,6 +133,16 @@ fn fitting(mut detail: Value, most: usize) -> String {
         detail = core(&detail);
     }
     detail.to_string()
+}
+
+/// How `omitted` names what was left out.
+fn named(path: &[&str]) -> String {
+    path.join(".").replace(".*", "[]")
+}
+
+/// All that may be named so.
+pub fn omissible() -> impl Iterator<Item = String> {
+    LEAST_FIRST.into_iter().map(named)
 }
 
 fn length(detail: &Value) -> usize {

@@ -11,9 +11,9 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Notification;
 use super::news::{CLAIM, Hour, Telling};
 use super::plain::{ascii, pasteable};
+use super::{About, Notification};
 use crate::report::Report;
 
 /// Messages about one bucket within an hour.
@@ -145,6 +145,7 @@ impl Tally {
             subject: ascii(&format!("[{mode}] S3 replication: news of {count} buckets"), 99),
             text,
             attributes: BTreeMap::from([("mode", mode.to_owned()), ("news", "summary".to_owned())]),
+            about: About::Many(self.held.keys().cloned().collect()),
         }
     }
 }

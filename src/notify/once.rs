@@ -64,6 +64,10 @@ impl<P: Publisher> Publisher for Once<P> {
         };
         Ok(())
     }
+
+    fn unusable(&self, messages: usize) {
+        self.publisher.unusable(messages);
+    }
 }
 
 /// The event and what was found. Failed objects are no events of their own: what is failing is. None where nothing tells

@@ -23,6 +23,11 @@ impl<A: Publisher, B: Publisher> Publisher for Both<A, B> {
             }),
         }
     }
+
+    fn unusable(&self, messages: usize) {
+        self.0.unusable(messages);
+        self.1.unusable(messages);
+    }
 }
 
 /// A publisher that may not be set up.
@@ -31,6 +36,12 @@ impl<P: Publisher> Publisher for Option<P> {
         match self {
             Some(publisher) => publisher.publish(bulletin).await,
             None => Ok(()),
+        }
+    }
+
+    fn unusable(&self, messages: usize) {
+        if let Some(publisher) = self {
+            publisher.unusable(messages);
         }
     }
 }

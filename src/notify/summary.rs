@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::Notification;
 use super::plain::{ascii, line};
+use super::{About, Notification};
 use crate::arn::{AccountId, BucketName, Region};
 use crate::check::Verdict;
 use crate::event::Progress;
@@ -104,6 +104,14 @@ impl Summary<'_> {
                 ("accountId", self.account.to_string()),
                 ("region", self.region.to_string()),
             ]),
+            about: About::Many(
+                self.noted
+                    .into_iter()
+                    .flatten()
+                    .filter(|(_, noted)| noted.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
+                    .map(|(bucket, _)| bucket.to_string())
+                    .collect(),
+            ),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::once::Once;
 use super::several::Both;
-use super::{Bulletin, Notification, PublishFailure, Publisher};
+use super::{About, Bulletin, Notification, PublishFailure, Publisher};
 use crate::check::Verdict;
 use crate::event::{FailedObject, TriggerKind};
 use crate::report::Report;
@@ -129,6 +129,7 @@ async fn a_state_and_the_news_of_it_are_two_things() {
         subject: String::new(),
         text: String::new(),
         attributes: BTreeMap::new(),
+        about: About::Bucket(None),
     };
     for bulletin in [Bulletin::State(&report), Bulletin::News(&report, &message)] {
         once.publish(bulletin).await.unwrap();

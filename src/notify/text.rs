@@ -1,22 +1,24 @@
 //! The message for people: the verdict fits a phone screen, and an auditor finds everything below it.
 
-mod backlog;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Notification;
-use super::flood::MOST_OF_A_BUCKET;
+mod backlog;
+mod head;
+
 use super::news::{Reason, Telling};
 use super::plain::{ascii, block, line, pasteable};
 use super::tidings::mark;
+use super::{About, Notification};
 use crate::apply::Status;
 use crate::check::Verdict;
-use crate::event::{Change, TriggerKind};
-use crate::finding::{CheckId, Finding, RootCause, Severity};
+use crate::finding::{Finding, RootCause, Severity};
 use crate::mode::Mode;
 use crate::plan::diff::diff;
-use crate::report::{Report, Trigger};
+use crate::report::Report;
+
+use head::{count, head, history, plural};
+pub(super) use head::{counts, meaning, occasion};
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 99;
@@ -31,6 +33,7 @@ pub fn render(report: &Report, telling: &Telling) -> Notification {
         subject: subject(report, telling),
         text: composed(report, telling, TEXT),
         attributes: attributes(report, telling),
+        about: About::Bucket(telling.first_seen),
     }
 }
 
@@ -102,7 +105,7 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
         Verdict::Broken | Verdict::AtRisk | Verdict::Healthy => (String::new(), unread(report)),
     };
     let mut parts = [
-        head(report),
+        head(report, telling),
         history(telling),
         done(report),
         earlier(report),
@@ -117,7 +120,7 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
     let [_, _, _, _, first, findings, plan, _, last, not_evaluated, _] = &mut parts;
     let mut left_out = Vec::new();
     let needed = [
-        head(report),
+        head(report, telling),
         history(telling),
         done(report),
         earlier(report),
@@ -159,198 +162,6 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
             "(cut: {} left out, because SNS takes no longer message; the command `check` answers the whole report)",
             left_out.join(", ")
         );
-    }
-    out
-}
-
-/// What a report comes to.
-pub(super) fn meaning(report: &Report) -> String {
-    match report.verdict {
-        Verdict::Broken => match rules_of_errors(report) {
-            Some(rules) => format!("objects that {rules} are not replicated"),
-            None => "objects are not replicated".to_owned(),
-        },
-        Verdict::AtRisk => "objects replicate today, with the reservations below".to_owned(),
-        Verdict::Undetermined => "whether objects replicate could not be determined".to_owned(),
-        Verdict::Healthy => match report
-            .findings
-            .iter()
-            .any(|finding| finding.check == CheckId::ReplicationNotConfigured)
-        {
-            true => "nothing is wrong, and nothing is replicated".to_owned(),
-            false => "nothing is wrong".to_owned(),
-        },
-    }
-}
-
-/// Verdict, what it means, and who caused it.
-fn head(report: &Report) -> String {
-    let bucket = &report.bucket;
-    let mut out = String::new();
-    let meaning = meaning(report);
-    let verdict = report.verdict.as_str().to_uppercase();
-    let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
-    let place = [
-        bucket
-            .account_id
-            .as_ref()
-            .map(|account| format!("account {account}")),
-        bucket.region.as_ref().map(ToString::to_string),
-        Some(format!("mode {}", report.mode.as_str())),
-    ];
-    let _ = writeln!(
-        out,
-        "{}",
-        place.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    );
-    let counts = counts(report);
-    if !counts.is_empty() {
-        let _ = writeln!(out, "{counts}");
-    }
-    let _ = writeln!(out, "{}", cause(report));
-    out
-}
-
-/// `3 errors, 1 warning`
-pub(super) fn counts(report: &Report) -> String {
-    let counts: Vec<String> = [
-        (Severity::Error, "error"),
-        (Severity::Warning, "warning"),
-        (Severity::Advice, "advice"),
-    ]
-    .into_iter()
-    .map(|(severity, name)| (count(report, severity), name))
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, name)| format!("{count} {}", plural(count, name)))
-    .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
-    .collect();
-    counts.join(", ")
-}
-
-/// The rules whose objects are concerned, where every error names some.
-fn rules_of_errors(report: &Report) -> Option<String> {
-    const SHOWN: usize = 3;
-    let errors = || {
-        report
-            .findings
-            .iter()
-            .filter(|finding| finding.severity == Severity::Error)
-    };
-    if errors().any(|finding| finding.rule_ids.is_empty()) {
-        return None;
-    }
-    let rules: BTreeSet<&String> = errors().flat_map(|finding| &finding.rule_ids).collect();
-    let shown: Vec<String> = rules
-        .iter()
-        .take(SHOWN)
-        .map(|id| format!("`{}`", line(id, 64)))
-        .collect();
-    let more = match rules.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let (noun, verb) = match rules.len() {
-        0 => return None,
-        1 => ("rule", "takes"),
-        _ => ("rules", "take"),
-    };
-    Some(format!("{noun} {}{more} {verb}", shown.join(", ")))
-}
-
-/// What became of the messages before this one.
-fn history(telling: &Telling) -> String {
-    let mut out = String::new();
-    let news = match telling.reason {
-        Reason::New => "",
-        Reason::Resolved => "new: what was told is mended",
-        Reason::Reopened => "new: it was well, and is not any more",
-        Reason::Worse => "new: it is worse than it was told",
-        Reason::Changed => "new: it is not as it was told",
-        Reason::Reminder => "not new: it goes on as it was told",
-        Reason::Unconfirmed => "told again, because an earlier message may not have reached you",
-    };
-    if !news.is_empty() {
-        let _ = writeln!(out, "{news}");
-    }
-    if !telling.gone.is_empty() {
-        let words: Vec<&str> = telling.gone.iter().map(String::as_str).collect();
-        let _ = writeln!(out, "no longer found: {}", words.join(", "));
-    }
-    if let Some(lost) = &telling.unconfirmed {
-        let said = match &lost.done {
-            Some(done) => format!(", which said that a repair was {done},"),
-            None => String::new(),
-        };
-        let _ = writeln!(out, "the message of {}{said} may not have gone out", lost.at);
-    }
-    if let (Some(last), seen @ 1..) = (telling.last_told, telling.suppressed) {
-        let times = if seen == 1 {
-            "once".to_owned()
-        } else {
-            format!("{seen} times")
-        };
-        let objects = match telling.failed_objects {
-            0 => String::new(),
-            1 => "; S3 reported 1 failed object version meanwhile".to_owned(),
-            count => format!("; S3 reported {count} failed object versions meanwhile"),
-        };
-        let _ = writeln!(
-            out,
-            "the same was seen {times} since it was told at {last}{objects}"
-        );
-    }
-    if let (Some(first), Some(_)) = (telling.first_seen, telling.last_told) {
-        let _ = writeln!(out, "first seen at {first}");
-    }
-    if telling.within_the_hour + 1 == MOST_OF_A_BUCKET {
-        let _ = writeln!(
-            out,
-            "the last message about this bucket by itself within this hour: what follows is told together"
-        );
-    }
-    out
-}
-
-/// What woke us.
-pub(super) fn occasion(trigger: &Trigger) -> &'static str {
-    match trigger.kind {
-        TriggerKind::ReplicationConfigured => match trigger.change {
-            Some(Change::Refused) => "S3 refused a replication configuration",
-            Some(Change::Removed) => "the replication configuration was removed",
-            Some(Change::Configured) | None => "the replication configuration was changed",
-        },
-        TriggerKind::ReplicationFailed => "S3 reported objects that it could not replicate",
-        TriggerKind::Alarm => "an alarm on failed replication went off",
-        TriggerKind::Drift => "something that replication depends on was changed",
-        TriggerKind::Sweep if trigger.follow_up => "looked again after a repair: it is not as that left it",
-        TriggerKind::Sweep => "regular check",
-        TriggerKind::Command => "asked for",
-    }
-}
-
-fn cause(report: &Report) -> String {
-    let trigger = &report.trigger;
-    let what = occasion(trigger);
-    let mut out = format!("why now: {what}");
-    if let Some(changed) = &trigger.changed {
-        let _ = write!(
-            out,
-            ", {} of {}",
-            line(&changed.call, FIELD),
-            line(&changed.resource, FIELD)
-        );
-    }
-    if let Some(time) = trigger.event_time {
-        let _ = write!(out, " at {time}");
-    }
-    if let Some(actor) = &trigger.actor {
-        let _ = write!(out, " by {}", line(actor, FIELD));
-    }
-    if let Some(source) = &trigger.source_ip {
-        let _ = write!(out, " from {}", line(source, FIELD));
-    }
-    if let Some(event) = &trigger.event_id {
-        let _ = write!(out, " (event {})", line(event, FIELD));
     }
     out
 }
@@ -577,19 +388,4 @@ fn not_evaluated(report: &Report) -> String {
 
 fn foot(report: &Report) -> String {
     format!("Report {} of {} ({})\n", report.id, report.time, report.schema)
-}
-
-fn count(report: &Report, severity: Severity) -> usize {
-    report
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == severity)
-        .count()
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    match (count, noun) {
-        (1, _) | (_, "advice") => noun.to_owned(),
-        _ => format!("{noun}s"),
-    }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Told(RefCell<Vec<Notification>>);
 
 impl Publisher for &Told {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        if let Bulletin::News(_, message) = bulletin {
+        if let Bulletin::News(_, message) | Bulletin::Summary(message) = bulletin {
             self.0.borrow_mut().push(message.clone());
         }
         Ok(())

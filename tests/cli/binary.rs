@@ -254,7 +254,7 @@ fn every_recorded_event_is_decoded() {
             Some(if is_invalid { 3 } else { 0 }),
             "{event}"
         );
-        let something = ["subjects", "commands", "dropped", "invalid"]
+        let something = ["subjects", "changes", "commands", "dropped", "invalid"]
             .iter()
             .any(|part| !json[part].as_array().unwrap().is_empty());
         assert!(something && !out(&text).is_empty(), "{event}: {json}");

@@ -232,7 +232,8 @@ proptest! {
         }
         let changes = events.iter().filter(|event| matches!(event, Event::Becomes(_))).count();
         let seen: BTreeSet<Trouble> = world.told.iter().map(|(trouble, _)| *trouble).collect();
-        prop_assert!(seen.len() <= changes);
+        // What was so at the beginning may be seen late.
+        prop_assert!(seen.len() <= changes + 1);
         prop_assert!(world.told.windows(2).all(|pair| pair[0].0 != pair[1].0), "{:?}", world.told);
     }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime, timezone
 from functools import cache
 from typing import Any
@@ -19,7 +19,8 @@ from seed import TRUSTED_BY_S3
 from stack import REGION, deploy_member_role
 from story import Story
 
-QUEUE = "s3-replication-remediator"
+# Where buckets announce something: failures, and what concerns somebody else.
+QUEUES = ("s3-replication-remediator", "search-index")
 MEMBER_ROLE = "remediator-member"
 EXTERNAL_ID = "stories/1"
 OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/remediator"
@@ -38,7 +39,7 @@ MADE = {
         "owner", "region", "versioning", "encryption", "policy", "ownership", "objectLock", "tags", "requesterPays",
         "notifications", "replication", "objects",
     },
-    # S3 alone writes an object's status. It is told, but decides nothing.
+    # Of a status FAILED alone is made: no other decides anything.
     "object": {"key", "versionId", "encryption", "replicationStatus"},
     "role": {"trust", "inline", "managed", "tags", "boundary"},
     # KMS reckons the date of a deletion from the request. It is told, but decides nothing.
@@ -80,18 +81,19 @@ class Accounts:
     def __init__(self, emulator: Emulator, function_role: str) -> None:
         self._client = cache(emulator.client)
         self._function_role = function_role
-        self._make_queue()
+        for queue in QUEUES:
+            self._make_queue(queue)
 
-    def _make_queue(self) -> None:
-        """Where the buckets announce failures. Nobody reads it, so that nothing wakes the function but the test."""
+    def _make_queue(self, name: str) -> None:
+        """Nobody reads it, so that nothing wakes the function but the test."""
         policy = {
             "Version": "2012-10-17",
             "Statement": [{
                 "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage",
-                "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}",
+                "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
             }],
         }
-        self._client("sqs", REGION).create_queue(QueueName=QUEUE, Attributes={"Policy": json.dumps(policy)})
+        self._client("sqs", REGION).create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})
 
     def make_member_role(self, account: str) -> None:
         """Left in place between stories, as the function keeps its session."""
@@ -209,11 +211,13 @@ class Accounts:
         s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=bucket.get("objectLock", False), **where)
         undone.callback(s3.delete_bucket, Bucket=name)
         _configure(s3, name, bucket)
-        # Before the rule, so that nothing is replicated; the newest comes first in a story.
-        for version in reversed(bucket.get("objects", [])):
-            answer = s3.put_object(Bucket=name, Key=version["key"], **_object_encryption(version["encryption"]))
-            names.learn(version.get("versionId", "v1"), answer["VersionId"])
-            undone.callback(s3.delete_object, Bucket=name, Key=version["key"], VersionId=answer["VersionId"])
+        # Before the rule, so that nothing is replicated. What is not encrypted is older than every encryption.
+        encrypted = [version for version in bucket.get("objects", []) if version["encryption"].get("type") != "none"]
+        older = [version for version in bucket.get("objects", []) if version not in encrypted]
+        self._put_objects(s3, name, bucket, older, names, undone)
+        if "type" in bucket.get("encryption", {}):
+            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(bucket["encryption"]))
+        self._put_objects(s3, name, bucket, encrypted, names, undone)
         if "replication" in bucket:
             s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=_replication(bucket["replication"]))
         # S3 takes a rule only where versions are kept.
@@ -223,6 +227,18 @@ class Accounts:
         if "policy" in bucket:
             s3.put_bucket_policy(Bucket=name, Policy=json.dumps(bucket["policy"]))
             undone.callback(s3.delete_bucket_policy, Bucket=name)
+
+    def _put_objects(
+        self, s3: Any, name: str, bucket: dict[str, Any], versions: list[dict[str, Any]], names: Names,
+        undone: ExitStack,
+    ) -> None:
+        # The newest comes first in a story.
+        for version in reversed(versions):
+            failing = _failing(s3, name, bucket) if version.get("replicationStatus") == "FAILED" else nullcontext()
+            with failing:
+                answer = s3.put_object(Bucket=name, Key=version["key"], **_object_encryption(version["encryption"]))
+            names.learn(version.get("versionId", "v1"), answer["VersionId"])
+            undone.callback(s3.delete_object, Bucket=name, Key=version["key"], VersionId=answer["VersionId"])
 
     def _deny(self, switch: dict[str, Any], undone: ExitStack) -> None:
         """Let an operation of the function fail as a guard of the organization would."""
@@ -236,14 +252,25 @@ class Accounts:
         undone.callback(iam.delete_role_policy, **policy)
 
 
+@contextmanager
+def _failing(s3: Any, name: str, bucket: dict[str, Any]) -> Iterator[None]:
+    """S3 alone writes an object's status: by a rule into the bucket itself it is one of failure."""
+    rule = {
+        "ID": "fails", "Status": "Enabled", "Priority": 1, "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"}, "Destination": {"Bucket": f"arn:aws:s3:::{name}"},
+    }
+    configuration = {"Role": bucket["replication"]["Role"], "Rules": [rule]}
+    s3.put_bucket_replication(Bucket=name, ReplicationConfiguration=configuration)
+    yield
+    s3.delete_bucket_replication(Bucket=name)
+
+
 def _configure(s3: Any, name: str, bucket: dict[str, Any]) -> None:
-    """Everything that a rule does not depend on, and versioning, without which S3 takes none."""
+    """What neither a rule nor objects depend on, and versioning, without which S3 takes no rule."""
     ownership = {"ObjectOwnership": bucket.get("ownership", "BucketOwnerEnforced")}
     s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [ownership]})
     if bucket.get("versioning") != "Never":
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    if "type" in bucket.get("encryption", {}):
-        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(bucket["encryption"]))
     if "tags" in bucket:
         tags = [{"Key": key, "Value": value} for key, value in bucket["tags"].items()]
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})

@@ -160,7 +160,7 @@ def run_script(command: str, answer: str, emulator: Emulator, home: Path) -> sub
 @pytest.mark.parametrize(
     ("form", "holds"),
     [
-        ("text", "BROKEN: amzn-s3-demo-source-bucket: objects are not replicated"),
+        ("text", "BROKEN: amzn-s3-demo-source-bucket: "),
         ("markdown", "# ❌ `amzn-s3-demo-source-bucket` broken"),
         ("html", "<!doctype html>"),
         ("json", '"schema": "s3-replication-remediator/report/v1"'),

@@ -14,6 +14,20 @@ from test_replication import REPLICATION_CONFIGURED
 BUS = "operations"
 
 
+def queue_of(emulator: Emulator, name: str, service: str) -> str:
+    """The URL of a queue to which a service may send."""
+    statement = {
+        "Effect": "Allow", "Principal": {"Service": service}, "Action": "sqs:SendMessage", "Resource": arn_of(name),
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    answer = emulator.client("sqs", REGION).create_queue(QueueName=name, Attributes={"Policy": policy})
+    return str(answer["QueueUrl"])
+
+
+def arn_of(queue: str) -> str:
+    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+
+
 class Listener:
     """A queue behind a rule of the bus, which takes everything that the function tells machines."""
 
@@ -21,15 +35,10 @@ class Listener:
         self._sqs = emulator.client("sqs", REGION)
         events = emulator.client("events", REGION)
         events.create_event_bus(Name=BUS)
-        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:machines"
-        policy = {"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }]}
-        self._url = self._sqs.create_queue(QueueName="machines", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        self._url = queue_of(emulator, "machines", "events.amazonaws.com")
         pattern = {"source": ["s3-replication-remediator"]}
         events.put_rule(Name="machines", EventBusName=BUS, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule="machines", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+        events.put_targets(Rule="machines", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn_of("machines")}])
 
     def events(self, count: int) -> list[dict[str, Any]]:
         received: list[dict[str, Any]] = []
@@ -77,19 +86,37 @@ def test_what_a_person_asks_for_is_told_to_machines_too(emulator: Emulator, depl
     assert not stack.silence(), "people hear of it only from their own answer"
 
 
-def test_a_bus_that_is_gone_keeps_the_message_and_does_not_stop_the_mail(emulator: Emulator, deploy: Deploy) -> None:
+def test_a_bus_that_refuses_keeps_the_message_and_does_not_stop_the_mail(emulator: Emulator, deploy: Deploy) -> None:
+    """As an organization's guard may. Of a bus that is not there AWS says nothing: it takes the event and drops it."""
     seeded = seed(emulator, "many-reasons")
-    listener = Listener(emulator)
+    Listener(emulator)
     stack = deploy(EventBusName=BUS)
     stack.hurry()
-    events = emulator.client("events", REGION)
-    events.remove_targets(Rule="machines", EventBusName=BUS, Ids=["queue"])
-    events.delete_rule(Name="machines", EventBusName=BUS)
-    events.delete_event_bus(Name=BUS)
+    denied = {"Effect": "Deny", "Action": "events:PutEvents", "Resource": "*"}
+    emulator.client("iam", REGION).put_role_policy(
+        RoleName=stack.outputs["FunctionRoleArn"].rsplit("/", 1)[1], PolicyName="guard",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}),
+    )
 
     stack.send(seeded.recorded(REPLICATION_CONFIGURED))
     (notification,) = stack.notifications(1)
     assert seeded.bucket in notification["Subject"]
     assert len(stack.await_dead_letters(1)) == 1
     assert not stack.silence(), "the mail went out, so the retry is for the bus alone"
-    assert listener
+
+
+def test_a_chat_reads_the_same_news_in_its_own_form(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "many-reasons")
+    sns, sqs = emulator.client("sns", REGION), emulator.client("sqs", REGION)
+    topic = sns.create_topic(Name="chat")["TopicArn"]
+    url = queue_of(emulator, "chat", "sns.amazonaws.com")
+    sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn_of("chat"), Attributes={"RawMessageDelivery": "true"}
+    )
+    stack = deploy(ChatTopicArn=topic)
+    stack.send(seeded.recorded(REPLICATION_CONFIGURED))
+    (mail,) = stack.notifications(1)
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    chat = json.loads(message["Body"])
+    assert (chat["version"], chat["source"]) == ("1.0", "custom")
+    assert seeded.bucket in mail["Subject"] and seeded.bucket in json.dumps(chat["content"])

@@ -27,10 +27,8 @@ DEFAULTS = {
 NOT_HELD = {
     "the policy denies the function too, and would on AWS": [
         "destination-policy-denies-and-role-lacks-it-too",
-        "destination-policy-denies-other-addresses-but-to-services",
         "destination-policy-denies-the-role",
         "key-policy-denies-other-addresses",
-        "key-policy-denies-other-addresses-but-to-services",
     ],
     "the emulator speaks plain HTTP, which the policy denies": [
         "healthy/bucket-policies-deny-insecure-transport",

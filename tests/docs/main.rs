@@ -146,6 +146,64 @@ fn the_manual_names_every_metric() {
     }
 }
 
+/// The arguments of a macro, from behind its opening parenthesis, cut at the commas between them.
+fn arguments(text: &str) -> Vec<String> {
+    let (mut depth, mut is_text, mut is_escaped) = (0_u32, false, false);
+    let mut found = vec![String::new()];
+    for c in text.chars() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_text => is_escaped = true,
+            '"' => is_text = !is_text,
+            '(' | '[' | '{' if !is_text => depth += 1,
+            ')' if !is_text && depth == 0 => break,
+            ')' | ']' | '}' if !is_text => depth -= 1,
+            ',' if !is_text && depth == 0 => {
+                found.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        found.last_mut().unwrap().push(c);
+    }
+    found.iter().map(|part| part.trim().to_owned()).collect()
+}
+
+#[test]
+fn the_manual_lists_every_line_of_the_log_with_its_fields() {
+    let mut rows = BTreeSet::new();
+    for file in files("src", ".rs") {
+        let is_function = !file.starts_with("src/cli");
+        let text = text(&file);
+        for level in ["info", "warn", "error"] {
+            let name = format!("{level}!(");
+            let calls = text.split(name.as_str()).skip(1);
+            for call in calls.filter(|_| is_function) {
+                let (mut message, mut fields) = (None, Vec::new());
+                for part in arguments(call) {
+                    if let Some(literal) = part.strip_prefix('"') {
+                        message = Some(literal.trim_end_matches('"').to_owned());
+                    } else if message.is_none() {
+                        let name = part.split('=').next().unwrap();
+                        fields.push(format!("`{}`", name.trim().trim_start_matches(['%', '?'])));
+                    }
+                }
+                let message = match message.unwrap_or_else(|| panic!("{file}: {call:.60}")).as_str() {
+                    "{}" => "(the subject of a message, where no topic is set)".to_owned(),
+                    text => format!("`{text}`"),
+                };
+                rows.insert([message, level.to_uppercase(), fields.join(", ")]);
+            }
+        }
+    }
+    assert!(rows.len() > 10, "{rows:?}");
+    let mut table = String::from("| `message` | level | beside it |\n| --- | --- | --- |\n");
+    for [message, level, fields] in rows {
+        let _ = writeln!(table, "| {message} | {level} | {fields} |");
+    }
+    generated("docs/OPERATING.md", "log", &table);
+}
+
 #[test]
 fn the_manual_lists_every_permission_that_the_function_holds() {
     let mut rows: BTreeSet<[String; 3]> = SHELL.iter().map(|row| row.map(str::to_owned)).collect();

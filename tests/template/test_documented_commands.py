@@ -24,6 +24,8 @@ REPORTS = sorted([*ROOT.glob("tests/scenarios/**/told.txt"), *ROOT.glob("tests/c
 # What only the second version of the CLI has, and the first, which is installed here, has not:
 # https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html
 SECOND_VERSION = {("logs", "tail"): {"since", "follow", "format", "filter-pattern", "log-stream-names"}}
+# https://docs.aws.amazon.com/cli/latest/reference/login/
+WITHOUT_OPERATION = {"login"}
 GLOBAL_OF_SECOND_VERSION = {"cli-binary-format", "no-cli-pager"}
 
 
@@ -54,7 +56,13 @@ def calls(shell: str) -> Iterator[list[str]]:
 
 def wrong(words: list[str], is_whole: bool = True) -> str | None:
     """What is wrong with a call of `aws`. One that is only mentioned need not be whole."""
-    _, service, operation, *rest = words
+    match words:
+        case [_, service] if service in WITHOUT_OPERATION:
+            return None
+        case [_, service, operation, *rest]:
+            pass
+        case _:
+            return "no operation"
     try:
         table = operations(service)
     except KeyError:
@@ -116,6 +124,7 @@ def test_commands_that_the_stack_puts_out_are_commands_of_the_aws_cli() -> None:
 @pytest.mark.parametrize(("command", "problem"), [
     ("aws s3ap get-bucket-policy --bucket b", "no service"),
     ("aws s3api get-bucket-polcy --bucket b", "no operation"),
+    ("aws s3api", "no operation"),
     ("aws s3api get-bucket-policy --buckt b", "no option"),
     ("aws s3api get-bucket-policy", "needs ['bucket']"),
     ("aws kms list-aliases | aws kms enable-key --region eu-west-1", "needs ['key-id']"),

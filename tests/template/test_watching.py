@@ -53,15 +53,40 @@ def test_the_widgets_of_the_dashboard_do_not_overlap() -> None:
         taken |= cells
 
 
-def test_the_dashboard_shows_of_each_metric_what_alarms_look_at() -> None:
-    shown = set()
+def measured() -> set[tuple[str, ...]]:
+    """Namespace and name of each metric that the dashboard shows, and the dimension beside the function."""
+    shown: set[tuple[str, ...]] = set()
     for widget in dashboard():
         row: list[Any] = []
         for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], dict):
+                found = re.match(r"SEARCH\('\{(\w+),Function,(\w+)\} MetricName=\"(\w+)\" ", metric[0]["expression"])
+                assert found, metric
+                shown.add((found[1], found[3], found[2]))
+                continue
             # A dot stands for what the row above has there.
             row = [above if own == "." else own for own, above in zip(metric, row or metric)]
-            shown.add(tuple(row[:2]))
-    assert {(alarm["Namespace"], alarm["MetricName"]) for alarm in ALARMS.values()} <= shown
+            shown.add((row[0], row[1], ""))
+    return shown
+
+
+def test_the_dashboard_shows_of_each_metric_what_alarms_look_at() -> None:
+    assert {(alarm["Namespace"], alarm["MetricName"], "") for alarm in ALARMS.values()} <= measured()
+
+
+def test_the_dashboard_and_the_alarms_use_the_metrics_that_the_function_writes() -> None:
+    source = (ROOT / "src" / "telemetry.rs").read_text()
+    (namespace,) = re.findall(r'pub const NAMESPACE: &str = "(\w+)";', source)
+    counts = re.findall(r'= count\(\s*"(\w+)"', source)
+    others = re.findall(r'name: "(\w+)",\s*unit: "\w+",\s*by: "(\w*)"', source)
+    written = {(namespace, name, "") for name in counts} | {(namespace, name, by) for name, by in others}
+    (count,) = re.findall(r"METRICS: \[Metric; (\d+)\]", source)
+    assert len(written) == int(count)
+    assert {metric for metric in measured() if metric[0] == namespace} == written
+    for alarm in ALARMS.values():
+        if alarm["Namespace"] == namespace:
+            assert (namespace, alarm["MetricName"], "") in written
+            assert [dimension["Name"] for dimension in alarm["Dimensions"]] == ["Function"]
 
 
 def test_the_dashboard_reads_the_log_of_the_stack_alone() -> None:

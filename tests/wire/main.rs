@@ -11,6 +11,8 @@ mod jobs;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod queue;

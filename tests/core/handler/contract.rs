@@ -1,46 +1,75 @@
-//! The JSON of Report v1, held against `docs/report-v1.schema.json`: the fields of real reports are those that it names.
+//! The JSON of Report v1 and of the events made of it, held against their schemas in `docs/`: the fields of real reports
+//! are those that the schemas name, and the words are all that the code has.
 //!
 //! A schema lets readers ignore what it does not name, so no validator would notice a new field. This does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use s3_replication_remediator::apply::{ChangeStatus, Status};
+use s3_replication_remediator::check::Verdict;
+use s3_replication_remediator::event::{Change, TriggerKind};
+use s3_replication_remediator::finding::{RemedyKind, Severity};
 use s3_replication_remediator::handler::Answer;
 use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::notify::events;
+use s3_replication_remediator::report::Report;
 use serde_json::{Value, json};
 
+use super::messages::take_only_tagged;
 use super::stage::{REPLICA_KEY, ROLE, SOURCE, Stage};
 use super::{apply, check, failed, opt_out, put, undo, undo_as_shown};
 
-/// The schema, and which of its fields were seen.
+const REPORT: &str = "report-v1.schema.json";
+const CHECK_RESULT: &str = "event-check-result.schema.json";
+const REPAIR_APPLIED: &str = "event-repair-applied.schema.json";
+
+fn schema(file: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The schemas, and which of their fields were seen, by `file#pointer`.
 struct Contract {
-    schema: Value,
+    schemas: BTreeMap<&'static str, Value>,
     seen: BTreeSet<String>,
     wrong: Vec<String>,
 }
 
 impl Contract {
     fn read() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report-v1.schema.json");
+        let files = [REPORT, CHECK_RESULT, REPAIR_APPLIED];
         Self {
-            schema: serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap(),
+            schemas: files.map(|file| (file, schema(file))).into(),
             seen: BTreeSet::new(),
             wrong: Vec::new(),
         }
     }
 
-    /// What a pointer into the schema means.
-    fn at(&self, pointer: &str) -> (String, Value) {
-        let schema = self.schema.pointer(pointer).unwrap();
+    /// What `file#pointer` means.
+    fn at(&self, place: &str) -> (String, Value) {
+        let (file, pointer) = place.split_once('#').unwrap();
+        let schema = self.schemas[file].pointer(pointer).unwrap();
         match schema["$ref"].as_str() {
-            Some(reference) => self.at(reference.trim_start_matches('#')),
-            None => (pointer.to_owned(), schema.clone()),
+            Some(same) if same.starts_with('#') => self.at(&format!("{file}{same}")),
+            Some(other) if other.contains('#') => self.at(other),
+            Some(other) => self.at(&format!("{other}#")),
+            None => (place.to_owned(), schema.clone()),
         }
     }
 
-    fn compare(&mut self, value: &Value, pointer: &str, path: &str) {
-        let (pointer, schema) = self.at(pointer);
+    /// The whole that an event is where it says nothing of omissions.
+    fn compare_whole(&mut self, detail: &Value, file: &str, path: &str) {
+        assert_eq!(
+            self.schemas[file]["if"],
+            json!({"not": {"required": ["omitted"]}})
+        );
+        self.compare(detail, &format!("{file}#/then"), path);
+    }
+
+    fn compare(&mut self, value: &Value, place: &str, path: &str) {
+        let (place, schema) = self.at(place);
         let types: Vec<&str> = match &schema["type"] {
             Value::String(name) => vec![name],
             Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
@@ -55,8 +84,9 @@ impl Contract {
             Value::Object(_) => "object",
         };
         let is_listed = schema["enum"].as_array().is_none_or(|all| all.contains(value));
+        let is_named = schema["anyOf"].as_array().is_none_or(|_| is_omission(value));
         let is_const = schema.get("const").is_none_or(|only| only == value);
-        if !is_listed || !is_const || !(types.is_empty() || types.contains(&kind)) {
+        if !is_listed || !is_const || !is_named || !(types.is_empty() || types.contains(&kind)) {
             self.wrong
                 .push(format!("{path}: {value} is not what the schema says"));
         }
@@ -70,7 +100,7 @@ impl Contract {
             }
             for (name, value) in fields {
                 if known.contains_key(name) {
-                    let field = format!("{pointer}/properties/{name}");
+                    let field = format!("{place}/properties/{name}");
                     self.seen.insert(field.clone());
                     self.compare(value, &field, &format!("{path}.{name}"));
                 } else {
@@ -79,7 +109,7 @@ impl Contract {
             }
         }
         for item in value.as_array().into_iter().flatten() {
-            self.compare(item, &format!("{pointer}/items"), &format!("{path}[]"));
+            self.compare(item, &format!("{place}/items"), &format!("{path}[]"));
         }
     }
 
@@ -100,12 +130,22 @@ impl Contract {
     }
 }
 
+/// What an event may say that it lacks.
+fn is_omission(value: &Value) -> bool {
+    let name = value.as_str().unwrap_or_default();
+    let is_rest = name
+        .strip_prefix("findings[")
+        .and_then(|rest| rest.strip_suffix(":]"))
+        .is_some_and(|count| count.parse::<usize>().is_ok());
+    is_rest || name == "*" || events::omissible().any(|known| known == name)
+}
+
 /// Reports in which together every field occurs.
-fn reports() -> Vec<Value> {
+fn reports() -> Vec<Report> {
     let mut reports = Vec::new();
     let mut add = |answer: Answer| match answer {
-        Answer::Report(report) => reports.push(json!(report)),
-        Answer::Reports(all) => reports.extend(all.iter().map(|report| json!(report))),
+        Answer::Report(report) => reports.push(*report),
+        Answer::Reports(all) => reports.extend(all),
         Answer::Batch(_) | Answer::Sweep(_) => panic!("this answers no report"),
     };
     for mode in [Mode::DryRun, Mode::Approve, Mode::Auto] {
@@ -149,6 +189,9 @@ fn reports() -> Vec<Value> {
     let refused = Stage::repairable(Mode::Auto);
     refused.world.deny("iam:PutRolePolicy", "*");
     add(refused.handle(&put()).unwrap());
+    let tagged = Stage::broken(Mode::Auto);
+    take_only_tagged(&tagged);
+    add(tagged.handle(&put()).unwrap());
     let again = Stage::repairable_by_a_grant(Mode::Auto);
     add(again.handle(&put()).unwrap());
     super::records::forget_the_end(&again);
@@ -160,13 +203,113 @@ fn reports() -> Vec<Value> {
 fn the_schema_names_the_fields_of_a_report_no_more_and_no_less() {
     let mut contract = Contract::read();
     for report in reports() {
-        contract.compare(&report, "", "report");
+        contract.compare(&json!(report), "report-v1.schema.json#", "report");
     }
     assert!(contract.wrong.is_empty(), "{}", contract.wrong.join("\n"));
     let mut named = BTreeSet::new();
-    Contract::named(&contract.schema, "", &mut named);
+    Contract::named(&contract.schemas[REPORT], "report-v1.schema.json#", &mut named);
     let never: Vec<&String> = named.difference(&contract.seen).collect();
     assert!(never.is_empty(), "in the schema, and in no report: {never:?}");
+}
+
+#[test]
+fn events_whole_and_cut_are_what_their_schemas_say() {
+    let mut contract = Contract::read();
+    let partition = Stage::broken(Mode::DryRun).world.identity().partition;
+    let mut cut = 0;
+    for report in reports() {
+        for most in [usize::MAX, 8_000, 6_000, 4_000, 3_000, 2_000, 1_200, 700] {
+            for event in events::render_within(&report, &partition, most) {
+                let file = match event.detail_type {
+                    events::CHECK_RESULT => CHECK_RESULT,
+                    _ => REPAIR_APPLIED,
+                };
+                let detail: Value = serde_json::from_str(&event.detail).unwrap();
+                let path = format!("{} of {most} bytes", event.detail_type);
+                contract.compare(&detail, &format!("{file}#"), &path);
+                match detail.get("omitted") {
+                    None if file == CHECK_RESULT => contract.compare_whole(&detail, file, &path),
+                    None => {}
+                    Some(_) => cut += 1,
+                }
+            }
+        }
+    }
+    contract.wrong.dedup();
+    assert!(contract.wrong.is_empty(), "{}", contract.wrong.join("\n"));
+    assert!(cut > 100, "{cut} were cut");
+    for file in [CHECK_RESULT, REPAIR_APPLIED] {
+        let fields = contract.schemas[file]["properties"].as_object().unwrap();
+        for name in fields.keys() {
+            let (place, _) = contract.at(&format!("{file}#/properties/{name}"));
+            let is_seen = contract.seen.contains(&format!("{file}#/properties/{name}"));
+            assert!(is_seen, "{file} names {name}, which no event has ({place})");
+        }
+    }
+}
+
+#[test]
+fn schemas_name_whatever_an_event_may_omit() {
+    for file in [CHECK_RESULT, REPAIR_APPLIED] {
+        let schema = schema(file);
+        let named = schema.pointer("/$defs/omitted/items/anyOf/0/enum").unwrap();
+        let mut all: Vec<String> = events::omissible().collect();
+        all.push("*".to_owned());
+        assert_eq!(named, &json!(all), "{file}");
+    }
+}
+
+/// All words of a type, in which a variant that is left out does not compile.
+macro_rules! words {
+    ($type:ident: $($variant:ident),*) => {{
+        let _all = |value: $type| match value { $($type::$variant)|* => () };
+        [$(json!($type::$variant)),*].to_vec()
+    }};
+}
+
+#[test]
+fn the_schema_has_every_word_of_the_code() {
+    let schema = schema(REPORT);
+    for (pointer, words) in [
+        ("/properties/mode", words!(Mode: DryRun, Approve, Auto)),
+        (
+            "/properties/trigger/properties/kind",
+            words!(TriggerKind: ReplicationConfigured, ReplicationFailed, Alarm, Drift, Sweep, Command),
+        ),
+        (
+            "/properties/trigger/properties/change",
+            words!(Change: Configured, Removed, Refused),
+        ),
+        (
+            "/properties/verdict",
+            words!(Verdict: Healthy, Broken, AtRisk, Undetermined),
+        ),
+        (
+            "/properties/outcome/properties/status",
+            words!(Status: Planned, Applied, AlreadyInPlace, Refused, Failed, PartlyApplied),
+        ),
+        (
+            "/properties/outcome/properties/changes/items/properties/status",
+            words!(ChangeStatus: Planned, Applied, AlreadyInPlace, Refused, Failed),
+        ),
+        (
+            "/$defs/finding/properties/severity",
+            words!(Severity: Error, Warning, Advice),
+        ),
+        (
+            "/$defs/finding/properties/remedy/properties/kind",
+            words!(RemedyKind: Automatic, Propose, None),
+        ),
+    ] {
+        let named = schema.pointer(pointer).unwrap()["enum"].as_array().unwrap();
+        let named: BTreeSet<String> = named
+            .iter()
+            .filter(|word| !word.is_null())
+            .map(Value::to_string)
+            .collect();
+        let words: BTreeSet<String> = words.iter().map(Value::to_string).collect();
+        assert_eq!(named, words, "{pointer}");
+    }
 }
 
 #[test]

@@ -7,12 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{chat, events, security_hub};
+use s3_replication_remediator::notify::flood::{Admission, MOST_OF_A_BUCKET, Tally};
+use s3_replication_remediator::notify::news::Telling;
+use s3_replication_remediator::notify::{Notification, chat, events, security_hub};
 use serde_json::{Value, json};
 
 use super::messages::{among_strangers, hostile_events, with_many_rules};
 use super::put;
-use super::stage::Stage;
+use super::stage::{REPLICA_KEY, SOURCE, Stage};
 
 const REGION: &str = "eu-west-1";
 
@@ -80,6 +82,87 @@ fn repaired() {
     is_sent("repaired.events", &events(&stage));
     is_sent("repaired.chat", &chat(&stage));
     is_sent("repaired.finding", &finding(&stage));
+}
+
+/// News of so many buckets, told together.
+fn flood(buckets: u32) -> (Stage, Notification) {
+    let stage = Stage::broken(Mode::Approve);
+    stage.handle(&put()).unwrap();
+    let report = stage.states.borrow()[0].clone();
+    let telling = Telling {
+        within_the_hour: MOST_OF_A_BUCKET,
+        ..Telling::default()
+    };
+    let now = stage.now.get();
+    let mut tally = Tally::default();
+    for number in 0..buckets {
+        let mut report = report.clone();
+        report.bucket.name = format!("bucket-{number:03}").parse().unwrap();
+        let (Admission::Alone(next) | Admission::Together(next) | Admission::Later(next)) =
+            tally.admit(&report, &telling, now);
+        tally = next;
+    }
+    let message = tally.message(&report);
+    (stage, message)
+}
+
+fn chat_of(stage: &Stage, message: &Notification) -> Value {
+    let partition = stage.world.identity().partition;
+    let states = stage.states.borrow();
+    serde_json::from_str(&chat::render(&states[0], message, &partition)).unwrap()
+}
+
+#[test]
+fn many_buckets_at_once_are_named_in_the_chat_and_none_stands_for_all() {
+    let (stage, message) = flood(3);
+    let form = chat_of(&stage, &message);
+    is_sent("many.chat", &form);
+    let text = form.to_string();
+    for number in 0..3 {
+        assert!(text.contains(&format!("BROKEN: bucket-{number:03}")), "{text}");
+    }
+    assert!(
+        !text.contains(SOURCE),
+        "the bucket that came last is no more than others"
+    );
+
+    let (stage, message) = flood(300);
+    let form = chat_of(&stage, &message);
+    let description = form["content"]["description"].as_str().unwrap();
+    assert!(description.chars().count() <= 2_800);
+    assert!(
+        description.contains(" more lines, in the whole message"),
+        "{description}"
+    );
+    assert_eq!(form["metadata"]["relatedResources"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn one_trouble_is_one_thread_and_the_next_is_another() {
+    let thread = |stage: &Stage| {
+        let form = chat(stage);
+        stage.forget();
+        form["metadata"]["threadId"].as_str().unwrap().to_owned()
+    };
+    let stage = Stage::healthy(Mode::DryRun);
+    let mut threads = Vec::new();
+    for state in ["Disabled", "Enabled", "Disabled"] {
+        stage.world.edit(|account| {
+            let key = account.keys.get_mut(&REPLICA_KEY.parse().unwrap()).unwrap();
+            key.state = state.to_owned();
+        });
+        stage.handle(&put()).unwrap();
+        threads.push(thread(&stage));
+        stage
+            .now
+            .set(stage.now.get() + jiff::SignedDuration::from_hours(1));
+    }
+    assert_eq!(threads[0], threads[1], "what is mended belongs to what was told");
+    assert_ne!(threads[1], threads[2]);
+    assert!(
+        threads.iter().all(|thread| thread.contains(SOURCE)),
+        "{threads:?}"
+    );
 }
 
 #[test]

@@ -48,6 +48,61 @@ fn broken_with_a_plan() {
     is_sent("many-reasons", &stage.only_message());
 }
 
+/// A rule for some objects only.
+pub(super) fn take_only_tagged(stage: &Stage) {
+    stage.world.edit(|state| {
+        let source = state.buckets.get_mut(&SOURCE.parse().unwrap()).unwrap();
+        let rule = &mut source.replication.as_mut().unwrap().rules[0];
+        rule.filter = serde_json::from_value(json!({"And": {
+            "Prefix": "tax/", "Tags": [{"Key": "keep", "Value": "<!here>`"}],
+        }}))
+        .unwrap();
+    });
+}
+
+#[test]
+fn the_first_line_says_which_objects_are_left_behind() {
+    let stage = Stage::broken(Mode::DryRun);
+    take_only_tagged(&stage);
+    stage.handle(&put()).unwrap();
+    let text = stage.only_message().text;
+    let first =
+        "objects under `tax/` tagged `keep`=`&lt;!here&gt;'` that rule `kms` takes are not replicated\n";
+    assert!(text.contains(first), "{text}");
+    assert!(
+        !text.contains("since when"),
+        "a change of rules proves nothing: {text}"
+    );
+}
+
+#[test]
+fn since_when_rests_on_what_s3_reported_and_on_what_was_seen() {
+    let stage = Stage::broken(Mode::DryRun);
+    let mut failure = failed();
+    stage.handle(&failure).unwrap();
+    let first = stage.only_message().text;
+    let reported = failure["Records"][0]["eventTime"]
+        .as_str()
+        .unwrap()
+        .replace(".000Z", "Z");
+    assert!(
+        first.contains(&format!("since when: {reported} at the latest, when S3 reported")),
+        "{reported}: {first}"
+    );
+    stage.forget();
+    let seen = stage.now.get();
+    stage.now.set(seen + jiff::SignedDuration::from_hours(25));
+    failure["Records"][0]["eventTime"] = json!(stage.now.get());
+    stage.handle(&failure).unwrap();
+    let again = stage.only_message().text;
+    assert!(
+        again.contains(&format!(
+            "since when: {seen} at the latest, when trouble was first seen"
+        )),
+        "{again}"
+    );
+}
+
 #[test]
 fn healthy_after_it_was_repaired() {
     let stage = Stage::repairable(Mode::Auto);

@@ -138,7 +138,9 @@ fn deliver(stage: &Stage, table: &Table, count: u32, event: &Value) {
 
 /// What is left in the queue is delivered.
 fn deliver_own(stage: &Stage, table: &Table) -> usize {
-    let messages = stage.queue.0.take();
+    let mut messages = stage.queue.0.take();
+    // The look after a repair is another matter.
+    messages.retain(|message| message.body["promised"].is_null());
     for message in &messages {
         deliver(stage, table, 1, &message.body);
     }
@@ -301,7 +303,12 @@ fn rules_that_go_to_and_fro_between_two_roles_have_each_written_once() {
         deliver_own(&stage, &table);
     }
     assert_eq!(stage.world.writes().len(), written + 2);
-    assert!(stage.queue.0.borrow().len() <= 1, "one look waits at a time");
+    let waiting = stage.queue.0.borrow();
+    let looks = waiting
+        .iter()
+        .filter(|message| message.body["promised"].is_null());
+    assert!(looks.count() <= 1, "one look waits at a time");
+    drop(waiting);
     // When it comes to rest, the other loses it.
     later(&stage, 15);
     deliver(&stage, &table, 1, &json!({"command": "check", "bucket": SOURCE}));

@@ -441,13 +441,24 @@ fn at_once(scene: &Scene, payloads: &[Value], turns: &[u8]) -> Vec<Answer> {
             };
             if let Poll::Ready(answer) = work[turn].as_mut().unwrap().as_mut().poll(context) {
                 work[turn] = None;
-                answers.push(answer.unwrap());
+                answers.push((turn, answer));
             }
             context.waker().wake_by_ref();
             Poll::Pending
         })
         .await;
-        answers
+        drop(work);
+        let mut done = Vec::new();
+        for (turn, answer) in answers {
+            done.push(match answer {
+                // The queue hands it out again.
+                Err(HandlerError::BeingTold(_)) => {
+                    handler.handle(&invocation, &payloads[turn]).await.unwrap()
+                }
+                other => other.unwrap(),
+            });
+        }
+        done
     })
 }
 

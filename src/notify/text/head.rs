@@ -1,0 +1,288 @@
+//! What stands at the top of a message: how it stands, whom it concerns, since when, why now, and what was told before.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::FIELD;
+use crate::check::Verdict;
+use crate::event::{Change, TriggerKind};
+use crate::finding::{CheckId, Severity};
+use crate::notify::flood::MOST_OF_A_BUCKET;
+use crate::notify::news::{Reason, Telling};
+use crate::notify::plain::line;
+use crate::report::{Report, Rule, Trigger};
+
+/// The most rules that are named.
+const RULES: usize = 3;
+/// The most tags of a rule that are named.
+const TAGS: usize = 3;
+
+/// What a report comes to.
+pub(in crate::notify) fn meaning(report: &Report) -> String {
+    match report.verdict {
+        Verdict::Broken => match rules_of_errors(report).as_deref() {
+            Some([only]) => format!(
+                "{} that rule {} takes are not replicated",
+                objects(report, only),
+                quoted(only)
+            ),
+            Some(rules @ [_, ..]) => format!("objects that rules {} take are not replicated", few(rules)),
+            Some([]) | None => "objects are not replicated".to_owned(),
+        },
+        Verdict::AtRisk => "objects replicate today, with the reservations below".to_owned(),
+        Verdict::Undetermined => "whether objects replicate could not be determined".to_owned(),
+        Verdict::Healthy => match report
+            .findings
+            .iter()
+            .any(|finding| finding.check == CheckId::ReplicationNotConfigured)
+        {
+            true => "nothing is wrong, and nothing is replicated".to_owned(),
+            false => "nothing is wrong".to_owned(),
+        },
+    }
+}
+
+/// A text from outside between signs that it cannot end.
+fn quoted(text: &str) -> String {
+    format!("`{}`", line(text, 64).replace('`', "'"))
+}
+
+fn few(rules: &[&str]) -> String {
+    let shown: Vec<String> = rules.iter().take(RULES).map(|id| quoted(id)).collect();
+    match rules.len().saturating_sub(RULES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The objects that a rule takes, as far as its filter is known.
+fn objects(report: &Report, id: &str) -> String {
+    let Some(Rule { prefix, tags, .. }) = report.rules.iter().find(|rule| rule.id == id) else {
+        return "objects".to_owned();
+    };
+    let mut out = match prefix.as_str() {
+        "" => "objects".to_owned(),
+        prefix => format!("objects under {}", quoted(prefix)),
+    };
+    let shown: Vec<String> = tags
+        .iter()
+        .take(TAGS)
+        .map(|tag| format!("{}={}", quoted(&tag.key), quoted(&tag.value)))
+        .collect();
+    if !shown.is_empty() {
+        let more = match tags.len().saturating_sub(TAGS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = write!(out, " tagged {}{more}", shown.join(", "));
+    }
+    out
+}
+
+/// Which objects each of several rules takes; one rule alone is described in what the report comes to.
+fn concerned(report: &Report) -> String {
+    let rules = rules_of_errors(report).unwrap_or_default();
+    let is_known = |id: &&&str| report.rules.iter().any(|rule| rule.id == ***id);
+    let mut out = String::new();
+    if rules.len() > 1 {
+        for id in rules.iter().filter(is_known).take(RULES) {
+            let _ = writeln!(out, "   rule {}: {}", quoted(id), objects(report, id));
+        }
+    }
+    out
+}
+
+/// Since when there is trouble, and what that rests on; nothing where nobody knows. A change that an event tells of need
+/// not be what broke it, so that only a failure that S3 reported counts, and what was seen.
+fn since(report: &Report, telling: &Telling) -> String {
+    let first = telling.first_seen.filter(|first| *first < report.time);
+    let is_failure =
+        report.verdict == Verdict::Broken && report.trigger.kind == TriggerKind::ReplicationFailed;
+    let failed = report.trigger.event_time.filter(|_| is_failure);
+    match (first, failed) {
+        (_, _) if report.verdict == Verdict::Healthy => String::new(),
+        (first, Some(failed)) if first.is_none_or(|first| failed <= first) => {
+            format!(
+                "since when: {failed} at the latest, when S3 reported an object that it could not replicate\n"
+            )
+        }
+        (Some(first), _) => format!("since when: {first} at the latest, when trouble was first seen\n"),
+        (None, _) => String::new(),
+    }
+}
+
+/// Verdict, what it means, and who caused it.
+pub(super) fn head(report: &Report, telling: &Telling) -> String {
+    let bucket = &report.bucket;
+    let mut out = String::new();
+    let meaning = meaning(report);
+    let verdict = report.verdict.as_str().to_uppercase();
+    let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
+    out.push_str(&concerned(report));
+    let place = [
+        bucket
+            .account_id
+            .as_ref()
+            .map(|account| format!("account {account}")),
+        bucket.region.as_ref().map(ToString::to_string),
+        Some(format!("mode {}", report.mode.as_str())),
+    ];
+    let _ = writeln!(
+        out,
+        "{}",
+        place.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    );
+    let counts = counts(report);
+    if !counts.is_empty() {
+        let _ = writeln!(out, "{counts}");
+    }
+    out.push_str(&since(report, telling));
+    let _ = writeln!(out, "{}", cause(report));
+    out
+}
+
+/// `3 errors, 1 warning`
+pub(in crate::notify) fn counts(report: &Report) -> String {
+    let counts: Vec<String> = [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Advice, "advice"),
+    ]
+    .into_iter()
+    .map(|(severity, name)| (count(report, severity), name))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, name)| format!("{count} {}", plural(count, name)))
+    .chain((!report.unread.is_empty()).then(|| format!("{} unread", report.unread.len())))
+    .collect();
+    counts.join(", ")
+}
+
+/// The rules whose objects are concerned, where every error names some.
+fn rules_of_errors(report: &Report) -> Option<Vec<&str>> {
+    let errors = || {
+        report
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+    };
+    if errors().any(|finding| finding.rule_ids.is_empty()) {
+        return None;
+    }
+    let rules: BTreeSet<&str> = errors()
+        .flat_map(|finding| &finding.rule_ids)
+        .map(String::as_str)
+        .collect();
+    Some(rules.into_iter().collect())
+}
+
+/// What became of the messages before this one.
+pub(super) fn history(telling: &Telling) -> String {
+    let mut out = String::new();
+    let news = match telling.reason {
+        Reason::New => "",
+        Reason::Resolved => "new: what was told is mended",
+        Reason::Reopened => "new: it was well, and is not any more",
+        Reason::Worse => "new: it is worse than it was told",
+        Reason::Changed => "new: it is not as it was told",
+        Reason::Reminder => "not new: it goes on as it was told",
+        Reason::Unconfirmed => "told again, because an earlier message may not have reached you",
+    };
+    if !news.is_empty() {
+        let _ = writeln!(out, "{news}");
+    }
+    if !telling.gone.is_empty() {
+        let words: Vec<&str> = telling.gone.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "no longer found: {}", words.join(", "));
+    }
+    if let Some(lost) = &telling.unconfirmed {
+        let said = match &lost.done {
+            Some(done) => format!(", which said that a repair was {done},"),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "the message of {}{said} may not have gone out", lost.at);
+    }
+    if let (Some(last), seen @ 1..) = (telling.last_told, telling.suppressed) {
+        let times = if seen == 1 {
+            "once".to_owned()
+        } else {
+            format!("{seen} times")
+        };
+        let objects = match telling.failed_objects {
+            0 => String::new(),
+            1 => "; S3 reported 1 failed object version meanwhile".to_owned(),
+            count => format!("; S3 reported {count} failed object versions meanwhile"),
+        };
+        let _ = writeln!(
+            out,
+            "the same was seen {times} since it was told at {last}{objects}"
+        );
+    }
+    if telling.within_the_hour + 1 == MOST_OF_A_BUCKET {
+        let _ = writeln!(
+            out,
+            "the last message about this bucket by itself within this hour: what follows is told together"
+        );
+    }
+    out
+}
+
+/// What woke us.
+pub(in crate::notify) fn occasion(trigger: &Trigger) -> &'static str {
+    match trigger.kind {
+        TriggerKind::ReplicationConfigured => match trigger.change {
+            Some(Change::Refused) => "S3 refused a replication configuration",
+            Some(Change::Removed) => "the replication configuration was removed",
+            Some(Change::Configured) | None => "the replication configuration was changed",
+        },
+        TriggerKind::ReplicationFailed => "S3 reported objects that it could not replicate",
+        TriggerKind::Alarm => "an alarm on failed replication went off",
+        TriggerKind::Drift => "something that replication depends on was changed",
+        TriggerKind::Sweep if trigger.follow_up => "looked again after a repair: it is not as that left it",
+        TriggerKind::Sweep => "regular check",
+        TriggerKind::Command => "asked for",
+    }
+}
+
+fn cause(report: &Report) -> String {
+    let trigger = &report.trigger;
+    let what = occasion(trigger);
+    let mut out = format!("why now: {what}");
+    if let Some(changed) = &trigger.changed {
+        let _ = write!(
+            out,
+            ", {} of {}",
+            line(&changed.call, FIELD),
+            line(&changed.resource, FIELD)
+        );
+    }
+    if let Some(time) = trigger.event_time {
+        let _ = write!(out, " at {time}");
+    }
+    if let Some(actor) = &trigger.actor {
+        let _ = write!(out, " by {}", line(actor, FIELD));
+    }
+    if let Some(source) = &trigger.source_ip {
+        let _ = write!(out, " from {}", line(source, FIELD));
+    }
+    if let Some(event) = &trigger.event_id {
+        let _ = write!(out, " (event {})", line(event, FIELD));
+    }
+    out
+}
+
+/// How many findings are so severe.
+pub(super) fn count(report: &Report, severity: Severity) -> usize {
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .count()
+}
+
+/// The noun for so many.
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    match (count, noun) {
+        (1, _) | (_, "advice") => noun.to_owned(),
+        _ => format!("{noun}s"),
+    }
+}
