@@ -215,6 +215,7 @@ pub(super) fn boundary(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html>
 pub(super) fn batch_role(text: &str) -> Result<RoleArn, &'static str> {
     match text.parse::<RoleArn>() {
         Ok(role) if !role.is_service_linked() => Ok(role),

@@ -175,6 +175,11 @@ fn reports() -> Vec<Report> {
             .handle(&json!({"Records": [notification]}))
             .unwrap());
     }
+    for with_role in [true, false] {
+        let mut jobs = Stage::healthy(Mode::Approve);
+        jobs.batch_role = with_role.then(|| "arn:aws:iam::111122223333:role/batch".parse().unwrap());
+        add(jobs.handle(&json!({"command": "backlog", "bucket": SOURCE})).unwrap());
+    }
     let withheld = Stage::repairable(Mode::Auto);
     opt_out(&withheld);
     add(withheld.handle(&check()).unwrap());
