@@ -69,14 +69,20 @@ async fn a_job_is_ordered_by_a_signed_request_in_the_buckets_region_to_be_confir
     let order = permitted(&server).await;
     let aws = server.aws().await;
     let permission = Mode::Approve.write_access().unwrap();
-    assert_eq!(aws.jobs(&permission).create_job(&order).await.unwrap(), "job-1234");
+    assert_eq!(
+        aws.jobs(&permission).create_job(&order).await.unwrap(),
+        "job-1234"
+    );
     let request = server.requests().pop().unwrap();
     assert_eq!(
         (request.method.as_str(), request.target.as_str(), request.region()),
         ("POST", "/v20180820/jobs", "us-west-2")
     );
     let authorization = request.header("authorization");
-    assert!(authorization.contains("/us-west-2/s3/aws4_request"), "{authorization}");
+    assert!(
+        authorization.contains("/us-west-2/s3/aws4_request"),
+        "{authorization}"
+    );
     assert!(
         authorization
             .contains("SignedHeaders=content-type;host;x-amz-account-id;x-amz-content-sha256;x-amz-date"),

@@ -178,7 +178,9 @@ fn reports() -> Vec<Report> {
     for with_role in [true, false] {
         let mut jobs = Stage::healthy(Mode::Approve);
         jobs.batch_role = with_role.then(|| "arn:aws:iam::111122223333:role/batch".parse().unwrap());
-        add(jobs.handle(&json!({"command": "backlog", "bucket": SOURCE})).unwrap());
+        add(jobs
+            .handle(&json!({"command": "backlog", "bucket": SOURCE}))
+            .unwrap());
     }
     let withheld = Stage::repairable(Mode::Auto);
     opt_out(&withheld);
