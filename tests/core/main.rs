@@ -10,6 +10,7 @@ mod collect;
 mod handler;
 #[cfg(test)]
 mod news;
+#[cfg(test)]
 mod over_time;
 #[cfg(test)]
 mod scenarios;
