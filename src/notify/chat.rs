@@ -8,6 +8,7 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::apply::Status;
 use crate::arn::{BucketName, Partition};
@@ -81,6 +82,11 @@ pub fn summary(message: &Notification, partition: &Partition) -> String {
         About::Many(buckets) => buckets,
         About::Bucket(_) => &[],
     };
+    let id: String = Sha256::digest(&message.text)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let resources: Vec<String> = buckets
         .iter()
         .filter_map(|name| Some(name.parse::<BucketName>().ok()?.arn(partition)))
@@ -89,6 +95,7 @@ pub fn summary(message: &Notification, partition: &Partition) -> String {
     json!({
         "version": "1.0",
         "source": "custom",
+        "id": id,
         "content": {
             "textType": "client-markdown",
             "title": code(&message.subject, TITLE),
