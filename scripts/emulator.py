@@ -109,6 +109,14 @@ class Emulator:
             with open(decisions, "a") as file:
                 file.write(json.dumps(what | {"emulator": str(self._port)}) + "\n")
 
+    def permit_batches(self, role: str, queue: str) -> None:
+        """To AWS a batch of messages is `sqs:SendMessage`; the emulator asks for an action that IAM does not have."""
+        statement = {"Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue}
+        self.client("iam", "us-east-1").put_role_policy(
+            RoleName=role, PolicyName="emulator",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+
     def log_tail(self, lines: int = 30) -> str:
         """The last lines that the emulator wrote."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])

@@ -46,6 +46,9 @@ class Sandbox:
     def note(self, **what: Any) -> None:
         """There is nobody here to note it for."""
 
+    def permit_batches(self, role: str, queue: str) -> None:
+        """AWS needs nothing for them."""
+
     def owner_environment(self, **variables: str) -> dict[str, str]:
         """What a shell needs to run AWS commands as whoever started this."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

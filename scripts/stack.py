@@ -30,6 +30,8 @@ class Account(Protocol):
 
     def note(self, **what: Any) -> None: ...
 
+    def permit_batches(self, role: str, queue: str) -> None: ...
+
 
 class DeploymentError(Exception):
     """The stack did not come up; the message says which resource and why."""
@@ -49,12 +51,12 @@ class Stack:
         self._cloudformation = account.client("cloudformation", region)
         self._sqs = account.client("sqs", region)
         self._lambda = account.client("lambda", region)
-        self._template = json.dumps(_packaged(account.client("s3", region), region, bootstrap, artifacts))
+        self._template_url = _packaged(account.client("s3", region), region, bootstrap, artifacts)
         self._cloudformation.create_stack(**self._request(parameters))
         self._await("stack_create_complete")
         self.outputs = self._outputs()
         self._note(parameters)
-        self._permit_batches()
+        account.permit_batches(role=self.outputs["FunctionRoleArn"].rsplit("/", 1)[1], queue=self.outputs["QueueArn"])
         self._inbox = self._subscribe()
 
     def redeploy(self, **parameters: str) -> None:
@@ -69,7 +71,7 @@ class Stack:
     def _request(self, parameters: dict[str, str]) -> dict[str, Any]:
         return {
             "StackName": self._name,
-            "TemplateBody": self._template,
+            "TemplateURL": self._template_url,
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             "Tags": self._tags,
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
@@ -90,15 +92,6 @@ class Stack:
     def _outputs(self) -> dict[str, str]:
         (stack,) = self._cloudformation.describe_stacks(StackName=self._name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-    def _permit_batches(self) -> None:
-        """To AWS a batch of messages is `sqs:SendMessage`; the emulator asks for an action that IAM does not have."""
-        self._emulator.client("iam", REGION).put_role_policy(
-            RoleName=self.outputs["FunctionRoleArn"].rsplit("/", 1)[1], PolicyName="emulator",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": self.outputs["QueueArn"],
-            }]}),
-        )
 
     def _subscribe(self) -> str:
         """A queue that receives what the topic tells, as a person's mailbox would."""
@@ -228,8 +221,8 @@ def make_bucket(s3: Any, name: str, region: str) -> None:
     s3.create_bucket(Bucket=name, **where)
 
 
-def _packaged(s3: Any, region: str, bootstrap: Path, artifacts: str) -> dict[str, Any]:
-    """The template with its code uploaded, as `sam deploy` does it."""
+def _packaged(s3: Any, region: str, bootstrap: Path, artifacts: str) -> str:
+    """Upload the code and the template that names it, as `sam deploy` does, and return where the template is."""
     archive = io.BytesIO()
     # Stored, not deflated: the archive lives for seconds on the same machine.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as package:
@@ -241,7 +234,9 @@ def _packaged(s3: Any, region: str, bootstrap: Path, artifacts: str) -> dict[str
 
     template = load_template()
     template["Resources"]["Function"]["Properties"]["CodeUri"] = f"s3://{artifacts}/function.zip"
-    return template
+    s3.put_object(Bucket=artifacts, Key="template.json", Body=json.dumps(template))
+    # CloudFormation takes a longer template from S3 than in the call.
+    return f"{s3.meta.endpoint_url}/{artifacts}/template.json"
 
 
 def deploy_member_role(cloudformation: Any, **parameters: str) -> dict[str, str]:
