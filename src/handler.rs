@@ -263,7 +263,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             };
             let is_no_news = is_as_promised(&look, subject);
             let report = self.finish(invocation, subject, look, intent).await?;
-            let is_news = !is_no_news || report.outcome.as_ref().is_some_and(Applied::has_written);
+            let is_news = !is_no_news
+                || !report.earlier.is_empty()
+                || report.outcome.as_ref().is_some_and(Applied::has_written);
             let tell = async {
                 match is_news {
                     true => self.tell(invocation, subject, &report).await,

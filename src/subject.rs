@@ -125,6 +125,8 @@ impl Gathered {
                     (lead, trigger)
                 };
                 first.region_hint = first.region_hint.or(second.region_hint);
+                // Whoever asks without a promise wants to hear of what there is.
+                first.promised = first.promised.filter(|_| second.promised.is_some());
                 first.sweep = first.sweep.or(second.sweep);
                 // Among other reasons to look, what a repair promised no longer says what is news.
                 if first.kind == second.kind {

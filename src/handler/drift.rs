@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::{Handler, HandlerError, Invocation};
+use super::{Handler, HandlerError, Invocation, RESERVE};
 use crate::arn::BucketName;
 use crate::error::chain;
 use crate::event::{Drift, Resource};
@@ -43,10 +43,20 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         drifts: Vec<Delivered<Drift>>,
     ) -> BTreeSet<String> {
         let mut again = BTreeSet::new();
+        let until = invocation
+            .deadline
+            .checked_sub(RESERVE)
+            .unwrap_or(invocation.deadline);
         for drift in drifts {
-            if let Err(error) = self.drift(invocation, &drift.item).await {
-                warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
-                again.extend(drift.message_id);
+            let done = tokio::time::timeout_at(until, self.drift(invocation, &drift.item)).await;
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
+                    again.extend(drift.message_id);
+                }
+                // What was done for others of the batch must be answered for.
+                Err(_) => again.extend(drift.message_id),
             }
         }
         again
@@ -74,10 +84,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 .await
                 .map_err(HandlerError::NotQueued)?;
             // Afterwards: whoever is stopped in between asks twice, and never not at all.
-            let until = invocation.now.checked_add(WAIT).unwrap_or(invocation.now);
-            index::asked(&self.ledger, resource, &concerned, until)
-                .await
-                .map_err(HandlerError::Ledger)?;
+            // A grant concerns some of the buckets alone: its looks may not stand for those that other changes need.
+            if drift.grant.is_none() {
+                let until = invocation.now.checked_add(WAIT).unwrap_or(invocation.now);
+                index::asked(&self.ledger, resource, &concerned, until)
+                    .await
+                    .map_err(HandlerError::Ledger)?;
+            }
             info!(call = drift.call, %resource, buckets = buckets.len(), "checks left in the queue");
         }
         Ok(())

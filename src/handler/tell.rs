@@ -245,10 +245,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let settled = self
             .change_tally(ledger, now, |tally| Some(tally.told(claimed)))
             .await;
-        if settled.is_err() {
-            warn!(
-                "the ledger did not take what became of a message about many buckets; it may be told once more"
-            );
+        match settled {
+            Ok(Some(left)) if left.is_waiting() => self.come_back(&report.bucket.name).await,
+            Ok(_) => {}
+            Err(_) => {
+                warn!(
+                    "the ledger did not take what became of a message about many buckets; it may be told once more"
+                );
+                self.come_back(&report.bucket.name).await;
+            }
         }
         Ok(())
     }

@@ -171,7 +171,9 @@ impl Record {
             return None;
         }
         let record: Self = serde_json::from_value(item.value.clone()).ok()?;
-        (!record.changes.is_empty()).then_some(record)
+        // Whoever may write the table must not have one thing written down as another.
+        let bucket = item.place.partition.strip_prefix("bucket#")?.parse().ok()?;
+        (!record.changes.is_empty() && record.holder.place(&bucket) == item.place).then_some(record)
     }
 
     /// The item that this record is written as.
@@ -220,7 +222,11 @@ impl Record {
 
     /// Notes what became of a change. None where the record does not tell of it.
     pub fn end(mut self, number: u64, outcome: &ChangeOutcome) -> Option<Self> {
-        let entry = self.changes.iter_mut().find(|entry| entry.number == number)?;
+        let entry = self
+            .changes
+            .iter_mut()
+            .rev()
+            .find(|entry| entry.number == number)?;
         let begun = entry.begun;
         entry.request_id.clone_from(&outcome.request_id);
         entry.grant_id.clone_from(&outcome.grant_id);

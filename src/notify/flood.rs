@@ -90,6 +90,11 @@ impl Tally {
         self.held.len() == 1
     }
 
+    /// Does news wait?
+    pub fn is_waiting(&self) -> bool {
+        !self.held.is_empty() || self.more > 0
+    }
+
     /// The tally with a claim on what waits, where it is time to tell it.
     pub fn due(self, now: Timestamp) -> Option<Self> {
         (!self.held.is_empty() && self.is_due(now)).then(|| self.claimed(now))

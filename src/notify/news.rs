@@ -27,7 +27,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
 
 /// How many announcements are remembered, the latest.
-const MOST_ANNOUNCED: usize = 400;
+const MOST_SAID: usize = 400;
 
 /// What is remembered of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -443,16 +443,18 @@ impl Record {
     }
 
     fn forget_the_oldest(&mut self) {
-        let mut announced: Vec<(Timestamp, Mark)> = self
-            .said
-            .iter()
-            .filter(|(_, said)| !said.stands)
-            .map(|(mark, said)| (said.at, mark.clone()))
-            .collect();
-        announced.sort_unstable();
-        let too_many = announced.len().saturating_sub(MOST_ANNOUNCED);
-        for (_, mark) in announced.into_iter().take(too_many) {
-            self.said.remove(&mark);
+        for stands in [true, false] {
+            let mut said: Vec<(Timestamp, Mark)> = self
+                .said
+                .iter()
+                .filter(|(_, said)| said.stands == stands)
+                .map(|(mark, said)| (said.at, mark.clone()))
+                .collect();
+            said.sort_unstable();
+            let too_many = said.len().saturating_sub(MOST_SAID);
+            for (_, mark) in said.into_iter().take(too_many) {
+                self.said.remove(&mark);
+            }
         }
     }
 }

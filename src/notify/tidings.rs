@@ -64,9 +64,7 @@ impl Tidings {
             .outcome
             .as_ref()
             .filter(|outcome| outcome.has_written())
-            .map(|outcome| outcome.status.as_str())
-            // Whoever wrote it may have been stopped before it was told.
-            .or_else(|| report.earlier.first().map(|_| Status::Applied.as_str()));
+            .map(|outcome| outcome.status.as_str());
         Some(Self {
             verdict: report.verdict,
             standing: few(standing(report, is_in_place)),
@@ -75,7 +73,8 @@ impl Tidings {
             may_have_repaired: report.mode == Mode::Auto
                 && subject.receive_count > 1
                 && report.verdict == Verdict::Healthy
-                && done.is_none(),
+                && done.is_none()
+                && report.earlier.is_empty(),
             is_complete: report.unread.is_empty(),
             is_not_configured: report
                 .findings

@@ -33,7 +33,9 @@ BY_LAMBDA = {
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 BY_ENCRYPTED_SERVICES = {"kms:Decrypt", "kms:GenerateDataKey"}
 # Of a service that the emulator has not. `tests/wire` has the request, `tests/template` the statement.
-NOT_EMULATED = {"securityhub:BatchImportFindings"}
+NOT_EMULATED = {"securityhub:BatchImportFindings", "s3:CreateJob", "iam:PassRole"}
+# What the emulator calls otherwise: to AWS a batch of messages is `sqs:SendMessage`.
+CALLED_OTHERWISE = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 # Permitted to everybody, whatever the policies say.
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 
@@ -66,7 +68,7 @@ def of_the_function(decisions: list[dict[str, Any]]) -> set[tuple[str, str]]:
             # A test that looks through the eyes of the role calls its session so.
             _, name, session = decision["principal"].split("/") if "/" in decision["principal"] else ("", "", "")
             if name == role and session != "test":
-                asked.add((parameters, decision["action"]))
+                asked.add((parameters, CALLED_OTHERWISE.get(decision["action"], decision["action"])))
     return asked
 
 

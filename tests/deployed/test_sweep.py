@@ -51,7 +51,7 @@ def test_whoever_asks_for_a_sweep_gets_counts_however_many_buckets_there_are(
     assert answer["buckets"] == BUCKETS + 3 or not answer["isListed"]
     (notification,) = stack.notifications(1, seconds=60 + BUCKETS / 10)
     print(f"{BUCKETS} buckets in {time.monotonic() - began:.0f} s")
-    assert notification["Subject"] == f"[dry-run] S3 replication sweep: 1 of {BUCKETS + 3} buckets replicate"
+    assert notification["Subject"] == "[dry-run] S3 replication sweep: 1 healthy"
     stack.await_empty_queue(seconds=60)
     assert f"bucket={seeded.bucket} verdict=" in stack.log().replace('"', "")
     assert not stack.silence()

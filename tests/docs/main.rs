@@ -16,9 +16,10 @@ use s3_replication_remediator::target;
 use s3_replication_remediator::telemetry::METRICS;
 
 /// What the function may do beside reading replications and repairing them: action, for what, when.
-const SHELL: [[&str; 3]; 18] = [
+const SHELL: [[&str; 3]; 19] = [
     ["dynamodb:Query", "its ledger", "`Ledger` is true"],
     ["dynamodb:PutItem", "its ledger", "`Ledger` is true"],
+    ["dynamodb:DeleteItem", "its ledger", "`Ledger` is true"],
     ["sqs:SendMessage", "its queue", "always"],
     ["logs:CreateLogStream", "its log", "always"],
     ["logs:PutLogEvents", "its log", "always"],

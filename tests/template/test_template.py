@@ -22,7 +22,7 @@ NO_READS_BUT_HARMLESS = {
     "TakeFromTheQueue": {"sqs:ReceiveMessage", "sqs:DeleteMessage"},
     "LeaveWorkInTheQueue": {"sqs:SendMessage"},
     "Tell": {"sns:Publish"},
-    "Remember": {"dynamodb:Query", "dynamodb:PutItem"},
+    "Remember": {"dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"},
     "TellMachines": {"events:PutEvents"},
     "TellTheChat": {"sns:Publish"},
     "KeepFindings": {"securityhub:BatchImportFindings"},
