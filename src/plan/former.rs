@@ -5,6 +5,7 @@
 //! name the former again. What we took for a record of what we did decides nothing: it said where to look, and what
 //! stands there counts if it is ours by name and by form.
 
+use crate::arn::KeyReference;
 use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
 use crate::observed::Observed;
 use crate::policy::Grant;
@@ -134,6 +135,21 @@ pub(super) fn may_be_named(
     let Observed::Found(replication) = &snapshot.replication else {
         return true;
     };
+    // A key under an alias that leads nowhere today may be any key, and may be meant for any destination.
+    let leads_nowhere = |alias: &KeyReference| {
+        matches!(alias, KeyReference::Alias(_))
+            && snapshot
+                .key(alias)
+                .is_none_or(|key| key.metadata.found().is_none())
+    };
+    if replication
+        .rules
+        .iter()
+        .filter_map(|rule| rule.replica_key().ok().flatten())
+        .any(|key| leads_nowhere(&key))
+    {
+        return true;
+    }
     let partition = role.arn.partition();
     let context = grant.constraints.equals.clone().unwrap_or_default();
     let bound_to = key_grant::bound_to(&context, partition);
