@@ -69,8 +69,15 @@ soak: tools ## Use the deployed function for SECONDS=3600, then send a storm of 
 	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
 	$(PYTHON) scripts/soak.py --write --seconds $(or $(SECONDS),3600) --messages $(or $(MESSAGES),10000) $(or $(BOOTSTRAP),$(TESTED))
 
-fuzz: ## Feed generated input to TARGET=policy|decode|names for SECONDS=60 (cargo install cargo-fuzz, nightly Rust)
-	cargo +nightly fuzz run $(or $(TARGET),policy) -- -max_total_time=$(or $(SECONDS),60)
+fuzz: ## Feed generated input to TARGET=policy|decode|names|settings|render|forms for SECONDS=60 (cargo install cargo-fuzz)
+	mkdir -p fuzz/corpus/$(FUZZED)
+	cargo +nightly fuzz run $(if $(filter forms,$(FUZZED)),--features cli) $(FUZZED) fuzz/corpus/$(FUZZED) $(wildcard \
+		fuzz/seeds/$(FUZZED)) $(SEEDS_$(FUZZED)) -- -dict=fuzz/json.dict -max_total_time=$(or $(SECONDS),60)
+
+FUZZED = $(or $(TARGET),policy)
+# What tests read serves as well: recorded events, and the accounts of the stories.
+SEEDS_decode = events
+SEEDS_render = tests/scenarios
 
 clean: ## Remove what was built and the installed tools
 	rm -rf .tools .aws-sam dist

@@ -8,7 +8,9 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use libfuzzer_sys::fuzz_target;
-use s3_replication_remediator::arn::{AccountId, Arn, BucketName, KeyArn, KeyReference, Partition, Region, RoleArn};
+use s3_replication_remediator::arn::{
+    AccountId, Arn, BucketName, KeyArn, KeyReference, Partition, Region, RoleArn,
+};
 
 fn prints_as_it_was<T: FromStr + Display>(text: &str) {
     if let Ok(name) = text.parse::<T>() {

@@ -8,7 +8,8 @@
 use libfuzzer_sys::fuzz_target;
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::policy::{
-    Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, evaluate, explain, key_trust, mistakes,
+    Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, evaluate, explain, key_trust,
+    mistakes,
 };
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/crr";
