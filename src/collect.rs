@@ -16,6 +16,7 @@ mod former;
 mod key;
 mod object;
 mod role;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,8 +30,9 @@ use crate::observed::Observed;
 use crate::snapshot::{Bucket, Former, Identity, InspectedObject, Replication, Rule, Snapshot};
 use crate::source::{BucketAt, Read, Reader, Source};
 
-use bucket::Facts;
+use bucket::{Facts, Questions};
 pub use former::Places;
+pub use shared::Shared;
 
 /// Reads of the same kind that may be under way at once. A configuration may have a thousand rules with as many keys,
 /// and AWS refuses whoever asks too much at once.
@@ -79,7 +81,8 @@ pub struct WantedObject {
     pub version_id: Option<String>,
 }
 
-/// Reads everything that the replication of one bucket depends on.
+/// Reads everything that the replication of one bucket depends on; what several names lead to is read once where the
+/// source is a [`Shared`] one.
 pub async fn collect<S: Source>(source: &S, identity: &Identity, scope: &Scope, wanted: &Wanted) -> Snapshot {
     let mut snapshot = of_rules(source, identity, scope, wanted).await;
     snapshot.former = former::read(source, &snapshot, &wanted.former).await;
@@ -94,9 +97,14 @@ async fn of_rules<S: Source>(source: &S, identity: &Identity, scope: &Scope, wan
         owner: identity.account.clone(),
         reader: Reader::Own,
     };
+    let questions = Questions {
+        ownership: true,
+        object_lock: true,
+        payer: false,
+    };
     let (head, facts, tags, failure_notifications, replication, mut objects) = join!(
         source.head_bucket(&at),
-        Facts::read(source, &at),
+        Facts::read(source, &at, questions),
         source.bucket_tags(&at),
         source.failure_notifications(&at),
         replication(source, &at, wanted.expects_configuration),
@@ -137,6 +145,7 @@ async fn of_rules<S: Source>(source: &S, identity: &Identity, scope: &Scope, wan
     };
 
     let enabled: Vec<&Rule> = configuration.rules.iter().filter(|rule| rule.enabled).collect();
+    let is_locked = snapshot.source.object_lock.found().is_some();
     let references = key_references(&snapshot, &enabled, &objects);
     let keys = key::Keys {
         source,
@@ -147,22 +156,15 @@ async fn of_rules<S: Source>(source: &S, identity: &Identity, scope: &Scope, wan
     let (role, (destinations, default_keys), mut key_facts, (sampled, sampled_keys)) = join!(
         role::read(source, identity, &configuration.role),
         async {
-            let destinations = read_destinations(source, identity, scope, &at.region, &enabled).await;
-            let new = default_keys(&destinations)
-                .filter(|key| !references.contains(key))
-                .cloned()
-                .collect();
-            let default_keys = keys.read(new).await;
+            let destinations =
+                read_destinations(source, identity, scope, &at.region, is_locked, &enabled).await;
+            let default_keys = keys.read(default_keys(&destinations).cloned().collect()).await;
             (destinations, default_keys)
         },
-        keys.read(references.clone()),
+        keys.read(references),
         async {
             let sampled = object::sample(source, &at, scope, &enabled, &objects).await;
-            let new = object::keys(&sampled)
-                .filter(|key| !references.contains(key))
-                .cloned()
-                .collect();
-            let sampled_keys = keys.read(new).await;
+            let sampled_keys = keys.read(object::keys(&sampled).cloned().collect()).await;
             (sampled, sampled_keys)
         },
     );
@@ -222,6 +224,7 @@ async fn read_destinations<S: Source>(
     identity: &Identity,
     scope: &Scope,
     source_region: &Region,
+    is_locked: bool,
     enabled: &[&Rule],
 ) -> BTreeMap<BucketName, Observed<Bucket>> {
     let mut by_name: BTreeMap<&BucketName, Vec<&Rule>> = BTreeMap::new();
@@ -229,7 +232,13 @@ async fn read_destinations<S: Source>(
         by_name.entry(&rule.destination).or_default().push(rule);
     }
     let reads = by_name.into_iter().map(|(name, rules)| async move {
-        let search = destination::Search::new(source, identity, scope, name, &rules, source_region);
+        let questions = Questions {
+            ownership: rules.iter().any(|rule| rule.owner_override),
+            object_lock: is_locked,
+            payer: true,
+        };
+        let search =
+            destination::Search::new(source, identity, scope, name, &rules, source_region, questions);
         (name.clone(), search.run().await)
     });
     at_most(CONCURRENT, reads).await.into_iter().collect()

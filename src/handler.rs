@@ -30,7 +30,7 @@ use crate::apply::Outcome as Applied;
 use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::assessment::{Assessment, assess};
 use crate::check::{Facts, Outcome as Examination, examine};
-use crate::collect::{Scope, Wanted, WantedObject, collect};
+use crate::collect::{Scope, Shared, Wanted, WantedObject, collect};
 use crate::error::chain;
 use crate::event::{AnswerForm, Change, Command, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
@@ -163,14 +163,20 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             info!(message_id = dropped.message_id, reason = %dropped.item, "dropped");
         }
         self.publisher.unusable(batch.invalid.len());
+        let reads = &Shared::new(self.aws);
         match decoded.answer {
-            AnswerForm::SqsBatch => self.batch(invocation, batch).await,
-            AnswerForm::Reports | AnswerForm::Command => self.direct(invocation, batch).await,
+            AnswerForm::SqsBatch => self.batch(invocation, reads, batch).await,
+            AnswerForm::Reports | AnswerForm::Command => self.direct(invocation, reads, batch).await,
         }
     }
 
     /// Messages of a queue: each is answered for by itself.
-    async fn batch(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
+    async fn batch(
+        &self,
+        invocation: &Invocation,
+        reads: &Shared<'_, A>,
+        batch: Batch,
+    ) -> Result<Answer, HandlerError> {
         let mut again = BTreeSet::new();
         for invalid in batch.invalid {
             error!(message_id = invalid.message_id, error = %chain(&invalid.item), "message cannot be used");
@@ -182,7 +188,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
         let failed: Vec<BTreeSet<String>> = stream::iter(batch.subjects)
             .map(|subject| async move {
-                match self.event(invocation, &subject).await {
+                match self.event(invocation, reads, &subject).await {
                     Ok(_) => BTreeSet::new(),
                     Err(error) => {
                         warn!(bucket = %subject.bucket, error = %chain(&error), "messages go back to the queue");
@@ -206,9 +212,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 
     /// An event or a command that came by itself.
-    async fn direct(&self, invocation: &Invocation, batch: Batch) -> Result<Answer, HandlerError> {
+    async fn direct(
+        &self,
+        invocation: &Invocation,
+        reads: &Shared<'_, A>,
+        batch: Batch,
+    ) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            let answer = self.command(invocation, command.item).await?;
+            let answer = self.command(invocation, reads, command.item).await?;
             if let Answer::Report(report) = &answer {
                 // Whoever asked gets the answer whatever else fails.
                 if let Err(error) = self.tell_state(report).await {
@@ -221,7 +232,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             self.drift(invocation, &drift.item).await?;
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
-            .map(|subject| self.event(invocation, subject))
+            .map(|subject| self.event(invocation, reads, subject))
             .buffered(CONCURRENT)
             .collect()
             .await;
@@ -237,13 +248,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn event(
         &self,
         invocation: &Invocation,
+        reads: &Shared<'_, A>,
         subject: &Subject,
     ) -> Result<Option<Report>, HandlerError> {
         let work = async {
             if self.is_covered(invocation, subject).await {
                 return Ok(None);
             }
-            let look = self.look(invocation, subject, Asked::default()).await;
+            let look = self.look(invocation, reads, subject, Asked::default()).await;
             if self.is_opted_out(&look) {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
                 self.note(invocation, subject, &Noted::opted_out()).await;
@@ -262,7 +274,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let is_no_news = is_as_promised(&look, subject);
-            let report = self.finish(invocation, subject, look, intent).await?;
+            let report = self.finish(invocation, reads, subject, look, intent).await?;
             let is_news = !is_no_news
                 || !report.earlier.is_empty()
                 || report.outcome.as_ref().is_some_and(Applied::has_written);
@@ -289,10 +301,17 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         in_time(invocation, &subject.bucket, work).await
     }
 
-    async fn command(&self, invocation: &Invocation, command: Command) -> Result<Answer, HandlerError> {
+    async fn command(
+        &self,
+        invocation: &Invocation,
+        reads: &Shared<'_, A>,
+        command: Command,
+    ) -> Result<Answer, HandlerError> {
         let report = match command {
-            Command::Check { bucket } => self.ask(invocation, bucket, Intent::Look).await,
-            Command::Apply { bucket, plan } => self.ask(invocation, bucket, Intent::Apply(&plan)).await,
+            Command::Check { bucket } => self.ask(invocation, reads, bucket, Intent::Look).await,
+            Command::Apply { bucket, plan } => {
+                self.ask(invocation, reads, bucket, Intent::Apply(&plan)).await
+            }
             Command::Undo {
                 bucket,
                 role,
@@ -300,12 +319,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 plan,
             } => {
                 let subject = Subject::asked(bucket);
-                let work = self.undo(invocation, &subject, role, keys, plan);
+                let work = self.undo(invocation, reads, &subject, role, keys, plan);
                 in_time(invocation, &subject.bucket, work).await
             }
             Command::Backlog { bucket } => {
                 let subject = Subject::asked(bucket);
-                in_time(invocation, &subject.bucket, self.backlog(invocation, &subject)).await
+                let work = self.backlog(invocation, reads, &subject);
+                in_time(invocation, &subject.bucket, work).await
             }
             Command::Sweep => {
                 return self
@@ -321,19 +341,26 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn ask(
         &self,
         invocation: &Invocation,
+        reads: &Shared<'_, A>,
         bucket: BucketName,
         intent: Intent<'_>,
     ) -> Result<Report, HandlerError> {
         let subject = Subject::asked(bucket);
         let work = async {
-            let look = self.look(invocation, &subject, Asked::default()).await;
-            self.finish(invocation, &subject, look, intent).await
+            let look = self.look(invocation, reads, &subject, Asked::default()).await;
+            self.finish(invocation, reads, &subject, look, intent).await
         };
         in_time(invocation, &subject.bucket, work).await
     }
 
     /// Reads everything, and judges it.
-    async fn look(&self, invocation: &Invocation, subject: &Subject, asked: Asked) -> Look {
+    async fn look(
+        &self,
+        invocation: &Invocation,
+        reads: &Shared<'_, A>,
+        subject: &Subject,
+        asked: Asked,
+    ) -> Look {
         let trigger = &subject.trigger;
         let mut remembered = self.remember(&subject.bucket).await;
         let wanted = Wanted {
@@ -359,7 +386,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             now: invocation.now,
         };
         let mut snapshot = Box::pin(collect(
-            self.aws,
+            reads,
             &invocation.identity,
             &self.settings.scope,
             &wanted,

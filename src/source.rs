@@ -28,7 +28,7 @@ pub enum Reader {
 }
 
 /// A bucket to read from. S3 answers only if `owner` owns it, so that every answer proves the owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BucketAt {
     /// The bucket.
     pub name: BucketName,

@@ -17,16 +17,14 @@ sns = boto3.client("sns")
 account = None
 
 
-def of_bucket(client, bucket, owner):
+def of_bucket(client, bucket, owner, **asked):
     facts = {}
     for name, read in {
         "location": client.head_bucket,
         "versioning": client.get_bucket_versioning,
         "encryption": client.get_bucket_encryption,
         "policy": client.get_bucket_policy,
-        "ownership": client.get_bucket_ownership_controls,
-        "lock": client.get_object_lock_configuration,
-        "payer": client.get_bucket_request_payment,
+        **asked,
     }.items():
         facts[name] = read_or_none(read, Bucket=bucket, ExpectedBucketOwner=owner)
     return facts
@@ -52,7 +50,10 @@ def of_key(arn, role):
 def look(bucket):
     global account
     account = account or sts.get_caller_identity()["Account"]
-    source = of_bucket(s3, bucket, account)
+    source = of_bucket(
+        s3, bucket, account,
+        ownership=s3.get_bucket_ownership_controls, lock=s3.get_object_lock_configuration,
+    )
     tags = read_or_none(s3.get_bucket_tagging, Bucket=bucket)
     notifications = read_or_none(s3.get_bucket_notification_configuration, Bucket=bucket)
     configuration = s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]
@@ -76,7 +77,8 @@ def look(bucket):
             key = rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"]
             keys.add(key)
             region = key.split(":")[3]
-        destinations[destination] = of_bucket(boto3.client("s3", region_name=region), destination, account)
+        client = boto3.client("s3", region_name=region)
+        destinations[destination] = of_bucket(client, destination, account, payer=client.get_bucket_request_payment)
     facts = {key: of_key(key, arn) for key in sorted(keys)}
     return {
         "bucket": bucket, "source": source, "tags": tags, "notifications": notifications, "role": role,

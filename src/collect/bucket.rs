@@ -3,6 +3,8 @@
 //! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>: S3 answers a
 //! request that names another owner than the real one with AccessDenied, so that every answer is a proof.
 
+use std::future::Future;
+
 use futures_util::join;
 
 use crate::observed::{Observed, ReadFailure};
@@ -10,7 +12,7 @@ use crate::policy::NamedPolicy;
 use crate::snapshot::{Bucket, DefaultEncryption, ObjectOwnership, Payer, Versioning};
 use crate::source::{BucketAt, BucketHead, Read, Source};
 
-/// What every bucket is asked beside HeadBucket.
+/// What a bucket is asked beside HeadBucket.
 pub(super) struct Facts {
     versioning: Observed<Versioning>,
     encryption: Observed<DefaultEncryption>,
@@ -20,16 +22,32 @@ pub(super) struct Facts {
     payer: Observed<Payer>,
 }
 
+/// What a bucket is asked only where the answer can change a report.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Questions {
+    /// Who owns objects that others write: of a source, and of a destination whose owner is to own the replicas.
+    pub(super) ownership: bool,
+    /// Is Object Lock on: of a source, and of a destination where it is on in the source.
+    pub(super) object_lock: bool,
+    /// Who pays: of a destination.
+    pub(super) payer: bool,
+}
+
 impl Facts {
     /// Asks for all at once.
-    pub(super) async fn read<S: Source>(source: &S, at: &BucketAt) -> Self {
+    pub(super) async fn read<S: Source>(source: &S, at: &BucketAt, questions: Questions) -> Self {
         let (versioning, encryption, policy, ownership, object_lock, payer) = join!(
             source.versioning(at),
             source.encryption(at),
             source.bucket_policy(at),
-            source.ownership(at),
-            source.object_lock(at),
-            source.payer(at),
+            asked(questions.ownership, Read::Ownership, at, source.ownership(at)),
+            asked(
+                questions.object_lock,
+                Read::ObjectLock,
+                at,
+                source.object_lock(at)
+            ),
+            asked(questions.payer, Read::Payer, at, source.payer(at)),
         );
         Self {
             versioning,
@@ -96,5 +114,18 @@ impl Facts {
             payer: self.payer,
             failure_notifications: Observed::Absent,
         }
+    }
+}
+
+/// What nobody asks for is not known: whoever should need it all the same must not take it for absent.
+async fn asked<T>(
+    is_asked: bool,
+    read: Read,
+    at: &BucketAt,
+    answer: impl Future<Output = Observed<T>>,
+) -> Observed<T> {
+    match is_asked {
+        true => answer.await,
+        false => read.not_attempted(format!("{} of bucket `{}`", read.operation(), at.name)),
     }
 }

@@ -10,7 +10,7 @@ use crate::observed::Observed;
 use crate::snapshot::{Bucket, Identity, Rule};
 use crate::source::{BucketAt, BucketHead, Read, Reader, Source};
 
-use super::bucket::Facts;
+use super::bucket::{Facts, Questions};
 use super::{CONCURRENT, Scope, at_most};
 
 /// The search for the owner of one destination.
@@ -19,6 +19,7 @@ pub(super) struct Search<'a, S> {
     own: BucketAt,
     /// The trusted accounts, those first that rules claim.
     others: Vec<BucketAt>,
+    questions: Questions,
 }
 
 impl<'a, S: Source> Search<'a, S> {
@@ -29,6 +30,7 @@ impl<'a, S: Source> Search<'a, S> {
         name: &BucketName,
         rules: &[&Rule],
         source_region: &Region,
+        questions: Questions,
     ) -> Self {
         // A replica key has to lie where its bucket lies, so it tells where to ask; if it is wrong, S3 redirects.
         let region = rules
@@ -59,6 +61,7 @@ impl<'a, S: Source> Search<'a, S> {
                 .into_iter()
                 .map(|account| at(account, scope.reader(identity, account)))
                 .collect(),
+            questions,
         }
     }
 
@@ -77,17 +80,9 @@ impl<'a, S: Source> Search<'a, S> {
             Observed::Unreadable(_) => {}
         }
 
-        // Perhaps it is ours, and only HeadBucket is denied to us; perhaps it is of an account that we trust.
-        let (facts, heads) = join!(
-            Facts::read(self.source, &self.own),
-            at_most(
-                CONCURRENT,
-                self.others.iter().map(|at| self.source.head_bucket(at))
-            ),
-        );
-        if facts.prove_the_owner() {
-            return Observed::Found(facts.into_bucket(&self.own, head, true));
-        }
+        // Perhaps it is of an account that we trust; perhaps it is ours, and only HeadBucket is denied to us.
+        let heads = self.others.iter().map(|at| self.source.head_bucket(at));
+        let heads = at_most(CONCURRENT, heads).await;
         let mut refused = Vec::new();
         for (at, other) in self.others.iter().zip(heads) {
             match &other.exists {
@@ -100,12 +95,19 @@ impl<'a, S: Source> Search<'a, S> {
         }
 
         let tries = refused.into_iter().map(|(at, other)| async move {
-            let facts = Facts::read(self.source, at).await;
+            let facts = Facts::read(self.source, at, self.questions).await;
             facts
                 .prove_the_owner()
                 .then(|| facts.into_bucket(at, other, true))
         });
-        match at_most(CONCURRENT, tries).await.into_iter().flatten().next() {
+        let (facts, tries) = join!(
+            Facts::read(self.source, &self.own, self.questions),
+            at_most(CONCURRENT, tries),
+        );
+        if facts.prove_the_owner() {
+            return Observed::Found(facts.into_bucket(&self.own, head, true));
+        }
+        match tries.into_iter().flatten().next() {
             Some(bucket) => Observed::Found(bucket),
             None => Observed::Found(facts.into_bucket(&self.own, head, false)),
         }
@@ -116,7 +118,9 @@ impl<'a, S: Source> Search<'a, S> {
             region: head.region.clone().unwrap_or_else(|| at.region.clone()),
             ..at.clone()
         };
-        Facts::read(self.source, &at).await.into_bucket(&at, head, false)
+        Facts::read(self.source, &at, self.questions)
+            .await
+            .into_bucket(&at, head, false)
     }
 }
 

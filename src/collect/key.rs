@@ -26,7 +26,6 @@ pub(super) struct Keys<'a, S> {
 }
 
 /// What is read of the key itself, never of an alias.
-#[derive(Clone)]
 struct Rest {
     policy: Observed<NamedPolicy>,
     grants: Observed<Vec<Grant>>,
@@ -34,56 +33,31 @@ struct Rest {
 }
 
 impl<S: Source> Keys<'_, S> {
-    /// Reads each key once: one that is named by its ARN all at once, one that is named by an alias as soon as the
-    /// alias is resolved, unless it was read under its ARN.
+    /// Reads what there is to know of each key: all at once where it is named by its ARN, else as soon as the alias is
+    /// resolved.
     pub(super) async fn read(&self, references: BTreeSet<KeyReference>) -> BTreeMap<KeyReference, Key> {
-        let first = references.into_iter().map(|reference| async move {
-            match &reference {
-                KeyReference::Key(key) => {
-                    let (metadata, rest) = join!(self.describe(&reference), self.rest(key));
-                    (reference, metadata, Some(rest))
-                }
+        let keys = references.into_iter().map(|reference| async move {
+            let (metadata, rest) = match &reference {
+                KeyReference::Key(key) => join!(self.describe(&reference), self.rest(key)),
                 KeyReference::Alias(_) => {
                     let metadata = self.describe(&reference).await;
-                    (reference, metadata, None)
+                    let rest = match metadata.found() {
+                        Some(found) => self.rest(&found.arn).await,
+                        None => Rest::behind(&reference, &metadata),
+                    };
+                    (metadata, rest)
                 }
-            }
+            };
+            let key = Key {
+                reference: reference.clone(),
+                metadata,
+                policy: rest.policy,
+                grants: rest.grants,
+                tags: rest.tags,
+            };
+            (reference, key)
         });
-        let first = at_most(CONCURRENT, first).await;
-
-        let mut rests: BTreeMap<KeyArn, Rest> = first
-            .iter()
-            .filter_map(|(reference, _, rest)| match (reference, rest) {
-                (KeyReference::Key(key), Some(rest)) => Some((key.clone(), rest.clone())),
-                (KeyReference::Key(_) | KeyReference::Alias(_), _) => None,
-            })
-            .collect();
-        let behind_aliases: BTreeSet<&KeyArn> = first
-            .iter()
-            .filter_map(|(_, metadata, _)| metadata.found().map(|metadata| &metadata.arn))
-            .filter(|key| !rests.contains_key(key))
-            .collect();
-        let second = behind_aliases
-            .into_iter()
-            .map(|key| async move { (key.clone(), self.rest(key).await) });
-        rests.extend(at_most(CONCURRENT, second).await);
-
-        first
-            .into_iter()
-            .map(|(reference, metadata, rest)| {
-                let rest = rest
-                    .or_else(|| metadata.found().and_then(|found| rests.get(&found.arn)).cloned())
-                    .unwrap_or_else(|| Rest::behind(&reference, &metadata));
-                let key = Key {
-                    reference: reference.clone(),
-                    metadata,
-                    policy: rest.policy,
-                    grants: rest.grants,
-                    tags: rest.tags,
-                };
-                (reference, key)
-            })
-            .collect()
+        at_most(CONCURRENT, keys).await.into_iter().collect()
     }
 
     async fn describe(&self, reference: &KeyReference) -> Observed<KeyMetadata> {

@@ -2,6 +2,7 @@
 
 use super::{Asked, Handler, HandlerError, Intent, Invocation};
 use crate::backlog::{Job, Refusal, Terms, order};
+use crate::collect::Shared;
 use crate::ledger::Ledger;
 use crate::notify::Publisher;
 use crate::queue::Queue;
@@ -15,9 +16,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     pub(super) async fn backlog(
         &self,
         invocation: &Invocation,
+        reads: &Shared<'_, A>,
         subject: &Subject,
     ) -> Result<Report, HandlerError> {
-        let look = self.look(invocation, subject, Asked::default()).await;
+        let look = self.look(invocation, reads, subject, Asked::default()).await;
         let guards = &self.settings.guards;
         let role = guards.batch_role.as_ref();
         let terms = Terms {
@@ -28,7 +30,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let permission = self.settings.mode.write_access();
         let ordered = order(&look.snapshot, look.examination.verdict(), terms);
         let printed = Job::new(&look.snapshot, false, role);
-        let mut report = self.finish(invocation, subject, look, Intent::Look).await?;
+        let mut report = self
+            .finish(invocation, reads, subject, look, Intent::Look)
+            .await?;
         // What was found says more of what was left behind than the order does.
         let shown = report
             .backlog

@@ -5,6 +5,7 @@ use tracing::error;
 use super::follow_up::verify_after;
 use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
 use crate::apply::{Outcome as Applied, apply};
+use crate::collect::Shared;
 use crate::error::chain;
 use crate::finding::Finding;
 use crate::ledger::{Ledger, index};
@@ -23,6 +24,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     pub(super) async fn finish(
         &self,
         invocation: &Invocation,
+        reads: &Shared<'_, A>,
         subject: &Subject,
         mut look: Look,
         intent: Intent<'_>,
@@ -42,13 +44,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
         };
         let mut applied = match &reviewed {
-            Some(reviewed) => Some(self.carry_out(invocation, subject, reviewed, intent).await?),
+            Some(reviewed) => Some(
+                self.carry_out(invocation, reads, subject, reviewed, intent)
+                    .await?,
+            ),
             None => None,
         };
         let mut repaired = Vec::new();
         if applied.as_ref().is_some_and(Applied::has_written) {
             let before = std::mem::take(&mut look.examination.findings);
-            let after = self.look(invocation, subject, Asked::default()).await;
+            let after = self.look(invocation, reads, subject, Asked::default()).await;
             if let Some(applied) = &mut applied {
                 applied.verify_after = Some(verify_after(invocation.now));
                 applied.follow_up = self.follow_up(invocation, subject, &after).await;
@@ -94,6 +99,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     pub(super) async fn carry_out(
         &self,
         invocation: &Invocation,
+        reads: &Shared<'_, A>,
         subject: &Subject,
         plan: &ReviewedPlan,
         intent: Intent<'_>,
@@ -122,7 +128,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
         let writer = self.aws.writer(&permission);
         let journal = self.journal(invocation, subject, plan.digest());
-        let applied = apply(&permission, self.aws, &writer, &journal, plan).await;
+        // What a change is compared with is read from AWS itself, whatever is known.
+        let change = apply(&permission, self.aws, &writer, &journal, plan);
+        let applied = reads.changing(change).await;
         match not_written(subject, &applied) {
             Some(error) if !applied.has_written() => Err(error),
             Some(_) | None => Ok(applied),

@@ -4,6 +4,7 @@ use super::follow_up::verify_after;
 use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
+use crate::collect::Shared;
 use crate::event::PlanDigest;
 use crate::ledger::Ledger;
 use crate::mode::Mode;
@@ -20,20 +21,23 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     pub(super) async fn undo(
         &self,
         invocation: &Invocation,
+        reads: &Shared<'_, A>,
         subject: &Subject,
         role: Option<RoleArn>,
         keys: Vec<KeyArn>,
         digest: Option<PlanDigest>,
     ) -> Result<Report, HandlerError> {
         let asked = || (role.iter().cloned().collect(), keys.iter().cloned().collect());
-        let mut look = self.look(invocation, subject, asked()).await;
+        let mut look = self.look(invocation, reads, subject, asked()).await;
         let undo = undo_plan(&look.snapshot, &look.assessments, look.remembered.memory)
             .map_err(HandlerError::BadPlan)?;
         let intent = digest.as_ref().map_or(Intent::Look, Intent::Apply);
-        let mut applied = self.carry_out(invocation, subject, &undo.plan, intent).await?;
+        let mut applied = self
+            .carry_out(invocation, reads, subject, &undo.plan, intent)
+            .await?;
         if applied.has_written() {
             applied.verify_after = Some(verify_after(invocation.now));
-            look.examination = self.look(invocation, subject, asked()).await.examination;
+            look.examination = self.look(invocation, reads, subject, asked()).await.examination;
         }
         let mut report = Report::new(Parts {
             mode: self.settings.mode,

@@ -20,13 +20,13 @@ pub struct Bucket {
     pub encryption: Observed<DefaultEncryption>,
     /// The bucket policy; `Absent` where there is none.
     pub policy: Observed<NamedPolicy>,
-    /// Who owns objects that others write.
+    /// Who owns objects that others write. Read of destinations only where a rule gives replicas away.
     pub ownership: Observed<ObjectOwnership>,
-    /// Is Object Lock on? `Absent` means off.
+    /// Is Object Lock on? `Absent` means off. Read of destinations only where it is on in the source.
     pub object_lock: Observed<()>,
     /// Tags; `Absent` where there are none.
     pub tags: Observed<Tags>,
-    /// Who pays for requests.
+    /// Who pays for requests; read of destinations only.
     pub payer: Observed<Payer>,
     /// Where the bucket sends notifications about replication and annotations; read for source buckets only.
     pub failure_notifications: Observed<Vec<NotificationTarget>>,

@@ -11,7 +11,7 @@ pub(crate) mod steps;
 mod tests;
 mod writes;
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(crate) struct World {
     writes: RefCell<Vec<Write>>,
     /// How long every call takes; with tokio's paused clock, time then counts the rounds.
     latency: Duration,
+    /// What somebody else does at the first call of an operation.
+    meanwhile: Cell<Option<(&'static str, fn(&mut State))>>,
     /// When it may be stopped.
     pub(crate) steps: steps::Steps,
 }
@@ -72,6 +74,7 @@ impl World {
             calls: RefCell::default(),
             writes: RefCell::default(),
             latency: Duration::ZERO,
+            meanwhile: Cell::default(),
             steps: steps::Steps::default(),
         }
     }
@@ -95,6 +98,11 @@ impl World {
     /// Changes what there is, as somebody else would.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.borrow_mut());
+    }
+
+    /// Changes what there is when an operation is called for the first time from now on.
+    pub(crate) fn when_called(&self, operation: &'static str, change: fn(&mut State)) {
+        self.meanwhile.set(Some((operation, change)));
     }
 
     /// All calls so far, in order.
@@ -147,6 +155,10 @@ impl World {
             operation: operation.to_owned(),
             resource: resource.to_owned(),
         });
+        if let Some((_, change)) = self.meanwhile.get().filter(|(called, _)| *called == operation) {
+            self.meanwhile.set(None);
+            self.edit(change);
+        }
         self.steps.turn().await;
         self.wait().await;
     }

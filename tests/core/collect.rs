@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use s3_replication_remediator::arn::{AccountId, KeyReference};
-use s3_replication_remediator::collect::{self, Scope, Wanted, WantedObject};
+use s3_replication_remediator::collect::{self, Scope, Shared, Wanted, WantedObject};
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::snapshot::{Bucket, Snapshot, Versioning};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ fn trusting(member_role: bool) -> Scope {
 }
 
 async fn collect(world: &World, scope: &Scope) -> Snapshot {
-    collect::collect(world, &world.identity(), scope, &wanted()).await
+    collect::collect(&Shared::new(world), &world.identity(), scope, &wanted()).await
 }
 
 fn destination(snapshot: &Snapshot) -> &Bucket {
@@ -122,7 +122,7 @@ async fn rounds(world: World, scope: &Scope, wanted: &Wanted) -> u128 {
     let latency = Duration::from_millis(50);
     let world = world.with_latency(latency);
     let start = tokio::time::Instant::now();
-    collect::collect(&world, &world.identity(), scope, wanted).await;
+    collect::collect(&Shared::new(&world), &world.identity(), scope, wanted).await;
     start.elapsed().as_millis() / latency.as_millis()
 }
 
@@ -209,13 +209,13 @@ async fn everything_is_read_once_and_nothing_that_is_not_needed() {
         ("kms:ListResourceTags", 2),
         ("s3:GetBucketEncryption", 2),
         ("s3:GetBucketNotificationConfiguration", 1),
-        ("s3:GetBucketOwnershipControls", 2),
+        ("s3:GetBucketOwnershipControls", 1),
         ("s3:GetBucketPolicy", 2),
         ("s3:GetBucketReplication", 1),
-        ("s3:GetBucketRequestPayment", 2),
+        ("s3:GetBucketRequestPayment", 1),
         ("s3:GetBucketTagging", 1),
         ("s3:GetBucketVersioning", 2),
-        ("s3:GetObjectLockConfiguration", 2),
+        ("s3:GetObjectLockConfiguration", 1),
         ("s3:HeadBucket", 2),
     ];
     assert_eq!(
@@ -238,6 +238,57 @@ async fn everything_is_read_once_and_nothing_that_is_not_needed() {
     assert!(role.boundary.found().is_some());
     assert_eq!(snapshot.keys.len(), 2);
     assert!(snapshot.objects.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_form_of_account_takes_so_many_calls_and_rounds_and_no_more() {
+    let mut unconfigured = usual();
+    unconfigured["buckets"]["source"]["replication"] = Value::Null;
+    let mut locked = usual();
+    locked["buckets"]["source"]["objectLock"] = json!(true);
+    let mut given_away = usual();
+    given_away["buckets"]["source"]["replication"]["Rules"][0]["Destination"]["AccessControlTranslation"] =
+        json!({"Owner": "Destination"});
+    let mut member = cross_account();
+    member["memberRoles"] = json!([TRUSTED]);
+    let mut refused = usual();
+    refused["failing"] = json!([{"operation": "s3:HeadBucket", "resource": "*"}]);
+    let forms = [
+        ("no configuration", unconfigured, Scope::default(), 1, 9),
+        ("one rule", usual(), Scope::default(), 4, 31),
+        ("Object Lock", locked, Scope::default(), 4, 32),
+        ("replicas given away", given_away, Scope::default(), 4, 32),
+        (
+            "a stranger's destination",
+            cross_account(),
+            Scope::default(),
+            4,
+            29,
+        ),
+        (
+            "a trusted account's, with a member role",
+            member,
+            trusting(true),
+            4,
+            32,
+        ),
+        (
+            "a trusted account's, without",
+            cross_account(),
+            trusting(false),
+            4,
+            39,
+        ),
+        ("HeadBucket denied", refused, Scope::default(), 4, 31),
+    ];
+    for (form, json, scope, rounds, calls) in forms {
+        let latency = Duration::from_millis(50);
+        let world = world(&json).with_latency(latency);
+        let start = tokio::time::Instant::now();
+        collect(&world, &scope).await;
+        let waited = start.elapsed().as_millis() / latency.as_millis();
+        assert_eq!((waited, world.calls().len()), (rounds, calls), "{form}");
+    }
 }
 
 #[tokio::test]
@@ -285,7 +336,7 @@ async fn a_wrong_hint_of_the_region_is_corrected() {
         region: "us-east-1".parse().unwrap(),
         ..wanted()
     };
-    let snapshot = collect::collect(&world, &world.identity(), &Scope::default(), &hint).await;
+    let snapshot = collect::collect(&Shared::new(&world), &world.identity(), &Scope::default(), &hint).await;
     assert_eq!(
         snapshot.source.region,
         Observed::Found("eu-west-1".parse().unwrap())
@@ -303,7 +354,13 @@ async fn an_absence_that_the_event_contradicts_is_believed_only_when_it_lasts() 
         json["buckets"]["source"]["replicationHidden"] = json!(hidden);
         let world = world(&json);
         let start = tokio::time::Instant::now();
-        let snapshot = collect::collect(&world, &world.identity(), &Scope::default(), &expecting).await;
+        let snapshot = collect::collect(
+            &Shared::new(&world),
+            &world.identity(),
+            &Scope::default(),
+            &expecting,
+        )
+        .await;
         assert_eq!(
             snapshot.replication.found().is_some(),
             found,
@@ -535,7 +592,7 @@ async fn failed_objects_are_looked_at_only_where_that_is_allowed() {
         ..wanted()
     };
     let identity = world.identity();
-    let snapshot = collect::collect(&world, &identity, &Scope::default(), &failed).await;
+    let snapshot = collect::collect(&Shared::new(&world), &identity, &Scope::default(), &failed).await;
     assert!(snapshot.objects.is_empty());
     assert_eq!(world.call_counts().get("s3:HeadObject"), None);
 
@@ -543,7 +600,7 @@ async fn failed_objects_are_looked_at_only_where_that_is_allowed() {
         inspect_objects: true,
         ..Scope::default()
     };
-    let snapshot = collect::collect(&world, &identity, &scope, &failed).await;
+    let snapshot = collect::collect(&Shared::new(&world), &identity, &scope, &failed).await;
     let head = snapshot.objects[0].head.found().unwrap();
     let key = head.kms_key.as_ref().unwrap();
     assert!(
@@ -570,7 +627,7 @@ async fn at_most_ten_failed_objects_are_looked_at() {
         inspect_objects: true,
         ..Scope::default()
     };
-    let snapshot = collect::collect(&world, &world.identity(), &scope, &failed).await;
+    let snapshot = collect::collect(&Shared::new(&world), &world.identity(), &scope, &failed).await;
     assert_eq!(snapshot.objects.len(), 10);
 }
 

@@ -1,6 +1,7 @@
 //! One invocation from its payload to its answer: who is told what, what is written, and which messages come again.
 
 mod backlog;
+mod batch;
 mod contract;
 mod forms;
 mod machines;

@@ -14,3 +14,5 @@ mod news;
 mod over_time;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod shared;

@@ -33,11 +33,7 @@ const CANNOT_MATTER: &[(&str, &str)] = &[
     ),
     (
         "s3:GetBucketOwnershipControls",
-        "needed only where a rule gives replicas away or an object failed",
-    ),
-    (
-        "s3:GetBucketRequestPayment",
-        "the source's payer is nobody's concern",
+        "that of the source is needed only where an object failed that another account may own",
     ),
     (
         "s3:GetBucketEncryption",
