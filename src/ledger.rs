@@ -29,9 +29,9 @@ pub struct Place {
 pub struct Item {
     /// Where it stands.
     pub place: Place,
-    /// How often it has been written: 1 for a new one.
+    /// How often it has been written: 1 for a new one. 0 where that cannot be read.
     pub version: u64,
-    /// What is remembered, a JSON object of at most 300 KB.
+    /// What is remembered, a JSON object of at most 300 KB; null where somebody else wrote what this program cannot read.
     pub value: Value,
     /// When it may be forgotten; it may be read for some days longer.
     pub expires: Option<Timestamp>,
@@ -56,7 +56,7 @@ pub trait Ledger {
     /// All items of a partition, in the order of their `sort`.
     fn items(&self, partition: &str) -> impl Future<Output = Result<Vec<Item>, LedgerFailure>>;
 
-    /// Writes an item over its version before, which is nothing for version 1.
+    /// Writes an item over its version before. For version 1 that is nothing, or something that cannot be read.
     fn put(&self, item: &Item) -> impl Future<Output = Result<(), LedgerFailure>>;
 
     /// Removes an item that has the version that was read.

@@ -73,7 +73,7 @@ pub const UNUSABLE: Metric = count(
 /// Failures of the ledger.
 pub const LEDGER_FAILURES: Metric = count(
     "LedgerFailures",
-    "Times that the ledger could not be reached, or refused.",
+    "Times that the ledger could not be reached, or refused, and items in it that this program did not write.",
 );
 /// Calls of AWS.
 pub const CALLS: Metric = count("AwsCalls", "Calls of AWS, retries not counted.");
@@ -155,7 +155,10 @@ impl<L: Ledger> Ledger for Watched<'_, L> {
     }
 
     async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
-        self.seen(self.ledger.items(partition).await)
+        let items = self.seen(self.ledger.items(partition).await)?;
+        let foreign = items.iter().filter(|item| item.value.is_null()).count();
+        self.tally.counts().ledger_failures += foreign;
+        Ok(items)
     }
 
     async fn put(&self, item: &Item) -> Result<(), LedgerFailure> {

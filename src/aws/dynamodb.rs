@@ -18,6 +18,8 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
+use serde_json::Value;
+use tracing::warn;
 
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::{Item, Ledger, LedgerFailure, Place};
@@ -102,7 +104,7 @@ impl Ledger for Table<'_> {
                 break;
             }
         }
-        pages.items.iter().map(item).collect()
+        Ok(pages.items.iter().filter_map(item).collect())
     }
 
     async fn put(&self, item: &Item) -> Result<(), LedgerFailure> {
@@ -127,33 +129,50 @@ impl Ledger for Table<'_> {
         if let Some(expires) = item.expires {
             call = call.item("expires", AttributeValue::N(expires.as_second().to_string()));
         }
-        call = match item.version {
-            0 => return Err(LedgerFailure::Changed),
-            1 => call
-                .condition_expression("attribute_not_exists(#partition)")
-                .expression_attribute_names("#partition", "partition"),
-            version => call
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", AttributeValue::N((version - 1).to_string())),
-        };
         let writer = call
             .get_item()
             .as_ref()
             .and_then(|item| item.get("writer").cloned());
-        match call.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                    let stands = refusal.item.as_ref().and_then(|item| item.get("writer"));
-                    match stands.is_some() && stands == writer.as_ref() {
-                        true => Ok(()),
-                        false => Err(LedgerFailure::Changed),
-                    }
-                }
-                Some(_) | None => Err(unavailable("dynamodb:PutItem", &Failure::of(&error))),
-            },
+        let only_over = |version: AttributeValue| {
+            call.clone()
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", version)
+        };
+        let mut next = match item.version.checked_sub(1) {
+            None => return Err(LedgerFailure::Changed),
+            Some(0) => call
+                .clone()
+                .condition_expression("attribute_not_exists(#partition)")
+                .expression_attribute_names("#partition", "partition"),
+            Some(before) => only_over(AttributeValue::N(before.to_string())),
+        };
+        for is_last in [false, true] {
+            let Err(error) = next.send().await else {
+                return Ok(());
+            };
+            let Some(PutItemError::ConditionalCheckFailedException(refusal)) = error.as_service_error()
+            else {
+                return Err(unavailable("dynamodb:PutItem", &Failure::of(&error)));
+            };
+            let stands = refusal.item.clone().unwrap_or_default();
+            if writer.is_some() && stands.get("writer") == writer.as_ref() {
+                return Ok(());
+            }
+            if is_last || item.version != 1 || stands.is_empty() || version(&stands).is_some() {
+                break;
+            }
+            // Somebody else wrote something there that has no version. It must not keep us from writing.
+            self.aws.count("dynamodb:PutItem", &self.name);
+            next = match stands.get("version") {
+                Some(nonsense) => only_over(nonsense.clone()),
+                None => call
+                    .clone()
+                    .condition_expression("attribute_not_exists(#version)")
+                    .expression_attribute_names("#version", "version"),
+            };
         }
+        Err(LedgerFailure::Changed)
     }
 
     async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
@@ -226,22 +245,34 @@ impl Ledger for AnyLedger<'_> {
     }
 }
 
-fn item(attributes: &Attributes) -> Result<Item, LedgerFailure> {
-    let value = string(attributes, "value")?;
-    Ok(Item {
-        place: Place {
-            partition: string(attributes, "partition")?.to_owned(),
-            sort: string(attributes, "sort")?.to_owned(),
-        },
-        version: number(attributes, "version")?
-            .and_then(|version| version.try_into().ok())
-            .ok_or_else(|| unreadable("version"))?,
-        value: serde_json::from_str(value).map_err(|_| unreadable("value"))?,
-        expires: number(attributes, "expires")?
-            .map(Timestamp::from_second)
-            .transpose()
-            .map_err(|_| unreadable("expires"))?,
+/// What somebody else wrote there is no value to us, and takes nothing from what else there is.
+fn item(attributes: &Attributes) -> Option<Item> {
+    let place = Place {
+        partition: string(attributes, "partition").ok()?.to_owned(),
+        sort: string(attributes, "sort").ok()?.to_owned(),
+    };
+    let version = version(attributes);
+    let value = string(attributes, "value")
+        .ok()
+        .and_then(|value| serde_json::from_str(value).ok())
+        .filter(|_| version.is_some())
+        .unwrap_or_default();
+    if value == Value::Null {
+        warn!(partition = %place.partition, sort = %place.sort.escape_debug(), "an item of the ledger is not as this program writes it");
+    }
+    Some(Item {
+        place,
+        version: version.unwrap_or_default(),
+        value,
+        expires: number(attributes, "expires").and_then(|at| Timestamp::from_second(at).ok()),
     })
+}
+
+/// How often it was written; none where it does not say so in our way.
+fn version(attributes: &Attributes) -> Option<u64> {
+    number(attributes, "version")
+        .and_then(|version| version.try_into().ok())
+        .filter(|version| *version > 0)
 }
 
 fn text(text: &str) -> AttributeValue {
@@ -256,12 +287,8 @@ fn string<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, LedgerF
         .ok_or_else(|| unreadable(name))
 }
 
-fn number(attributes: &Attributes, name: &str) -> Result<Option<i64>, LedgerFailure> {
-    attributes
-        .get(name)
-        .map(|value| value.as_n().ok().and_then(|number| number.parse().ok()))
-        .map(|number| number.ok_or_else(|| unreadable(name)))
-        .transpose()
+fn number(attributes: &Attributes, name: &str) -> Option<i64> {
+    attributes.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// Somebody else wrote the table.

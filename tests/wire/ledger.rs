@@ -175,17 +175,100 @@ async fn a_table_that_is_missing_or_not_ours_is_unavailable_and_names_the_call()
             "{told}"
         );
     }
+}
 
+#[tokio::test]
+async fn an_item_that_somebody_else_wrote_is_no_value_and_takes_nothing_from_the_others() {
     let server = Server::start(|_| {
-        let item = json!({"partition": {"S": "bucket#logs"}, "sort": {"S": "a"}, "version": {"N": "1"}});
-        answer(200, json!({"Items": [item]}).to_string())
+        let foreign = |sort: &str, name: &str, value: Value| {
+            let mut item = written(sort);
+            match value {
+                Value::Null => drop(item.as_object_mut().unwrap().remove(name)),
+                value => item[name] = value,
+            }
+            item
+        };
+        let items = json!([
+            foreign("a", "value", Value::Null),
+            foreign("b", "value", json!({"S": "{"})),
+            foreign("c", "value", json!({"B": "AAAA"})),
+            foreign("d", "version", Value::Null),
+            foreign("e", "version", json!({"N": "1.5"})),
+            foreign("f", "version", json!({"S": "2"})),
+            foreign("g", "version", json!({"N": "0"})),
+            foreign("h", "expires", json!({"S": "never"})),
+            written("i"),
+        ]);
+        answer(200, json!({"Items": items}).to_string())
     });
     let aws = server.aws().await;
-    let told = aws
-        .table("ledger".to_owned())
-        .items("bucket#logs")
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(told.contains("`value`"), "{told}");
+    let items = aws.table("ledger".to_owned()).items("bucket#logs").await.unwrap();
+    let read: Vec<_> = items
+        .iter()
+        .map(|item| (item.place.sort.as_str(), item.version, item.value.is_null()))
+        .collect();
+    assert_eq!(
+        read,
+        [
+            ("a", 2, true),
+            ("b", 2, true),
+            ("c", 2, true),
+            ("d", 0, true),
+            ("e", 0, true),
+            ("f", 0, true),
+            ("g", 0, true),
+            ("h", 2, false),
+            ("i", 2, false),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_item_without_a_version_of_ours_is_written_over_and_one_of_ours_is_not() {
+    for (version, condition, value) in [
+        (
+            Some(json!({"N": "1.5"})),
+            "#version = :version",
+            json!({":version": {"N": "1.5"}}),
+        ),
+        (
+            Some(json!({"S": "x"})),
+            "#version = :version",
+            json!({":version": {"S": "x"}}),
+        ),
+        (None, "attribute_not_exists(#version)", Value::Null),
+    ] {
+        let stands = version.clone();
+        let server = Server::start(
+            move |request| match request.json()["ConditionExpression"].as_str() {
+                Some("attribute_not_exists(#partition)") => {
+                    let mut item = json!({"partition": {"S": "bucket#logs"}, "sort": {"S": "news"}});
+                    if let Some(version) = &stands {
+                        item["version"] = version.clone();
+                    }
+                    answer(
+                        400,
+                        json!({"__type": REFUSED, "message": "no", "Item": item}).to_string(),
+                    )
+                }
+                _ => answer(200, "{}"),
+            },
+        );
+        let aws = server.aws().await;
+        aws.table("ledger".to_owned()).put(&item(1)).await.unwrap();
+        let sent = server.requests().pop().unwrap().json();
+        assert_eq!(sent["ConditionExpression"], condition);
+        assert_eq!(sent["ExpressionAttributeValues"], value);
+    }
+    let server = Server::start(|_| {
+        let item = written("news");
+        answer(
+            400,
+            json!({"__type": REFUSED, "message": "no", "Item": item}).to_string(),
+        )
+    });
+    let aws = server.aws().await;
+    let refused = aws.table("ledger".to_owned()).put(&item(1)).await;
+    assert_eq!(refused, Err(LedgerFailure::Changed));
+    assert_eq!(server.requests().len(), 1);
 }
