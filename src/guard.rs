@@ -158,8 +158,10 @@ guards! {
     InlinePolicySize = "inline-policy-size",
     /// Our policy was edited by someone else where we would have to write.
     PolicyEdited = "policy-edited",
-    /// The rules changed a moment ago, so that what they no longer need may be needed again.
+    /// What the rules do not need now was needed a moment ago, and may be needed again.
     RulesUnsettled = "rules-unsettled",
+    /// The review of a plan sees a use, or another owner, of what the plan would take away.
+    RemovalDisputed = "removal-disputed",
 }
 
 impl Serialize for Guard {
@@ -275,7 +277,7 @@ impl Guards<'_> {
         vec![Refusal::unless(
             Guard::RulesUnsettled,
             format!(
-                "the rules of `{}` changed a moment ago, and may be put as they were",
+                "the rules of `{}` needed it until a moment ago, and may be put as they were",
                 self.snapshot.source.name
             ),
             "wait a quarter of an hour, or ask with the command `check`, which does not wait",

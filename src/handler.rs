@@ -10,6 +10,7 @@ mod error;
 mod follow_up;
 mod records;
 mod repair;
+mod settle;
 mod sweep;
 mod tell;
 mod undo;
@@ -141,6 +142,8 @@ struct Look {
     assessments: Vec<Assessment>,
     examination: Examination,
     remembered: Remembered,
+    /// Was something read that the event contradicts? It may have been read too early.
+    is_contradicted: bool,
 }
 
 /// Where a command wants to be looked beside what the rules name.
@@ -256,7 +259,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 return Ok(None);
             }
             let look = self.look(invocation, reads, subject, Asked::default()).await;
-            if self.is_opted_out(&look) {
+            // That we changed something is told even where nothing more is wanted of us.
+            let is_opted_out = self.is_opted_out(&look);
+            if is_opted_out && look.remembered.earlier.is_empty() {
                 info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
                 self.note(invocation, subject, &Noted::opted_out()).await;
                 return Ok(None);
@@ -271,6 +276,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let intent = match subject.trigger.change {
                 // Nothing changed, so nothing is repaired for it.
                 Some(Change::Refused) => Intent::Look,
+                Some(Change::Configured | Change::Removed) | None if is_opted_out => Intent::Look,
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let is_no_news = is_as_promised(&look, subject);
@@ -287,6 +293,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             // Neither keeps the other from being told.
             let (state, news) = join(self.tell_state(&report), tell).await;
             news.and(state)?;
+            self.note_told(invocation, subject, &report).await;
             self.note(invocation, subject, &Noted::of(&report)).await;
             // Told what was done; the rest is for the next delivery.
             match report
@@ -348,7 +355,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let subject = Subject::asked(bucket);
         let work = async {
             let look = self.look(invocation, reads, &subject, Asked::default()).await;
-            self.finish(invocation, reads, &subject, look, intent).await
+            let report = self.finish(invocation, reads, &subject, look, intent).await?;
+            self.note_told(invocation, &subject, &report).await;
+            Ok(report)
         };
         in_time(invocation, &subject.bucket, work).await
     }
@@ -385,23 +394,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             former: remembered.places(&subject.bucket, asked),
             now: invocation.now,
         };
-        let mut snapshot = Box::pin(collect(
+        let snapshot = Box::pin(collect(
             reads,
             &invocation.identity,
             &self.settings.scope,
             &wanted,
         ))
         .await;
-        // What an event contradicts may have been read too early.
-        let is_contradicted = wanted.expects_configuration && snapshot.replication.is_absent();
-        self.compare(
-            invocation,
-            subject,
-            &mut remembered,
-            &mut snapshot,
-            is_contradicted,
-        )
-        .await;
+        self.compare(invocation, subject, &mut remembered, &snapshot)
+            .await;
         let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
         let facts = Facts {
             snapshot: &snapshot,
@@ -410,6 +411,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         };
         let examination = examine(&facts);
         Look {
+            is_contradicted: wanted.expects_configuration && snapshot.replication.is_absent(),
             snapshot,
             assessments,
             examination,

@@ -11,6 +11,8 @@ mod keep;
 pub mod key_grant;
 mod make;
 mod need;
+mod offer;
+mod our_policy;
 pub mod prefix;
 pub mod review;
 pub mod role_policy;
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::arn::{BucketName, RoleArn};
 use crate::assessment::Assessment;
-use crate::guard::{GuardSettings, Refusal};
+use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
 use crate::policy::{Grant, PolicyDocument};
 use crate::requirement::Requirement;
 use crate::snapshot::{KeyMetadata, Role, Snapshot};
@@ -30,6 +32,7 @@ use crate::source::RoleRecord;
 use crate::target::GrantRequest;
 
 pub use command::shell_quote;
+pub use offer::{Offer, offer};
 
 /// One change, and all that there is to know to make it.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,15 +116,26 @@ pub struct Plan {
 
 /// The plan for a snapshot. `assessments` are those of the snapshot.
 pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSettings) -> Plan {
+    let against_taking = refusals(Subject::Rules, snapshot, settings);
+    plan_unless(&against_taking, snapshot, assessments, settings)
+}
+
+/// The same, where `against_taking` stands against everything that would take away what the rules do not need.
+fn plan_unless(
+    against_taking: &[Refusal],
+    snapshot: &Snapshot,
+    assessments: &[Assessment],
+    settings: &GuardSettings,
+) -> Plan {
     let replication = snapshot.replication.found();
     let of_rules = match snapshot.role.found() {
         // Nothing was judged of a role that S3 cannot assume under the path that the configuration gives it.
         Some(role) if replication.is_some_and(|replication| replication.role == role.arn) => {
-            make::plan(snapshot, role, assessments, settings)
+            make::plan(snapshot, role, assessments, settings, against_taking)
         }
         Some(_) | None => Plan::new(&snapshot.source.name, Vec::new(), Vec::new(), None),
     };
-    let (removals, withheld) = former::removals(snapshot, settings);
+    let (removals, withheld) = former::removals(snapshot, settings, against_taking);
     if removals.is_empty() && withheld.is_empty() {
         return of_rules;
     }
@@ -132,12 +146,6 @@ pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSet
         [of_rules.withheld, withheld].concat(),
         of_rules.characters_left,
     )
-}
-
-/// Is there something of ours that the rules do not need, whether it may be taken back or not?
-pub fn is_something_left(snapshot: &Snapshot, settings: &GuardSettings) -> bool {
-    let (removals, withheld) = former::removals(snapshot, settings);
-    !removals.is_empty() || !withheld.is_empty()
 }
 
 impl Plan {
@@ -153,6 +161,18 @@ impl Plan {
             withheld,
             characters_left,
         }
+    }
+
+    /// A digest of what would be taken back and waits until the rules have settled; none where nothing waits.
+    pub fn waiting(&self) -> Option<String> {
+        let waits = |refusal: &Refusal| refusal.guard == Guard::RulesUnsettled;
+        let waiting: Vec<Vec<Value>> = self
+            .withheld
+            .iter()
+            .filter(|withheld| withheld.refusals.iter().any(waits))
+            .map(|withheld| named(&withheld.change))
+            .collect();
+        (!waiting.is_empty()).then(|| canonical::sha256(&json!(waiting)))
     }
 
     /// Is there neither a change nor a withheld one?
@@ -171,18 +191,23 @@ pub(crate) fn digest(source: &BucketName, changes: &[Planned]) -> String {
                 Basis::Key(key) => json!(key.arn),
                 Basis::Nothing => Value::Null,
             };
-            let change = &planned.change;
-            json!([
-                change.kind(),
-                change.target(),
-                change.name(),
-                change.before(),
-                change.after(),
-                basis
-            ])
+            let mut all = named(&planned.change);
+            all.push(basis);
+            json!(all)
         })
         .collect();
     format!("sha256:{}", canonical::sha256(&json!([source.as_str(), all])))
+}
+
+/// All that tells a change from others.
+fn named(change: &Change) -> Vec<Value> {
+    vec![
+        json!(change.kind()),
+        json!(change.target()),
+        json!(change.name()),
+        change.before(),
+        change.after(),
+    ]
 }
 
 impl Change {

@@ -65,7 +65,7 @@ pub struct Report {
     /// For an undo: what will break, and where was not looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
-    /// What an earlier delivery of the same message changed, or began to, without a report that told of it.
+    /// What was changed by somebody who was stopped before people were told of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Entry>,
     /// What is still to be replicated; null where nothing is known to have failed.

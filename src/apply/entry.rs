@@ -46,6 +46,9 @@ pub struct Entry {
     /// What went wrong, or could not be verified.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
+    /// Has nobody been told of it yet? A report, which tells of it, does not show this.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub untold: bool,
 }
 
 /// Why a change was made. All text but the kind is the event's word.
@@ -100,12 +103,18 @@ impl Entry {
             request_id: None,
             grant_id: None,
             error: None,
+            untold: true,
         }
     }
 
     /// Was it made, as far as it is known?
     pub fn is_made(&self) -> bool {
         matches!(self.state, State::Made | State::FoundMade)
+    }
+
+    /// Must people still be told of it? Something that was begun and overtaken may have been there for a while.
+    pub fn is_owed(&self) -> bool {
+        self.untold && (self.is_made() || self.state == State::Overtaken)
     }
 
     /// Notes what became of it.

@@ -4,12 +4,12 @@
 //! replication; but nothing is changed while changes cannot be written down.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tracing::warn;
 
+use super::settle::SETTLING;
 use super::{Handler, Invocation, Look};
 use crate::apply::{Cause, ChangeOutcome, Entry, Journal, NotRecorded};
 use crate::arn::{BucketName, KeyArn, RoleArn};
@@ -17,31 +17,21 @@ use crate::collect::Places;
 use crate::error::chain;
 use crate::event::TriggerKind;
 use crate::ledger::changes::{Holder, Record, partition, places};
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::ledger::{Item, Ledger, LedgerFailure};
 use crate::mode::Mode;
 use crate::notify::Publisher;
-use crate::plan::canonical::sha256;
+use crate::plan::Change;
 use crate::plan::role_policy::policy_name;
 use crate::plan::undo::Memory;
-use crate::plan::{Change, is_something_left};
-use crate::queue::{Message, Queue};
+use crate::queue::Queue;
+use crate::report::Report;
 use crate::snapshot::Snapshot;
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
-/// Where it stands since when the rules are as they are, while something of ours is left that they do not need.
-const SETTLING: &str = "rules#since";
-
-/// How long rules must have been as they are before what they no longer need is taken back unasked. Tools that replace a
-/// configuration remove it first, and put it again within minutes.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-
-/// When to look again at rules that were not settled; SQS keeps nothing back for longer.
-const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
-
-/// Changes that were made so recently may be those that an earlier delivery of the same message made.
-const RECENT: SignedDuration = SignedDuration::from_hours(1);
+/// So long an invocation may still be at work that has begun a change. The function's time limit in the template is half.
+const ALIVE: SignedDuration = SignedDuration::from_mins(2);
 
 /// How often a record is read and written again because somebody else was faster.
 const TRIES: usize = 16;
@@ -54,8 +44,9 @@ const LONGEST: usize = 1_000;
 pub(super) struct Remembered {
     pub(super) memory: Memory,
     records: Vec<(Record, u64)>,
-    settling: Option<Item>,
-    /// Changes that an earlier delivery began, and of which no report may have told.
+    /// What is noted while something waits to be taken back.
+    pub(super) settling: Option<Item>,
+    /// Changes that somebody made who was stopped before anybody was told.
     pub(super) earlier: Vec<Entry>,
 }
 
@@ -86,17 +77,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         invocation: &Invocation,
         subject: &Subject,
         remembered: &mut Remembered,
-        snapshot: &mut Snapshot,
-        is_contradicted: bool,
+        snapshot: &Snapshot,
     ) {
         let now = invocation.now;
         for (record, version) in &mut remembered.records {
             let Some(resolved) = record.resolve(snapshot) else {
                 continue;
             };
-            remembered
-                .earlier
-                .extend(resolved.changes.last().filter(|last| last.is_made()).map(shown));
             let item = resolved.item(&subject.bucket, *version + 1, now);
             let put = match &item {
                 Ok(item) => self.ledger.put(item).await,
@@ -108,68 +95,78 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             *record = resolved;
         }
-        if subject.receive_count > 1 {
-            let recent = remembered
-                .records
-                .iter()
-                .flat_map(|(record, _)| &record.changes)
-                .filter(|entry| entry.is_made() && now.duration_since(entry.begun) < RECENT);
-            remembered.earlier = recent.map(shown).collect();
-        }
-        snapshot.former.is_settled = !is_contradicted
-            && match subject.trigger.kind {
-                // A person asked, and knows what the rules are to be.
-                TriggerKind::Command => true,
-                TriggerKind::ReplicationConfigured
-                | TriggerKind::ReplicationFailed
-                | TriggerKind::Alarm
-                | TriggerKind::Drift
-                | TriggerKind::Sweep => self.is_settled(subject, remembered, snapshot).await,
-            };
+        // Who is still at work tells of it himself.
+        let is_left = |entry: &Entry| subject.receive_count > 1 || now.duration_since(entry.begun) >= ALIVE;
+        remembered.earlier = remembered
+            .records
+            .iter()
+            .flat_map(|(record, _)| &record.changes)
+            .filter(|entry| entry.is_owed() && is_left(entry))
+            .map(shown)
+            .collect();
     }
 
-    /// Have the rules been as they are for long enough to take back what they do not need?
-    async fn is_settled(&self, subject: &Subject, remembered: &Remembered, snapshot: &Snapshot) -> bool {
-        let now = snapshot.taken_at;
-        let place = Place {
-            partition: partition(&subject.bucket),
-            sort: SETTLING.to_owned(),
+    /// Notes that what a report says was changed is known to those whom it concerns: what this invocation changed, and,
+    /// where people were told, what was changed before.
+    pub(super) async fn note_told(&self, invocation: &Invocation, subject: &Subject, report: &Report) {
+        let has_tried = report
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.changes.iter().any(|change| change.request_id.is_some()));
+        let earlier = match subject.trigger.kind {
+            // Whoever asked is not who is told of changes.
+            TriggerKind::Command => &[],
+            TriggerKind::ReplicationConfigured
+            | TriggerKind::ReplicationFailed
+            | TriggerKind::Alarm
+            | TriggerKind::Drift
+            | TriggerKind::Sweep => report.earlier.as_slice(),
         };
-        let known = remembered.settling.as_ref();
-        if !is_something_left(snapshot, &self.settings.guards) {
-            if let Some(item) = known {
-                note(self.ledger.remove(&place, item.version).await);
-            }
-            return false;
+        if !has_tried && earlier.is_empty() {
+            return;
         }
-        let rules = fingerprint(snapshot);
-        let since = known
-            .filter(|item| item.value.get("rules") == Some(&json!(rules)))
-            .and_then(|item| item.value.get("since")?.as_str()?.parse::<Timestamp>().ok());
-        if let Some(since) = since {
-            if now.duration_since(since) >= PATIENCE {
-                return true;
-            }
-        } else {
-            let item = Item {
-                place,
-                version: known.map_or(1, |item| item.version.saturating_add(1)),
-                value: json!({"rules": rules, "since": now.to_string()}),
-                expires: None,
-            };
-            note(self.ledger.put(&item).await);
+        let is_told = |entry: &Entry| {
+            let is_own = Some(entry.plan.as_str()) == report.digest() && entry.begun == invocation.now;
+            is_own
+                || earlier.iter().any(|told| {
+                    (told.number, &told.target, &told.name, told.begun)
+                        == (entry.number, &entry.target, &entry.name, entry.begun)
+                })
+        };
+        if let Err(failure) = self.mark_told(invocation, subject, is_told).await {
+            warn!(
+                bucket = %subject.bucket, error = %chain(&failure),
+                "that a change was told could not be noted; it may be told once more"
+            );
         }
-        // One look that waits in the queue will do, however often the rules change.
-        if known.is_none() || subject.trigger.kind == TriggerKind::Sweep {
-            let look = Message {
-                body: json!({"command": "check", "bucket": subject.bucket}),
-                delay: LOOK_AGAIN,
-            };
-            if let Err(failure) = self.queue.send(&[look]).await {
-                warn!(bucket = %subject.bucket, error = %chain(&failure), "nobody will look again by itself");
+    }
+
+    async fn mark_told(
+        &self,
+        invocation: &Invocation,
+        subject: &Subject,
+        is_told: impl Fn(&Entry) -> bool,
+    ) -> Result<(), LedgerFailure> {
+        for _ in 0..TRIES {
+            let mut is_done = true;
+            for item in self.ledger.items(&partition(&subject.bucket)).await? {
+                let Some(told) = Record::read(&item).and_then(|record| record.told(&is_told)) else {
+                    continue;
+                };
+                let item = told
+                    .item(&subject.bucket, item.version.saturating_add(1), invocation.now)
+                    .map_err(|error| LedgerFailure::Unavailable(error.to_string()))?;
+                match self.ledger.put(&item).await {
+                    Ok(()) => {}
+                    Err(LedgerFailure::Changed) => is_done = false,
+                    Err(other @ LedgerFailure::Unavailable(_)) => return Err(other),
+                }
+            }
+            if is_done {
+                return Ok(());
             }
         }
-        false
+        Err(LedgerFailure::Changed)
     }
 
     /// Where was not looked for what the rules no longer need.
@@ -249,31 +246,9 @@ impl Remembered {
 fn shown(entry: &Entry) -> Entry {
     Entry {
         undo: String::new(),
+        untold: false,
         ..entry.clone()
     }
-}
-
-/// What is lost costs that the same is noted again by the next look.
-fn note(done: Result<(), LedgerFailure>) {
-    if let Err(failure) = done {
-        warn!(error = %chain(&failure), "since when the rules are as they are could not be noted");
-    }
-}
-
-/// What the rules need: role, destinations and keys.
-fn fingerprint(snapshot: &Snapshot) -> String {
-    let rules = snapshot.replication.found().map(|replication| {
-        let rules: BTreeSet<String> = replication
-            .rules
-            .iter()
-            .map(|rule| {
-                let key = rule.replica_key().ok().flatten().map(|key| key.to_string());
-                json!([rule.destination, rule.sse_kms_objects, key]).to_string()
-            })
-            .collect();
-        json!([replication.role, rules])
-    });
-    sha256(&json!(rules))
 }
 
 /// Writes changes of one plan down.

@@ -11,8 +11,8 @@ use crate::finding::Finding;
 use crate::ledger::{Ledger, index};
 use crate::mode::Mode;
 use crate::notify::Publisher;
-use crate::plan::plan;
-use crate::plan::review::{ReviewedPlan, review};
+use crate::plan::offer;
+use crate::plan::review::ReviewedPlan;
 use crate::queue::Queue;
 use crate::report::{Order, Parts, Report};
 use crate::source::Source;
@@ -29,20 +29,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         mut look: Look,
         intent: Intent<'_>,
     ) -> Result<Report, HandlerError> {
-        let guards = &self.settings.guards;
         let not_searched = self.not_searched(&look);
-        let made = plan(&look.snapshot, &look.assessments, guards);
-        let reviewed = match review(&look.snapshot, &look.assessments, made, guards) {
-            Ok(reviewed) => Some(reviewed),
-            Err(failure) => {
-                error!(bucket = %subject.bucket, error = %chain(&failure), "a plan failed its review");
-                look.examination.not_evaluated.insert(
-                    "a repair: a plan was made and failed its review, which is a mistake of this program; please report it"
-                        .to_owned(),
-                );
-                None
-            }
-        };
+        let reviewed = self.plan(subject, &mut look, intent).await;
         let mut applied = match &reviewed {
             Some(reviewed) => Some(
                 self.carry_out(invocation, reads, subject, reviewed, intent)
@@ -93,6 +81,37 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report.not_evaluated.extend(not_searched);
         log(&report);
         Ok(report)
+    }
+
+    /// The plan that may be told and, with permission, carried out.
+    async fn plan(&self, subject: &Subject, look: &mut Look, intent: Intent<'_>) -> Option<ReviewedPlan> {
+        let cautious = self.offer(subject, look)?;
+        let waiting = cautious.plan().waiting();
+        // Who approved what an event could tell approved this.
+        let is_approved = matches!(intent, Intent::Apply(digest) if digest.as_str() == cautious.digest());
+        if is_approved || !self.has_settled(subject, look, waiting).await {
+            return Some(cautious);
+        }
+        look.snapshot.former.is_settled = true;
+        self.offer(subject, look)
+    }
+
+    fn offer(&self, subject: &Subject, look: &mut Look) -> Option<ReviewedPlan> {
+        let offered = offer(&look.snapshot, &look.assessments, &self.settings.guards);
+        let (plan, failure) = match offered {
+            Ok(offered) => (Some(offered.plan), offered.disputed),
+            Err(failure) => (None, Some(failure)),
+        };
+        if let Some(failure) = failure {
+            error!(bucket = %subject.bucket, error = %chain(&failure), "a plan failed its review");
+        }
+        if plan.is_none() {
+            look.examination.not_evaluated.insert(
+                "a repair: a plan was made and failed its review, which is a mistake of this program; please report it"
+                    .to_owned(),
+            );
+        }
+        plan
     }
 
     /// Applies the plan, if this is the time and the mode for it.

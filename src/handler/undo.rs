@@ -62,11 +62,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             });
         }
         report.commands.undo = None;
+        report.earlier = look.remembered.earlier;
         report.undo = Some(Undo {
             consequences: undo.consequences,
             not_searched: undo.not_searched,
         });
         log(&report);
+        self.note_told(invocation, subject, &report).await;
         Ok(report)
     }
 }

@@ -263,6 +263,16 @@ impl Record {
         Some(resolved)
     }
 
+    /// Notes what people were told of. None where that is nothing.
+    pub fn told(&self, is_told: impl Fn(&Entry) -> bool) -> Option<Self> {
+        let mut noted = self.clone();
+        for entry in &mut noted.changes {
+            // What is not over yet is not told yet.
+            entry.untold &= entry.state == State::Begun || !is_told(entry);
+        }
+        (noted != *self).then_some(noted)
+    }
+
     /// May there be something of ours, as far as the record tells?
     pub fn may_hold(&self) -> bool {
         self.changes.last().is_none_or(|last| match last.state {

@@ -10,7 +10,7 @@ use super::news::{Reason, Telling};
 use super::plain::{ascii, block, line, pasteable};
 use super::tidings::mark;
 use super::{About, Notification};
-use crate::apply::Status;
+use crate::apply::{State, Status};
 use crate::check::Verdict;
 use crate::finding::{Finding, RootCause, Severity};
 use crate::mode::Mode;
@@ -283,7 +283,7 @@ fn earlier(report: &Report) -> String {
     if report.earlier.is_empty() {
         return String::new();
     }
-    let mut out = "Changed before, when this message was handed out first:\n".to_owned();
+    let mut out = "Changed before, and not told until now:\n".to_owned();
     for change in &report.earlier {
         let _ = write!(
             out,
@@ -295,7 +295,11 @@ fn earlier(report: &Report) -> String {
         if let Some(id) = &change.request_id {
             let _ = write!(out, ", AWS request {}", line(id, FIELD));
         }
-        let _ = writeln!(out, ", at {}", change.begun);
+        let _ = write!(out, ", at {}", change.begun);
+        out.push_str(match change.state {
+            State::Overtaken => "; something else stands there now\n",
+            State::Begun | State::Made | State::FoundMade | State::NotMade => "\n",
+        });
     }
     out
 }

@@ -13,7 +13,8 @@ use crate::snapshot::{FormerKey, FormerRole, Role, Snapshot};
 
 use super::keep::is_named;
 use super::key_grant;
-use super::role_policy::{KeyContext, OurPolicy, Permission, policy_name};
+use super::our_policy::OurPolicy;
+use super::role_policy::{KeyContext, Permission, policy_name};
 use super::{Basis, Change, GrantRevocation, Planned, RolePolicyChange, Withheld};
 
 /// Which role the rules need; none where it is not certain.
@@ -35,17 +36,19 @@ impl<'a> Needed<'a> {
 }
 
 /// What goes, and what would go if it might.
-pub(super) fn removals(snapshot: &Snapshot, settings: &GuardSettings) -> (Vec<Planned>, Vec<Withheld>) {
+pub(super) fn removals(
+    snapshot: &Snapshot,
+    settings: &GuardSettings,
+    against_taking: &[Refusal],
+) -> (Vec<Planned>, Vec<Withheld>) {
     let mut changes = Vec::new();
     let mut withheld = Vec::new();
     let Some(needed) = Needed::by_rules(snapshot) else {
         return (changes, withheld);
     };
     let ask = |subject| refusals(subject, snapshot, settings);
-    let against_all: Vec<Refusal> = [Subject::Source, Subject::Rules]
-        .into_iter()
-        .flat_map(ask)
-        .collect();
+    let mut against_all = ask(Subject::Source);
+    against_all.extend_from_slice(against_taking);
     let policies = snapshot.former.roles.iter().filter_map(|role| {
         let (planned, mut refused) = policy(role, snapshot)?;
         refused.extend(ask(Subject::FormerRole(role)));

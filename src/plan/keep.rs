@@ -81,11 +81,8 @@ pub(super) fn is_named(
     let Some(bucket) = given.bucket() else {
         return false;
     };
-    let target = given
-        .context
-        .as_ref()
-        .map_or(&given.resource, |context| &context.arn);
-    let is_target = *target == bucket.arn(partition)
+    let target = given.target();
+    let is_target = target == bucket.arn(partition)
         || objects(&bucket, partition, rule).is_none_or(|objects| super::prefix::covers(target, &objects));
     let is_source = bucket == snapshot.source.name;
     if !is_target

@@ -19,7 +19,8 @@ use super::canonical::canonical;
 use super::keep::{asked, matters, stays};
 use super::key_grant;
 use super::need::{Means, Need, needs, standing, unread_policies};
-use super::role_policy::{OurPolicy, Permission, policy_name};
+use super::our_policy::OurPolicy;
+use super::role_policy::{Permission, policy_name};
 use super::size;
 use super::{Basis, Change, Plan, Planned, RolePolicyChange, Slot, Withheld, record, slot};
 
@@ -29,8 +30,9 @@ pub(super) fn plan(
     role: &Role,
     assessments: &[Assessment],
     settings: &GuardSettings,
+    against_taking: &[Refusal],
 ) -> Plan {
-    let planner = Planner::new(snapshot, role, assessments, settings);
+    let planner = Planner::new(snapshot, role, assessments, settings, against_taking);
     let (mut changes, mut withheld) = planner.grants();
     let (statement_changes, statements_withheld, characters_left) = planner.policy();
     let after = planner.account_after(&statement_changes, &changes);
@@ -50,6 +52,8 @@ struct Planner<'a> {
     snapshot: &'a Snapshot,
     role: &'a Role,
     settings: &'a GuardSettings,
+    /// What stands against taking anything away.
+    against_taking: &'a [Refusal],
     assessments: &'a [Assessment],
     /// The account without anything of ours, and what it lacks.
     bare: Snapshot,
@@ -68,6 +72,7 @@ impl<'a> Planner<'a> {
         role: &'a Role,
         assessments: &'a [Assessment],
         settings: &'a GuardSettings,
+        against_taking: &'a [Refusal],
     ) -> Self {
         let name = policy_name(&snapshot.source.name);
         let source = snapshot.source.name.arn(role.arn.partition());
@@ -107,6 +112,7 @@ impl<'a> Planner<'a> {
             snapshot,
             role,
             settings,
+            against_taking,
             assessments,
             bare_assessments: strict,
             needs,
@@ -159,25 +165,52 @@ impl<'a> Planner<'a> {
                 withheld.push(self.withhold(&all, refusals.to_vec(), self.meets(needs)));
             }
         }
-        let permissions: BTreeSet<Permission> = wanted.union(&kept).cloned().collect();
-        let change = self.change(&permissions);
-        let is_changed = fingerprint(change.before.as_ref()) != fingerprint(change.after.as_ref());
+        let least: BTreeSet<Permission> = wanted.union(&kept).cloned().collect();
+        let superfluous: BTreeSet<Permission> = self.ours.permissions.difference(&least).cloned().collect();
+        // Giving does not wait; taking away may have to.
+        let waits = !superfluous.is_empty() && !self.against_taking.is_empty();
+        let whole: BTreeSet<Permission> = match waits {
+            true => least.union(&superfluous).cloned().collect(),
+            false => least.clone(),
+        };
         let mut changes = Vec::new();
-        let mut applied = change.before.as_ref();
-        if is_changed && !(self.ours.is_foreign && permissions.is_empty()) {
-            let refusals = self.policy_refusals(&change, &permissions);
+        let mut document = self.before.clone();
+        let mut refusals = Vec::new();
+        let change = self.change(&whole);
+        let is_changed = fingerprint(change.before.as_ref()) != fingerprint(change.after.as_ref());
+        if is_changed && !(self.ours.is_foreign && whole.is_empty()) {
+            refusals = self.policy_refusals(&change, &whole);
             if refusals.is_empty() {
+                document.clone_from(&change.after);
                 changes.push(Planned {
-                    change: Change::PutRolePolicy(change.clone()),
+                    change: Change::PutRolePolicy(change),
                     basis: Basis::Role(record(self.role)),
-                    meets: self.meets(allowed),
+                    meets: self.meets(allowed.iter().copied()),
                 });
-                applied = change.after.as_ref();
-            } else {
-                withheld.push(self.withhold(&permissions, refusals, self.meets(allowed)));
             }
         }
-        let left = size::LIMIT.saturating_sub(self.others() + applied.map_or(0, size::characters));
+        let is_refused = !refusals.is_empty();
+        if waits || is_refused {
+            // What is left to do after what is done now. Where there is no room to give before something is taken away,
+            // that is both.
+            let change = RolePolicyChange {
+                before: document.clone(),
+                ..self.change(&least)
+            };
+            if waits {
+                refusals = self.policy_refusals(&change, &least);
+                refusals.extend_from_slice(self.against_taking);
+            }
+            withheld.push(Withheld {
+                change: Change::PutRolePolicy(change),
+                refusals,
+                meets: match is_refused {
+                    true => self.meets(allowed),
+                    false => Vec::new(),
+                },
+            });
+        }
+        let left = size::LIMIT.saturating_sub(self.others() + document.as_ref().map_or(0, size::characters));
         let characters_left = self.role.inline.is_complete().then_some(left);
         (changes, withheld, characters_left)
     }

@@ -15,7 +15,8 @@ use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::requirement::{Area, ContextForm, Necessity, Requirement};
 use crate::snapshot::{Role, Snapshot};
 
-use super::role_policy::{OurPolicy, Permission, Written, permission, rule_of};
+use super::our_policy::OurPolicy;
+use super::role_policy::{Permission, Written, permission, rule_of};
 
 /// Something that is missing.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,6 +26,16 @@ pub fn literal(prefix: &str) -> Option<String> {
     Some(pattern)
 }
 
+/// Is the pattern one that [`literal`] makes?
+pub fn is_literal(pattern: &str) -> bool {
+    let prefix = ["*", "?", "$"]
+        .into_iter()
+        .fold(pattern.to_owned(), |text, bare| {
+            text.replace(&format!("${{{bare}}}"), bare)
+        });
+    literal(&prefix).as_deref() == Some(pattern)
+}
+
 /// Does every text that `inner` matches match `outer` as well? Both are literals, or literals with one final `*`.
 pub fn covers(outer: &str, inner: &str) -> bool {
     match outer.strip_suffix('*') {

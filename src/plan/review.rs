@@ -216,8 +216,21 @@ impl Reviewer<'_> {
         if policies.count() > 1 {
             objections.push(Objection::new(Fault::Form, "two changes of one policy"));
         }
+        self.nothing_is_taken_too_early(plan, objections);
         effect::of(plan, self, objections);
         universe::explore(plan, self, objections);
+    }
+
+    fn nothing_is_taken_too_early(&self, plan: &Plan, objections: &mut Vec<Objection>) {
+        let against = refusals(Subject::Rules, self.snapshot, self.settings);
+        let takes = |planned: &Planned| match &planned.change {
+            Change::PutRolePolicy(change) => universe::takes(change, self),
+            Change::RevokeGrant(_) => true,
+            Change::CreateGrant(_) => false,
+        };
+        if !against.is_empty() && plan.changes.iter().any(takes) {
+            objections.extend(against.into_iter().map(objection));
+        }
     }
 
     /// Only what is ours by name is touched, and only as it was seen.
@@ -307,11 +320,13 @@ impl Reviewer<'_> {
         {
             refused.extend(ask(Subject::Destination(bucket)));
         }
-        objections.extend(refused.into_iter().map(|refusal| {
-            Objection::new(
-                Fault::Guarded,
-                format!("{}: {}", refusal.guard.as_str(), refusal.reason),
-            )
-        }));
+        objections.extend(refused.into_iter().map(objection));
     }
+}
+
+fn objection(refusal: Refusal) -> Objection {
+    Objection::new(
+        Fault::Guarded,
+        format!("{}: {}", refusal.guard.as_str(), refusal.reason),
+    )
 }

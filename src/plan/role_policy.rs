@@ -1,30 +1,27 @@
-//! Decides what our policy in the role says: the permissions it gives, as the statements that IAM reads, and back.
+//! Decides what our policy in the role says: the permissions it gives, as the statements that IAM reads.
 //!
 //! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html> and
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context>.
 //!
 //! A permission is one action on one resource, for a key under one encryption context. Statements are only how a set of
-//! permissions is written: permissions are joined into one statement exactly where that gives nothing beyond them. A
-//! statement counts as ours if writing down the permissions that it gives makes the very same statement.
+//! permissions is written: permissions are joined into one statement exactly where that gives nothing beyond them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::canonical::{canonical, sha256, short_hash};
+use super::canonical::{sha256, short_hash};
 use super::prefix::literal;
 use crate::arn::{Arn, BucketName, KeyArn, Partition};
-use crate::policy::PolicyDocument;
 use crate::requirement::{Area, ContextForm, Requirement};
 use crate::snapshot::{Rule, Snapshot};
 
 const NAME: &str = "s3-replication-remediator-";
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>
 const LONGEST_NAME: usize = 128;
-const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
-const VIA_SERVICE: &str = "kms:ViaService";
-const VERSION: &str = "2012-10-17";
+pub(super) const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
+pub(super) const VIA_SERVICE: &str = "kms:ViaService";
 
 /// The name of the one inline policy that we keep in a role for a source bucket.
 ///
@@ -66,13 +63,16 @@ pub struct KeyContext {
 }
 
 impl Permission {
+    /// The bucket or the objects that it is about: itself, or what binds the use of a key.
+    pub fn target(&self) -> &str {
+        self.context
+            .as_ref()
+            .map_or(&self.resource, |context| &context.arn)
+    }
+
     /// The bucket that it is about.
     pub fn bucket(&self) -> Option<BucketName> {
-        bucket_in(
-            self.context
-                .as_ref()
-                .map_or(&self.resource, |context| &context.arn),
-        )
+        bucket_in(self.target())
     }
 
     /// The key that it is about.
@@ -167,13 +167,8 @@ struct Scope {
 
 impl Scope {
     fn of(permission: &Permission, source: &str) -> Self {
-        let target = permission
-            .context
-            .as_ref()
-            .map_or(&permission.resource, |context| &context.arn);
-        let bucket = target
-            .split_once('/')
-            .map_or(target.as_str(), |(bucket, _)| bucket);
+        let target = permission.target();
+        let bucket = target.split_once('/').map_or(target, |(bucket, _)| bucket);
         let is_object = target.contains('/');
         let title = match (&permission.context, bucket == source) {
             (Some(_), true) => "DecryptSourceObjects",
@@ -198,14 +193,10 @@ pub fn statements(permissions: &BTreeSet<Permission>, source: &str) -> Vec<Value
     // Per scope and action, the targets; then the actions that share all their targets stand together.
     let mut targets: BTreeMap<(Scope, &str), BTreeSet<&str>> = BTreeMap::new();
     for permission in permissions {
-        let target = permission
-            .context
-            .as_ref()
-            .map_or(&permission.resource, |context| &context.arn);
         targets
             .entry((Scope::of(permission, source), &permission.action))
             .or_default()
-            .insert(target);
+            .insert(permission.target());
     }
     let mut grouped: BTreeMap<(Scope, BTreeSet<&str>), BTreeSet<&str>> = BTreeMap::new();
     for ((scope, action), targets) in targets {
@@ -258,115 +249,4 @@ fn statement(scope: &Scope, targets: &BTreeSet<&str>, actions: &BTreeSet<&str>) 
             },
         }),
     }
-}
-
-/// Our policy as it is: what it gives by statements of ours, and the statements that somebody else wrote into it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct OurPolicy {
-    /// What our own statements give.
-    pub permissions: BTreeSet<Permission>,
-    /// Other statements, word by word.
-    pub foreign: Vec<Value>,
-    /// Is the document as a whole of another form than ours?
-    pub is_foreign: bool,
-}
-
-impl OurPolicy {
-    /// Takes the document apart.
-    pub fn read(document: &PolicyDocument, source: &str) -> Self {
-        let raw = document.raw();
-        let statements = match (raw.as_object(), raw.get("Statement")) {
-            (Some(object), Some(Value::Array(statements)))
-                if object.len() == 2 && object.get("Version").and_then(Value::as_str) == Some(VERSION) =>
-            {
-                statements
-            }
-            _ => {
-                return Self {
-                    is_foreign: true,
-                    ..Self::default()
-                };
-            }
-        };
-        let mut ours = Self::default();
-        for statement in statements {
-            match permissions_of(statement, source) {
-                Some(permissions) => ours.permissions.extend(permissions),
-                None => ours.foreign.push(statement.clone()),
-            }
-        }
-        ours
-    }
-
-    /// The document that gives `permissions` and keeps what others wrote; none where that leaves nothing.
-    pub fn with(&self, permissions: &BTreeSet<Permission>, source: &str) -> Option<PolicyDocument> {
-        let mut all = statements(permissions, source);
-        all.extend(self.foreign.iter().cloned());
-        if all.is_empty() {
-            return None;
-        }
-        PolicyDocument::from_value(json!({"Version": VERSION, "Statement": all})).ok()
-    }
-
-    /// A statement name that both we and somebody else would use: IAM refuses such a document.
-    pub fn clash(&self, permissions: &BTreeSet<Permission>, source: &str) -> Option<String> {
-        let ours = statements(permissions, source);
-        self.foreign
-            .iter()
-            .filter_map(|statement| statement.get("Sid").and_then(Value::as_str))
-            .find(|sid| {
-                ours.iter()
-                    .any(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
-            })
-            .map(str::to_owned)
-    }
-}
-
-/// What a statement of ours gives; none where it is not of our form.
-fn permissions_of(statement: &Value, source: &str) -> Option<BTreeSet<Permission>> {
-    let object = statement.as_object()?;
-    let actions = texts(object.get("Action")?)?;
-    let resources = texts(object.get("Resource")?)?;
-    let mut permissions = BTreeSet::new();
-    match object.get("Condition") {
-        None => {
-            for resource in resources {
-                permissions.extend(actions.iter().map(|action| Permission {
-                    resource: resource.to_owned(),
-                    context: None,
-                    action: (*action).to_owned(),
-                }));
-            }
-        }
-        Some(condition) => {
-            let (via_service, contexts) = key_condition(condition.as_object()?)?;
-            for resource in resources {
-                for context in &contexts {
-                    permissions.extend(actions.iter().map(|action| Permission {
-                        resource: resource.to_owned(),
-                        context: Some(KeyContext {
-                            via_service: via_service.to_owned(),
-                            arn: (*context).to_owned(),
-                        }),
-                        action: (*action).to_owned(),
-                    }));
-                }
-            }
-        }
-    }
-    let again = statements(&permissions, source);
-    match again.as_slice() {
-        [one] if canonical(one) == canonical(statement) => Some(permissions),
-        _ => None,
-    }
-}
-
-fn key_condition(condition: &Map<String, Value>) -> Option<(&str, Vec<&str>)> {
-    let via_service = condition.get("StringEquals")?.get(VIA_SERVICE)?.as_str()?;
-    let contexts = texts(condition.get("StringLike")?.get(ENCRYPTION_CONTEXT)?)?;
-    Some((via_service, contexts))
-}
-
-fn texts(value: &Value) -> Option<Vec<&str>> {
-    value.as_array()?.iter().map(Value::as_str).collect()
 }

@@ -19,8 +19,9 @@ use crate::requirement::Area;
 use crate::snapshot::Snapshot;
 
 use super::key_grant;
+use super::our_policy::OurPolicy;
 use super::review::{ReviewFailure, ReviewedPlan, review_removal};
-use super::role_policy::{OurPolicy, policy_name};
+use super::role_policy::policy_name;
 use super::{Basis, Change, GrantRevocation, Plan, Planned, RolePolicyChange};
 
 /// What is remembered of earlier changes.

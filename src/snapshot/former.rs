@@ -17,7 +17,7 @@ pub struct Former {
     pub keys: Vec<FormerKey>,
     /// What was not read: it lies in another account, or there were too many to look at. For people.
     pub passed_over: Vec<String>,
-    /// Have the rules been as they are for long enough to believe that they will stay so?
+    /// Has what the rules do not need been superfluous for long enough to believe that it will stay so?
     pub is_settled: bool,
 }
 

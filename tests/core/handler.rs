@@ -7,6 +7,7 @@ mod forms;
 mod machines;
 mod messages;
 mod records;
+mod settling;
 mod stage;
 
 use std::time::Duration;

@@ -134,7 +134,7 @@ async fn a_key_that_was_disabled_meanwhile_gets_no_grant() {
 
 #[tokio::test]
 async fn a_grant_is_tried_before_it_is_made() {
-    let world = world(&closed_keys());
+    let world = world(&with_s3_access(closed_keys()));
     let checked = check(&world).await;
     world.fail("kms:CreateGrant", SOURCE_KEY, "AccessDeniedException");
     let outcome = apply_to(&world, &checked).await;
@@ -168,9 +168,9 @@ async fn a_write_that_aws_throttles_is_worth_trying_again_and_then_ends_the_same
 
 #[tokio::test]
 async fn whoever_is_stopped_between_two_changes_ends_where_the_first_run_would_have() {
-    let whole = world(&closed_keys());
+    let whole = world(&with_s3_access(closed_keys()));
     apply_to(&whole, &check(&whole).await).await;
-    let stopped = world(&closed_keys());
+    let stopped = world(&with_s3_access(closed_keys()));
     let checked = check(&stopped).await;
     stopped.fail("kms:CreateGrant", REPLICA_KEY, "Timeout");
     apply_to(&stopped, &checked).await;
@@ -220,7 +220,7 @@ async fn nothing_is_taken_away_while_something_is_not_in_place() {
 
 #[tokio::test]
 async fn the_outcome_is_told_in_the_words_of_the_report() {
-    let world = world(&closed_keys());
+    let world = world(&with_s3_access(closed_keys()));
     let checked = check(&world).await;
     assert_eq!(
         json!(Outcome::planned(&checked.reviewed())),
@@ -236,5 +236,33 @@ async fn the_outcome_is_told_in_the_words_of_the_report() {
     assert_eq!(
         applied["changes"][0],
         json!({"status": "applied", "requestId": "request-1", "grantId": "grant-1"})
+    );
+}
+
+#[tokio::test]
+async fn a_grant_is_tried_before_it_is_made_and_what_fails_the_trial_is_not_made() {
+    let world = world(&with_s3_access(closed_keys()));
+    let checked = check(&world).await;
+    let planned = checked.kinds().len();
+    assert!(planned > 1 && checked.kinds().iter().all(|kind| *kind == "create-grant"));
+    let once =
+        json!({"operation": "kms:CreateGrant", "resource": "*", "code": "AccessDeniedException", "times": 1});
+    world.edit(|state| state.failing.push(serde_json::from_value(once).unwrap()));
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(outcome.status, Status::PartlyApplied);
+    assert_eq!(world.writes().len(), planned - 1);
+    // One trial that failed, and a trial and a call for each of the others.
+    let asked = world
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "kms:CreateGrant")
+        .count();
+    assert_eq!(asked, 1 + 2 * (planned - 1));
+    assert!(
+        checked
+            .plan
+            .changes
+            .iter()
+            .all(|planned| !planned.change.name().is_empty())
     );
 }

@@ -24,6 +24,8 @@ mod repair;
 #[cfg(test)]
 mod review;
 #[cfg(test)]
+mod settling;
+#[cfg(test)]
 mod undo;
 #[cfg(test)]
 mod world;

@@ -218,6 +218,13 @@ fn met_with(checked: &Checked, document: &Value, alone: bool) -> Vec<Requirement
     met.map(|assessment| assessment.requirement.clone()).collect()
 }
 
+/// What our policy says; an empty one where there is none.
+fn policy_of(world: &World) -> Value {
+    let state = world.state();
+    let ours = state.roles[&ROLE.parse().unwrap()].inline.get(POLICY).cloned();
+    ours.unwrap_or_else(|| json!({"Version": "2012-10-17", "Statement": []}))
+}
+
 /// Every document that lacks one statement, or one text of one list, of the given one; and whether that is about a key.
 fn smaller(document: &Value) -> Vec<(Value, bool)> {
     let mut all = Vec::new();
@@ -406,6 +413,47 @@ proptest! {
                     prop_assert_eq!(&PolicyDocument::parse(&text).unwrap(), change.after.as_ref().unwrap());
                 }
             }
+            Ok(())
+        })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn while_the_rules_are_unsettled_everything_is_given_and_nothing_is_taken(first in case(), second in case()) {
+        run(async {
+            let repaired = world(&first.world);
+            apply_to(&repaired, &check_with(&repaired, first.settings()).await).await;
+            let ours = repaired.state().roles[&ROLE.parse().unwrap()].inline.get(POLICY).cloned();
+            let mut changed = second.world.clone();
+            if let Some(ours) = ours {
+                changed["roles"][ROLE]["inline"][POLICY] = ours;
+            }
+            let (slow, fast) = (world(&changed), world(&changed));
+            let before = check_with(&slow, second.settings()).await;
+            let met_before = met_with(&before, &policy_of(&slow), true);
+            let unsettled = check_unsettled(&slow, second.settings(), Default::default()).await;
+            unsettled.reviewed();
+            apply_to(&slow, &unsettled).await;
+            // What our policy allowed it allows, and what can be repaired is, unless it waits for room.
+            let after = check_unsettled(&slow, second.settings(), Default::default()).await;
+            after.reviewed();
+            prop_assert_eq!(after.kinds(), [] as [&str; 0]);
+            let met_after = met_with(&after, &policy_of(&slow), true);
+            for met in &met_before {
+                prop_assert!(met_after.contains(met), "{:?}", met);
+            }
+            for assessment in after.assessments.iter().filter(|assessment| is_automatic_error(assessment)) {
+                let is_withheld = after.plan.withheld.iter().any(|withheld| withheld.meets.contains(&assessment.requirement));
+                prop_assert!(is_withheld, "{:?}", assessment.requirement);
+            }
+            // In the end it is as if nobody had waited.
+            apply_to(&slow, &check_with(&slow, second.settings()).await).await;
+            apply_to(&fast, &check_with(&fast, second.settings()).await).await;
+            prop_assert_eq!(policy_of(&slow), policy_of(&fast));
+            prop_assert_eq!(check_with(&slow, second.settings()).await.kinds(), [] as [&str; 0]);
             Ok(())
         })?;
     }

@@ -127,7 +127,8 @@ impl Planner<'_> {
             .into_iter()
             .map(|(request, _)| request)
             .collect();
-        let standing = standing(self.snapshot, self.settings);
+        let mut standing = standing(self.snapshot, self.settings);
+        standing.extend_from_slice(self.against_taking);
         let mut changes = Vec::new();
         let mut withheld = Vec::new();
         let mut seen = BTreeSet::new();

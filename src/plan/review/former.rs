@@ -72,10 +72,7 @@ pub(super) fn review(
             Change::CreateGrant(_) => {}
         }
     }
-    objections.extend(refused.into_iter().map(|refusal| {
-        let detail = format!("{}: {}", refusal.guard.as_str(), refusal.reason);
-        Objection::new(Fault::Guarded, detail)
-    }));
+    objections.extend(refused.into_iter().map(super::objection));
 }
 
 fn holds(role: &FormerRole, change: &RolePolicyChange, basis: &Basis) -> bool {

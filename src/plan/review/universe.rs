@@ -106,21 +106,11 @@ pub(super) fn explore(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec
 /// Our statements only allow, so a document gives what its statements give, and each is tried by itself. That keeps the
 /// trials as few as the document is short, however many rules there are.
 fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
-    let role = &reviewer.role.arn;
-    let Ok(delegating) = delegating(role) else {
+    let Ok(resource) = delegating(&reviewer.role.arn) else {
         return;
     };
-    let resource = Observed::Found(NamedPolicy::new("delegating", delegating));
     let before = change.before.as_ref().map(set).unwrap_or_default();
-    let anywhere = Request {
-        caller: Caller::session_of(role, "s3-replication"),
-        action: String::new(),
-        resource: String::new(),
-        resource_account: role.account().clone(),
-        context: Context::new()
-            .with("aws:PrincipalArn", role.as_str())
-            .with("aws:PrincipalAccount", role.account().as_str()),
-    };
+    let anywhere = anywhere(&reviewer.role.arn);
     let mut needed: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
     for assessment in reviewer
         .assessments
@@ -165,6 +155,48 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     }
 }
 
+/// Does the change take away anything that a statement gives now?
+pub(super) fn takes(change: &RolePolicyChange, reviewer: &Reviewer<'_>) -> bool {
+    let Ok(resource) = delegating(&reviewer.role.arn) else {
+        return true;
+    };
+    let after = change.after.as_ref().map(set).unwrap_or_default();
+    let anywhere = anywhere(&reviewer.role.arn);
+    only_in(change.before.as_ref(), change.after.as_ref())
+        .into_iter()
+        .any(|statement| {
+            let own = Universe::around(&statement, reviewer).own;
+            let document = json!({"Version": "2012-10-17", "Statement": [statement]});
+            let Ok(removed) = PolicyDocument::from_value(document) else {
+                return true;
+            };
+            let removed = set(&removed);
+            let mut takes = false;
+            own.each(|actions, place| {
+                let mut request = place.request(&anywhere);
+                takes = takes
+                    || actions.iter().any(|action| {
+                        request.action.clone_from(action);
+                        gives(&removed, &resource, &request) && !gives(&after, &resource, &request)
+                    });
+            });
+            takes
+        })
+}
+
+/// A request of the role, whose action and resource are still to be filled in.
+fn anywhere(role: &RoleArn) -> Request {
+    Request {
+        caller: Caller::session_of(role, "s3-replication"),
+        action: String::new(),
+        resource: String::new(),
+        resource_account: role.account().clone(),
+        context: Context::new()
+            .with("aws:PrincipalArn", role.as_str())
+            .with("aws:PrincipalAccount", role.account().as_str()),
+    }
+}
+
 /// A grant must fit requirements operation by operation, and be bound unless the owner allows otherwise.
 fn grant(request: &GrantRequest, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
     let is_needed = |operation: &String| {
@@ -194,8 +226,8 @@ fn set(document: &PolicyDocument) -> PolicySet {
 }
 
 /// The policy of a resource that leaves everything to the account: nothing but the role's own policies decides.
-fn delegating(role: &RoleArn) -> Result<PolicyDocument, crate::policy::InvalidPolicy> {
-    PolicyDocument::from_value(json!({
+fn delegating(role: &RoleArn) -> Result<Observed<NamedPolicy>, crate::policy::InvalidPolicy> {
+    let document = PolicyDocument::from_value(json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
@@ -203,7 +235,8 @@ fn delegating(role: &RoleArn) -> Result<PolicyDocument, crate::policy::InvalidPo
             "Action": "*",
             "Resource": "*",
         }],
-    }))
+    }))?;
+    Ok(Observed::Found(NamedPolicy::new("delegating", document)))
 }
 
 impl Place<'_> {
@@ -383,7 +416,7 @@ impl Universe {
             &others.services,
             &mut attempt,
         );
-        product(&own.actions, &own.targets, &own.keys, &own.services, &mut attempt);
+        own.each(attempt);
     }
 }
 
@@ -421,6 +454,16 @@ fn product(
 }
 
 impl Names {
+    fn each(&self, mut attempt: impl FnMut(&BTreeSet<String>, Place<'_>)) {
+        product(
+            &self.actions,
+            &self.targets,
+            &self.keys,
+            &self.services,
+            &mut attempt,
+        );
+    }
+
     fn add_bucket(&mut self, bucket: &BucketName, partition: &Partition) {
         let arn = bucket.arn(partition);
         for neighbour in [

@@ -197,6 +197,7 @@ fn reports() -> Vec<Report> {
     let again = Stage::repairable_by_a_grant(Mode::Auto);
     add(again.handle(&put()).unwrap());
     super::records::forget_the_end(&again);
+    super::records::later(&again, 3);
     add(again.handle(&put()).unwrap());
     reports
 }

@@ -14,11 +14,9 @@ use serde_json::{Value, json};
 use super::stage::{REPLICA_KEY, ROLE, SOURCE, Stage, batch};
 use super::{check, put};
 
-const SECOND: &str = "arn:aws:iam::111122223333:role/second";
-
 /// A ledger that outlives the process, and that can be broken.
 #[derive(Debug, Default)]
-struct Table {
+pub(super) struct Table {
     memory: MemoryLedger,
     refuses_reads: Cell<bool>,
     refuses_writes: Cell<bool>,
@@ -49,24 +47,32 @@ impl Ledger for &Table {
 }
 
 impl Table {
-    fn items(&self) -> Vec<Item> {
+    pub(super) fn items(&self) -> Vec<Item> {
         let partition = format!("bucket#{SOURCE}");
         let items = self.memory.items(&partition);
         futures_util::FutureExt::now_or_never(items).unwrap().unwrap()
     }
 
-    fn records(&self) -> Vec<Record> {
+    pub(super) fn records(&self) -> Vec<Record> {
         self.items().iter().filter_map(Record::read).collect()
     }
 
+    pub(super) fn refuse_writes(&self, refuses: bool) {
+        self.refuses_writes.set(refuses);
+    }
+
     /// An item as somebody with access to the table would write it.
-    fn forge(&self, sort: &str, value: Value) {
+    pub(super) fn forge(&self, sort: &str, value: Value) {
         let item = Item {
             place: Place {
                 partition: format!("bucket#{SOURCE}"),
                 sort: sort.to_owned(),
             },
-            version: 1,
+            version: self
+                .items()
+                .iter()
+                .find(|item| item.place.sort == sort)
+                .map_or(1, |item| item.version + 1),
             value,
             expires: None,
         };
@@ -87,6 +93,7 @@ pub(super) fn forget_the_end(stage: &Stage) {
         item.version += 1;
         item.value["changes"][0]["state"] = json!("begun");
         item.value["changes"][0]["error"] = json!("nobody knows");
+        item.value["changes"][0]["untold"] = json!(true);
         now(&item).unwrap();
     }
 }
@@ -97,6 +104,10 @@ fn a_change_that_somebody_began_and_that_is_in_place_is_told_by_whoever_comes_ne
     deliver_plain(&stage, &put());
     stage.forget();
     forget_the_end(&stage);
+    // Who is still at work tells of it himself.
+    deliver_plain(&stage, &put());
+    assert!(stage.told().is_empty());
+    later(&stage, 2);
     deliver_plain(&stage, &put());
     let told = stage.only_message().text;
     assert!(
@@ -108,18 +119,18 @@ fn a_change_that_somebody_began_and_that_is_in_place_is_told_by_whoever_comes_ne
     assert!(stage.told().is_empty(), "it was told");
 }
 
-fn removed() -> Value {
+pub(super) fn removed() -> Value {
     let mut event = put();
     event["detail"]["eventName"] = json!("DeleteBucketReplication");
     event
 }
 
-fn later(stage: &Stage, minutes: i64) {
+pub(super) fn later(stage: &Stage, minutes: i64) {
     let now: Timestamp = stage.now.get() + SignedDuration::from_mins(minutes);
     stage.now.set(now);
 }
 
-fn remove_rules(stage: &Stage) {
+pub(super) fn remove_rules(stage: &Stage) {
     stage.world.edit(|state| {
         state
             .buckets
@@ -129,7 +140,7 @@ fn remove_rules(stage: &Stage) {
     });
 }
 
-fn deliver(stage: &Stage, table: &Table, count: u32, event: &Value) {
+pub(super) fn deliver(stage: &Stage, table: &Table, count: u32, event: &Value) {
     let answer = stage
         .handle_with(table, &batch(&[("m", count, event.clone())]))
         .unwrap();
@@ -137,7 +148,7 @@ fn deliver(stage: &Stage, table: &Table, count: u32, event: &Value) {
 }
 
 /// What is left in the queue is delivered.
-fn deliver_own(stage: &Stage, table: &Table) -> usize {
+pub(super) fn deliver_own(stage: &Stage, table: &Table) -> usize {
     let mut messages = stage.queue.0.take();
     // The look after a repair is another matter.
     messages.retain(|message| message.body["promised"].is_null());
@@ -147,7 +158,7 @@ fn deliver_own(stage: &Stage, table: &Table) -> usize {
     messages.len()
 }
 
-fn ours(stage: &Stage) -> usize {
+pub(super) fn ours(stage: &Stage) -> usize {
     let state = stage.world.state();
     let policies = state.roles.values().flat_map(|role| role.inline.keys());
     let grants = state.keys.values().flat_map(|key| &key.grants);
@@ -158,7 +169,7 @@ fn ours(stage: &Stage) -> usize {
 }
 
 /// A repaired account, and what was written down about it.
-fn repaired() -> (Stage, Table) {
+pub(super) fn repaired() -> (Stage, Table) {
     let stage = Stage::repairable_by_a_grant(Mode::Auto);
     let table = Table::default();
     deliver(&stage, &table, 1, &put());
@@ -227,107 +238,6 @@ fn what_was_made_but_not_told_is_told_by_the_next_delivery() {
         told.contains("put-role-policy") && told.contains("create-grant"),
         "{told}"
     );
-}
-
-#[test]
-fn when_replication_is_removed_what_was_given_for_it_goes_after_a_while() {
-    let (stage, table) = repaired();
-    remove_rules(&stage);
-    deliver(&stage, &table, 1, &removed());
-    assert_eq!(ours(&stage), 2, "it may be put again at once");
-    assert!(stage.only_message().text.contains("rules-unsettled"));
-    later(&stage, 15);
-    assert_eq!(deliver_own(&stage, &table), 1);
-    assert_eq!(ours(&stage), 0);
-    let told = stage.told();
-    assert!(
-        told[1].text.contains("delete-role-policy") && told[1].text.contains("revoke-grant"),
-        "{}",
-        told[1].text
-    );
-    assert!(table.records().iter().all(|record| !record.may_hold()));
-    assert!(
-        table
-            .items()
-            .iter()
-            .all(|item| item.expires.is_some() || item.place.sort == "rules#since")
-    );
-    later(&stage, 15);
-    deliver(&stage, &table, 1, &json!({"command": "check", "bucket": SOURCE}));
-    assert!(table.items().iter().all(|item| item.place.sort != "rules#since"));
-}
-
-#[test]
-fn a_configuration_that_is_replaced_by_removing_and_putting_it_loses_nothing_in_between() {
-    let (stage, table) = repaired();
-    let rules = stage.world.state().buckets[&SOURCE.parse().unwrap()]
-        .replication
-        .clone();
-    let written = stage.world.writes().len();
-    for _ in 0..20 {
-        remove_rules(&stage);
-        deliver(&stage, &table, 1, &removed());
-        stage.world.edit(|state| {
-            state
-                .buckets
-                .get_mut(&SOURCE.parse().unwrap())
-                .unwrap()
-                .replication = rules.clone();
-        });
-        later(&stage, 1);
-        deliver(&stage, &table, 1, &put());
-        later(&stage, 8);
-        deliver_own(&stage, &table);
-    }
-    assert_eq!(stage.world.writes().len(), written);
-}
-
-#[test]
-fn rules_that_go_to_and_fro_between_two_roles_have_each_written_once() {
-    let (stage, table) = repaired();
-    stage.world.edit(|state| {
-        let mut second = state.roles[&ROLE.parse().unwrap()].clone();
-        second
-            .inline
-            .retain(|name, _| !name.starts_with("s3-replication-remediator"));
-        state.roles.insert(SECOND.parse().unwrap(), second);
-    });
-    let written = stage.world.writes().len();
-    for role in [SECOND, ROLE].iter().cycle().take(40) {
-        stage.world.edit(|state| {
-            let source = state.buckets.get_mut(&SOURCE.parse().unwrap()).unwrap();
-            source.replication.as_mut().unwrap().role = role.parse().unwrap();
-        });
-        deliver(&stage, &table, 1, &put());
-        later(&stage, 3);
-        deliver_own(&stage, &table);
-    }
-    assert_eq!(stage.world.writes().len(), written + 2);
-    let waiting = stage.queue.0.borrow();
-    let looks = waiting
-        .iter()
-        .filter(|message| message.body["promised"].is_null());
-    assert!(looks.count() <= 1, "one look waits at a time");
-    drop(waiting);
-    // When it comes to rest, the other loses it.
-    later(&stage, 15);
-    deliver(&stage, &table, 1, &json!({"command": "check", "bucket": SOURCE}));
-    assert_eq!(ours(&stage), 2);
-}
-
-#[test]
-fn a_person_who_asks_is_shown_at_once_what_would_go() {
-    let (mut stage, table) = repaired();
-    stage.mode = Mode::Approve;
-    remove_rules(&stage);
-    let shown = match stage.handle_with(&table, &check()).unwrap() {
-        Answer::Report(report) => *report,
-        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
-    };
-    let digest = shown.digest().unwrap();
-    assert_eq!(shown.plan.as_ref().unwrap().plan().changes.len(), 2);
-    stage.handle_with(&table, &super::apply(digest)).unwrap();
-    assert_eq!(ours(&stage), 0);
 }
 
 #[test]
@@ -419,4 +329,68 @@ fn an_undo_finds_by_its_records_what_no_rule_names_any_more() {
     assert_eq!(done.outcome.unwrap().status, Status::Applied);
     assert_eq!(ours(&stage), 0);
     assert!(table.records().iter().all(|record| !record.may_hold()));
+}
+
+#[test]
+fn what_a_killed_process_changed_is_told_to_people_once_whoever_looks_first() {
+    for opts_out in [false, true] {
+        let stage = Stage::repairable_by_a_grant(Mode::Auto);
+        let table = Table::default();
+        // Nobody hears of it, and the message that led to it is lost.
+        stage.is_mute.set(true);
+        stage.handle_with(&table, &batch(&[("m", 1, put())])).unwrap();
+        stage.is_mute.set(false);
+        assert_eq!(ours(&stage), 2);
+        later(&stage, 3);
+        if opts_out {
+            super::opt_out(&stage);
+        }
+        // Who asks is shown it, and is not who is told.
+        for command in [check(), super::undo()] {
+            let Answer::Report(shown) = stage.handle_with(&table, &command).unwrap() else {
+                panic!()
+            };
+            assert_eq!(shown.earlier.len(), 2, "{command}");
+            assert!(json!(shown)["earlier"][0].get("untold").is_none());
+        }
+        assert!(stage.told().is_empty());
+        deliver(&stage, &table, 1, &put());
+        let told = stage.only_message().text;
+        assert!(
+            told.contains("Changed before")
+                && told.contains("put-role-policy")
+                && told.contains("create-grant"),
+            "{told}"
+        );
+        stage.forget();
+        for count in [1, 2] {
+            deliver(&stage, &table, count, &put());
+            later(&stage, 20);
+        }
+        assert!(
+            stage
+                .told()
+                .iter()
+                .all(|message| !message.text.contains("Changed before")),
+            "{:?}",
+            stage.told()
+        );
+    }
+}
+
+#[test]
+fn what_a_person_had_changed_is_answered_to_that_person_and_not_told_later() {
+    let mut stage = Stage::repairable_by_a_grant(Mode::Approve);
+    let table = Table::default();
+    let ask = |stage: &Stage, command: &Value| match stage.handle_with(&table, command).unwrap() {
+        Answer::Report(report) => *report,
+        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+    };
+    let shown = ask(&stage, &check());
+    ask(&stage, &super::apply(shown.digest().unwrap()));
+    assert_eq!(ours(&stage), 2);
+    stage.mode = Mode::Auto;
+    later(&stage, 3);
+    deliver(&stage, &table, 1, &put());
+    assert!(stage.told().is_empty(), "{:?}", stage.told());
 }

@@ -206,6 +206,11 @@ impl Scene {
         });
         self.pass(20);
         self.deliver(&self.event("DeleteBucketReplication"));
+        self.settle();
+    }
+
+    /// What waits in the queue comes.
+    fn settle(&self) {
         self.pass(20);
         for message in self.queue.take() {
             self.deliver(&message.body);
@@ -354,6 +359,7 @@ fn a_replacement_that_is_killed_at_any_moment_ends_as_if_it_had_not_been() {
             });
             scene.pass(20);
             scene.repair();
+            scene.settle();
         });
     }
 }
