@@ -280,7 +280,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(Change::Configured | Change::Removed) | None => Intent::Event,
             };
             let is_no_news = is_as_promised(&look, subject);
-            let report = self.finish(invocation, reads, subject, look, intent).await?;
+            let report = Box::pin(self.finish(invocation, reads, subject, look, intent)).await?;
             let is_news = !is_no_news
                 || !report.earlier.is_empty()
                 || report.outcome.as_ref().is_some_and(Applied::has_written);

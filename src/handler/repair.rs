@@ -148,7 +148,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let writer = self.aws.writer(&permission);
         let journal = self.journal(invocation, subject, plan.digest());
         // What a change is compared with is read from AWS itself, whatever is known.
-        let change = apply(&permission, self.aws, &writer, &journal, plan);
+        // Boxed, as what is large in here is: it would overflow the stack.
+        let change = Box::pin(apply(&permission, self.aws, &writer, &journal, plan));
         let applied = reads.changing(change).await;
         match not_written(subject, &applied) {
             Some(error) if !applied.has_written() => Err(error),
