@@ -38,7 +38,7 @@ pub use answer::{
     NearMiss, StatementRef, Verdict,
 };
 pub use document::{InvalidPolicy, PolicyDocument};
-pub use evaluate::{evaluate, judge, verdict};
+pub use evaluate::{evaluate, identity_verdict, judge, verdict};
 pub use explain::explain;
 pub use grant::{Grant, GrantConstraints};
 pub use layers::{Layers, NamedPolicy, PolicyLevel, PolicySet};

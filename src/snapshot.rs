@@ -20,7 +20,7 @@ pub use bucket::{
 };
 pub use former::{Former, FormerKey, FormerRole};
 pub use key::{Key, KeyManager, KeyMetadata, KeyState};
-pub use replication::{Replication, Rule, RuleFilter, SAMPLE_NAME, Schema};
+pub use replication::{Replication, Rule, RuleFilter, RulesById, SAMPLE_NAME, Schema};
 pub use role::{Role, RoleRecord};
 
 /// Tags of a resource, by key.
@@ -77,6 +77,11 @@ impl Snapshot {
             .into_iter()
             .flat_map(|replication| &replication.rules)
             .filter(|rule| rule.enabled)
+    }
+
+    /// The same, by their ids.
+    pub fn rules_by_id(&self) -> RulesById<'_> {
+        RulesById::of(self.enabled_rules())
     }
 
     /// The destination bucket, as far as it is known.

@@ -13,7 +13,7 @@ use crate::assessment::Assessment;
 use crate::guard::GuardSettings;
 use crate::observed::Observed;
 use crate::requirement::{Area, Requirement};
-use crate::snapshot::{Rule, Snapshot};
+use crate::snapshot::{Rule, RulesById, Snapshot};
 
 use super::need::is_certainly_foreign;
 use super::role_policy::{Permission, Written, objects, permission};
@@ -21,12 +21,13 @@ use super::role_policy::{Permission, Written, objects, permission};
 /// What each requirement asks for, and the answer that it gets without anything of ours.
 pub(super) fn asked<'a>(
     snapshot: &Snapshot,
+    rules: &RulesById<'_>,
     assessments: &'a [Assessment],
 ) -> Vec<(Permission, &'a Assessment)> {
     assessments
         .iter()
         .filter_map(
-            |assessment| match permission(&assessment.requirement, snapshot)? {
+            |assessment| match permission(&assessment.requirement, rules, snapshot)? {
                 Written::Exactly(permission) => Some((permission, assessment)),
                 Written::PrefixNotWritable => None,
             },
@@ -38,13 +39,14 @@ pub(super) fn asked<'a>(
 pub(super) fn stays(
     given: &Permission,
     snapshot: &Snapshot,
+    rules: &RulesById<'_>,
     asked: &[(Permission, &Assessment)],
     settings: &GuardSettings,
 ) -> bool {
     let mut is_known = false;
     for (_, assessment) in asked.iter().filter(|(permission, _)| permission == given) {
         is_known = true;
-        if matters(&assessment.requirement, snapshot, settings) && !assessment.answer.is_allowed() {
+        if matters(&assessment.requirement, rules, snapshot, settings) && !assessment.answer.is_allowed() {
             return true;
         }
     }
@@ -59,12 +61,16 @@ pub(super) fn stays(
 }
 
 /// Would it be missed? Not what is only advised of S3, nor what leads nowhere but to strangers.
-pub(super) fn matters(requirement: &Requirement, snapshot: &Snapshot, settings: &GuardSettings) -> bool {
+pub(super) fn matters(
+    requirement: &Requirement,
+    rules: &RulesById<'_>,
+    snapshot: &Snapshot,
+    settings: &GuardSettings,
+) -> bool {
     let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
     (is_of_key || requirement.necessity.is_certain_or_likely())
-        && snapshot
-            .enabled_rules()
-            .filter(|rule| requirement.rule_ids.contains(&rule.id))
+        && rules
+            .named(&requirement.rule_ids)
             .any(|rule| !is_certainly_foreign(snapshot, &rule.destination, settings))
 }
 

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::assessment::{Assessment, answer_with, assess, grants_of};
 use crate::guard::{Guard, GuardSettings, Refusal};
 use crate::observed::Observed;
-use crate::policy::{NamedPolicy, PolicyDocument, PolicySet};
+use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet};
 use crate::requirement::Requirement;
-use crate::snapshot::{Role, Snapshot};
+use crate::snapshot::{Role, RulesById, Snapshot};
 
 use super::canonical::canonical;
 use super::keep::{asked, matters, stays};
@@ -50,13 +50,14 @@ struct Planner<'a> {
     /// What is met as things are; grouped, because there may be ten thousand of them.
     met: BTreeMap<Slot<'a>, Vec<&'a Requirement>>,
     snapshot: &'a Snapshot,
+    rules: RulesById<'a>,
     role: &'a Role,
     settings: &'a GuardSettings,
     /// What stands against taking anything away.
     against_taking: &'a [Refusal],
     assessments: &'a [Assessment],
     /// The account without anything of ours, and what it lacks.
-    bare: Snapshot,
+    bare: Cow<'a, Snapshot>,
     bare_assessments: Cow<'a, [Assessment]>,
     needs: Vec<Need>,
     name: String,
@@ -88,7 +89,7 @@ impl<'a> Planner<'a> {
         let bare = without_ours(snapshot, &name, &ours, &source);
         // Where nothing is ours there is nothing to judge anew, and judging a thousand rules takes its time.
         let strict = match settings.unconstrained_grants {
-            false if bare == *snapshot => Cow::Borrowed(assessments),
+            false if matches!(bare, Cow::Borrowed(_)) => Cow::Borrowed(assessments),
             false | true => Cow::Owned(assess(&bare, false)),
         };
         let generous = match settings.unconstrained_grants {
@@ -96,12 +97,14 @@ impl<'a> Planner<'a> {
             false => Cow::Borrowed(&*strict),
         };
         let bare_role = bare.role.found().unwrap_or(role);
-        let needs = needs(&bare, bare_role, &strict, &generous, settings);
+        let rules = snapshot.rules_by_id();
+        let needs = needs(&bare, &rules, bare_role, &strict, &generous, settings);
         drop(generous);
         let mut met: BTreeMap<Slot<'_>, Vec<&Requirement>> = BTreeMap::new();
+        // Only what is to be repaired is ever looked up.
         for assessment in assessments
             .iter()
-            .filter(|assessment| assessment.answer.is_allowed())
+            .filter(|assessment| !needs.is_empty() && assessment.answer.is_allowed())
         {
             met.entry(slot(&assessment.requirement))
                 .or_default()
@@ -110,6 +113,7 @@ impl<'a> Planner<'a> {
         Self {
             met,
             snapshot,
+            rules,
             role,
             settings,
             against_taking,
@@ -220,19 +224,21 @@ impl<'a> Planner<'a> {
         if self.ours.permissions.is_empty() {
             return BTreeSet::new();
         }
-        let asked = asked(&self.bare, &self.bare_assessments);
+        let asked = asked(&self.bare, &self.rules, &self.bare_assessments);
         let (mut kept, dropped): (BTreeSet<_>, BTreeSet<_>) = self
             .ours
             .permissions
             .difference(wanted)
             .cloned()
-            .partition(|given| stays(given, &self.bare, &asked, self.settings));
+            .partition(|given| stays(given, &self.bare, &self.rules, &asked, self.settings));
         // A rule may live on what another one left, because its own prefix cannot be written.
         let left: BTreeSet<Permission> = wanted.union(&kept).cloned().collect();
         let identity = self.identity_with(self.ours.with(&left, &self.source));
         for assessment in self.assessments.iter().filter(|_| !dropped.is_empty()) {
             let requirement = &assessment.requirement;
-            if !assessment.answer.is_allowed() || !matters(requirement, self.snapshot, self.settings) {
+            if !assessment.answer.is_allowed()
+                || !matters(requirement, &self.rules, self.snapshot, self.settings)
+            {
                 continue;
             }
             let answer = answer_with(
@@ -338,11 +344,18 @@ fn fingerprint(document: Option<&PolicyDocument>) -> Option<String> {
     document.map(|document| canonical(document.raw()))
 }
 
-/// The account as if nothing of ours were in it. What others wrote into our policy stays: it is theirs.
-fn without_ours(snapshot: &Snapshot, name: &str, ours: &OurPolicy, source: &str) -> Snapshot {
+/// The account as if nothing of ours were in it; borrowed where nothing is. What others wrote into our policy stays: it
+/// is theirs.
+fn without_ours<'a>(snapshot: &'a Snapshot, name: &str, ours: &OurPolicy, source: &str) -> Cow<'a, Snapshot> {
+    let is_ours = |grant: &Grant| key_grant::is_ours(grant, &snapshot.source.name);
+    let has_policy = !ours.is_foreign && !ours.permissions.is_empty();
+    let mut grants = snapshot.keys.values().filter_map(|key| key.grants.found());
+    if !has_policy && !grants.any(|grants| grants.iter().any(is_ours)) {
+        return Cow::Borrowed(snapshot);
+    }
     let mut bare = snapshot.clone();
     if let Observed::Found(role) = &mut bare.role
-        && !ours.is_foreign
+        && has_policy
     {
         role.inline.policies.retain(|policy| policy.name != name);
         if let Some(document) = ours.with(&BTreeSet::new(), source) {
@@ -351,8 +364,8 @@ fn without_ours(snapshot: &Snapshot, name: &str, ours: &OurPolicy, source: &str)
     }
     for key in bare.keys.values_mut() {
         if let Observed::Found(grants) = &mut key.grants {
-            grants.retain(|grant| !key_grant::is_ours(grant, &snapshot.source.name));
+            grants.retain(|grant| !is_ours(grant));
         }
     }
-    bare
+    Cow::Owned(bare)
 }

@@ -13,7 +13,7 @@ use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
 use crate::observed::Observed;
 use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::requirement::{Area, ContextForm, Necessity, Requirement};
-use crate::snapshot::{Role, Snapshot};
+use crate::snapshot::{Role, RulesById, Snapshot};
 
 use super::our_policy::OurPolicy;
 use super::role_policy::{Permission, Written, permission, rule_of};
@@ -46,6 +46,7 @@ pub(super) enum Means {
 /// and with unconstrained grants.
 pub(super) fn needs(
     bare: &Snapshot,
+    rules: &RulesById<'_>,
     role: &Role,
     strict: &[Assessment],
     generous: &[Assessment],
@@ -67,6 +68,7 @@ pub(super) fn needs(
         }
         let judge = Judge {
             bare,
+            rules,
             role,
             settings,
             is_whole: assessments
@@ -95,6 +97,7 @@ pub(super) fn is_automatic(assessment: &Assessment) -> bool {
 
 struct Judge<'a> {
     bare: &'a Snapshot,
+    rules: &'a RulesById<'a>,
     role: &'a Role,
     settings: &'a GuardSettings,
     /// Is our policy to hold all that is needed of the key, what others grant too?
@@ -147,7 +150,7 @@ impl Judge<'_> {
     }
 
     fn statement(&self, requirement: &Requirement) -> Option<Means> {
-        permission(requirement, self.bare).map(|written| match written {
+        permission(requirement, self.rules, self.bare).map(|written| match written {
             Written::Exactly(permission) => Means::Statement(permission),
             Written::PrefixNotWritable => Means::NoStatement,
         })
@@ -158,7 +161,7 @@ impl Judge<'_> {
         Some(match &requirement.area {
             Area::Source | Area::SourceKey(_) => self.bare.source.name.clone(),
             Area::Destination(_) | Area::ReplicaKey(_) => {
-                rule_of(requirement, self.bare)?.destination.clone()
+                rule_of(requirement, self.rules)?.destination.clone()
             }
         })
     }
@@ -210,11 +213,7 @@ impl Judge<'_> {
     /// Why no rule that has the requirement leads to a bucket that is proven to be ours.
     fn unproven_destinations(&self, requirement: &Requirement) -> Vec<Refusal> {
         let mut all = Vec::new();
-        for rule in self
-            .bare
-            .enabled_rules()
-            .filter(|rule| requirement.rule_ids.contains(&rule.id))
-        {
+        for rule in self.rules.named(&requirement.rule_ids) {
             let refused = refusals(Subject::Destination(&rule.destination), self.bare, self.settings);
             if refused.is_empty() {
                 return Vec::new();

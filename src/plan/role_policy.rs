@@ -15,7 +15,7 @@ use super::canonical::{sha256, short_hash};
 use super::prefix::literal;
 use crate::arn::{Arn, BucketName, KeyArn, Partition};
 use crate::requirement::{Area, ContextForm, Requirement};
-use crate::snapshot::{Rule, Snapshot};
+use crate::snapshot::{Rule, RulesById, Snapshot};
 
 const NAME: &str = "s3-replication-remediator-";
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>
@@ -102,10 +102,8 @@ pub fn objects(bucket: &BucketName, partition: &Partition, rule: &Rule) -> Optio
 
 /// One of the enabled rules that have the requirement. All of them agree in destination and prefix, as far as the
 /// requirement depends on these.
-pub fn rule_of<'a>(requirement: &Requirement, snapshot: &'a Snapshot) -> Option<&'a Rule> {
-    snapshot
-        .enabled_rules()
-        .find(|rule| requirement.rule_ids.contains(&rule.id))
+pub fn rule_of<'a>(requirement: &Requirement, rules: &RulesById<'a>) -> Option<&'a Rule> {
+    rules.named(&requirement.rule_ids).next()
 }
 
 /// What a requirement asks for could be written down, or not.
@@ -118,8 +116,8 @@ pub enum Written {
 }
 
 /// The permission that meets a requirement and gives no more. None where no rule has it.
-pub fn permission(requirement: &Requirement, snapshot: &Snapshot) -> Option<Written> {
-    let rule = rule_of(requirement, snapshot)?;
+pub fn permission(requirement: &Requirement, rules: &RulesById<'_>, snapshot: &Snapshot) -> Option<Written> {
+    let rule = rule_of(requirement, rules)?;
     let partition = snapshot.role.found()?.arn.partition();
     let bucket = match &requirement.area {
         Area::Source | Area::SourceKey(_) => &snapshot.source.name,

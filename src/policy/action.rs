@@ -66,18 +66,22 @@ impl ActionPattern {
 }
 
 impl Statement {
-    pub(super) fn covers_action(&self, subject: &Subject<'_>, notes: Option<&mut Notes>) -> Judged {
+    /// Is it about the action, whatever else it says?
+    pub(super) fn is_about(&self, service: &str, name: &str) -> Judged {
         let any = |patterns: &[ActionPattern]| {
             patterns.iter().fold(Judged::NO, |found, pattern| {
-                found.or(pattern.matches(subject.service, subject.name))
+                found.or(pattern.matches(service, name))
             })
         };
-        let (judged, flaw) = match &self.actions {
-            Listed::These(patterns) => (any(patterns), None),
-            Listed::AllBut(patterns) => (any(patterns).negated(), None),
-            Listed::Missing => (Judged::UNKNOWN, Some(Flaw::Missing("Action"))),
-            Listed::Flawed(flaw) => (Judged::UNKNOWN, Some(flaw.clone())),
-        };
+        match &self.actions {
+            Listed::These(patterns) => any(patterns),
+            Listed::AllBut(patterns) => any(patterns).negated(),
+            Listed::Missing | Listed::Flawed(_) => Judged::UNKNOWN,
+        }
+    }
+
+    pub(super) fn covers_action(&self, subject: &Subject<'_>, notes: Option<&mut Notes>) -> Judged {
+        let judged = self.is_about(subject.service, subject.name);
         if let Some(notes) = notes {
             let named = || match &self.actions {
                 Listed::These(patterns) | Listed::AllBut(patterns) => {
@@ -86,12 +90,15 @@ impl Statement {
                 Listed::Missing | Listed::Flawed(_) => Vec::new(),
             };
             if judged.truth.is_unknown() {
-                let reason = flaw.unwrap_or_else(|| Flaw::Malformed {
-                    element: "Action".to_owned(),
-                    expected: "`service:name`",
-                    found: named().join(", "),
-                });
-                notes.doubts.push(DoubtReason::Flaw(reason));
+                notes.doubts.push(DoubtReason::Flaw(match &self.actions {
+                    Listed::Missing => Flaw::Missing("Action"),
+                    Listed::Flawed(flaw) => flaw.clone(),
+                    Listed::These(_) | Listed::AllBut(_) => Flaw::Malformed {
+                        element: "Action".to_owned(),
+                        expected: "`service:name`",
+                        found: named().join(", "),
+                    },
+                }));
             } else if judged.truth.is_no() {
                 notes.mismatches.push(match &self.actions {
                     Listed::AllBut(_) => Mismatch::ActionExcepted { named: named() },

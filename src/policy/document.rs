@@ -12,6 +12,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::matching::split_action;
 use super::statement::{Flaw, Statement};
 
 /// A policy document: the JSON as it was read, and what of it we understand. Copies share both.
@@ -123,6 +124,15 @@ impl PolicyDocument {
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.raw
+    }
+
+    /// Is some statement about `service:Name`, or may it be? If not, the document is silent on it, on any resource.
+    #[must_use]
+    pub fn is_about(&self, action: &str) -> bool {
+        let (service, name) = split_action(action);
+        self.statements
+            .iter()
+            .any(|statement| !statement.is_about(service, name).is_settled_no())
     }
 
     /// The statements in their order.
@@ -288,6 +298,23 @@ mod tests {
         let document = PolicyDocument::parse_url_encoded(r#" {"Statement":{"Resource":"a%20b"}}"#).unwrap();
         assert_eq!(document.raw()["Statement"]["Resource"], "a%20b");
         assert!(PolicyDocument::parse_url_encoded("%FF").is_err());
+    }
+
+    #[test]
+    fn a_document_is_about_an_action_unless_certainly_none_of_its_statements_is() {
+        for (action, is_about) in [
+            (r#""Action":"KMS:De*""#, true),
+            (r#""Action":["s3:*","kms:Encrypt"]"#, false),
+            (r#""NotAction":"s3:*""#, true),
+            (r#""NotAction":"kms:*""#, false),
+            (r#""Action":"kms*""#, true),
+            (r#""Action":1"#, true),
+            (r#""Resource":"*""#, true),
+        ] {
+            let text = format!(r#"{{"Statement":[{{"Effect":"Deny","Action":"sns:*"}},{{{action}}}]}}"#);
+            let document = PolicyDocument::parse(&text).unwrap();
+            assert_eq!(document.is_about("kms:Decrypt"), is_about, "{action}");
+        }
     }
 
     #[test]

@@ -48,6 +48,14 @@ pub fn verdict(request: &Request, layers: &Layers<'_>) -> Verdict {
     Sides::of(request, layers).formula().outcome().verdict
 }
 
+/// What the caller's own policies say where nothing else has a say: no boundary, and a resource that leaves all to the
+/// account.
+pub fn identity_verdict(request: &Request, policies: &PolicySet) -> Verdict {
+    let subject = Subject::of(request, Truth::No);
+    let side = side_of_set(&subject, Layer::Identity, policies, &mut Vec::new());
+    combined(side.denies.truth, side.allows.any().truth)
+}
+
 /// What one layer allows and denies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Side {

@@ -35,7 +35,7 @@ pub(crate) enum SubjectCaller<'r> {
 
 impl<'r> Subject<'r> {
     pub(crate) fn of(request: &'r Request, bounded: Truth) -> Self {
-        let (service, name) = request.action.split_once(':').unwrap_or(("", &request.action));
+        let (service, name) = split_action(&request.action);
         Self {
             caller: match &request.caller {
                 Caller::Role { role, session } => SubjectCaller::Role {
@@ -58,6 +58,11 @@ impl<'r> Subject<'r> {
     pub(crate) fn is_service(&self, name: &str) -> bool {
         self.service.eq_ignore_ascii_case(name)
     }
+}
+
+/// The service and the name of an action; text without a colon is all name.
+pub(crate) fn split_action(action: &str) -> (&str, &str) {
+    action.split_once(':').unwrap_or(("", action))
 }
 
 /// The six parts of an ARN; colons after the fifth belong to the last part.

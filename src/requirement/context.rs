@@ -28,6 +28,8 @@ pub(super) struct Contexts<'a> {
     /// What was made before: rules differ in little that a policy can see, and a thousand of them share these.
     of_s3: BTreeMap<S3Call, Context>,
     of_keys: BTreeMap<KeyReference, Context>,
+    /// The last one about a key: what is done with one object follows each other.
+    last: Option<(KeyReference, String, Context)>,
 }
 
 /// All that the context of a request to S3 depends on.
@@ -69,6 +71,7 @@ impl<'a> Contexts<'a> {
             tested_tags: tested_tags(snapshot, role),
             of_s3: BTreeMap::new(),
             of_keys: BTreeMap::new(),
+            last: None,
         }
     }
 
@@ -180,6 +183,12 @@ impl<'a> Contexts<'a> {
 
     /// A request about a key.
     pub(super) fn kms(&mut self, arn: &KeyArn, key: &Key, encryption_context: &str) -> Context {
+        if let Some((reference, arn, context)) = &self.last
+            && *reference == key.reference
+            && arn == encryption_context
+        {
+            return context.clone();
+        }
         let context = match self.of_keys.get(&key.reference) {
             Some(known) => known.clone(),
             None => {
@@ -188,7 +197,13 @@ impl<'a> Contexts<'a> {
                 context
             }
         };
-        context.with("kms:EncryptionContext:aws:s3:arn", encryption_context)
+        let context = context.with("kms:EncryptionContext:aws:s3:arn", encryption_context);
+        self.last = Some((
+            key.reference.clone(),
+            encryption_context.to_owned(),
+            context.clone(),
+        ));
+        context
     }
 
     fn any_kms(&self, arn: &KeyArn, key: &Key) -> Context {

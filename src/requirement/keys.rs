@@ -175,7 +175,8 @@ impl Needs<'_> {
             purpose,
             page,
         };
-        self.add(rule, Some(form), need, encryption_context.clone(), |contexts| {
+        let differs = encryption_context.as_str().into();
+        self.add(rule, Some(form), need, differs, |contexts| {
             contexts.kms(arn, key, &encryption_context)
         });
     }

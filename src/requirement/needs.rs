@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use super::context::Contexts;
 use super::{
@@ -19,7 +20,7 @@ use crate::policy::{Caller, Context, Request};
 use crate::snapshot::{Bucket, ObjectOwnership, Role, Rule, Snapshot};
 
 /// What tells two requests apart: what they are about, the action, the resource, and what else of the context differs.
-type Slot = (Area, &'static str, String, String);
+type Slot = (Area, &'static str, String, Arc<str>);
 
 /// A requirement before it is known whether another rule has it too.
 pub(super) struct Need {
@@ -41,6 +42,8 @@ pub(super) struct Needs<'a> {
     /// The session of the role as which S3 works.
     caller: Caller,
     contexts: Contexts<'a>,
+    /// What a policy could see of the rule in its requests to S3, beside the objects.
+    visible: Arc<str>,
     found: BTreeMap<Slot, Requirement>,
 }
 
@@ -51,9 +54,12 @@ impl<'a> Needs<'a> {
             role,
             caller: Caller::session_of(&role.arn, "s3-replication"),
             contexts: Contexts::of(snapshot, role),
+            visible: Arc::default(),
             found: BTreeMap::new(),
         };
         for rule in snapshot.enabled_rules() {
+            let visible = (&rule.filter.tags, rule.sse_kms_objects, &rule.replica_key);
+            needs.visible = format!("{visible:?}").into();
             needs.source(rule);
             needs.destination(rule);
             if rule.sse_kms_objects {
@@ -246,10 +252,6 @@ impl<'a> Needs<'a> {
         region: Option<&Region>,
         writes_replica: bool,
     ) {
-        let differs = format!(
-            "{:?} {} {:?}",
-            rule.filter.tags, rule.sse_kms_objects, rule.replica_key
-        );
         let need = Need {
             area,
             action,
@@ -262,7 +264,7 @@ impl<'a> Needs<'a> {
             purpose,
             page,
         };
-        self.add(rule, None, need, differs, |contexts| {
+        self.add(rule, None, need, self.visible.clone(), |contexts| {
             contexts.s3(rule, owner, region, writes_replica)
         });
     }
@@ -272,7 +274,7 @@ impl<'a> Needs<'a> {
         rule: &Rule,
         form: Option<ContextForm>,
         need: Need,
-        differs: String,
+        differs: Arc<str>,
         context: impl FnOnce(&mut Contexts<'_>) -> Context,
     ) {
         let slot = (need.area.clone(), need.action, need.resource.clone(), differs);

@@ -2,6 +2,8 @@
 //!
 //! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-add-config.html>.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::arn::{AccountId, BucketName, InvalidName, KeyReference, RoleArn};
 
 /// How the object is called that stands for all objects of a rule.
@@ -66,6 +68,30 @@ impl Rule {
     /// An object key that the rule takes, for evaluating permissions with: policies are matched against one object.
     pub fn sample_key(&self) -> String {
         format!("{}{SAMPLE_NAME}", self.filter.prefix)
+    }
+}
+
+/// Rules, to be found by their ids: a thousand of them have ten thousand requirements, each of which names its rules.
+///
+/// S3 takes no two rules of one id. If there were two, both would be found.
+#[derive(Debug)]
+pub struct RulesById<'a>(BTreeMap<&'a str, Vec<&'a Rule>>);
+
+impl<'a> RulesById<'a> {
+    pub(super) fn of(rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let mut by_id: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+        for rule in rules {
+            by_id.entry(&rule.id).or_default().push(rule);
+        }
+        Self(by_id)
+    }
+
+    /// The rules with these ids.
+    pub fn named(&self, ids: &BTreeSet<String>) -> impl Iterator<Item = &'a Rule> {
+        ids.iter()
+            .filter_map(|id| self.0.get(id.as_str()))
+            .flatten()
+            .copied()
     }
 }
 

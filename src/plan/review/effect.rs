@@ -21,7 +21,7 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
         withheld.entry(slot(requirement)).or_default().push(requirement);
     }
     let mut assessed: BTreeMap<Slot<'_>, Vec<&Assessment>> = BTreeMap::new();
-    for assessment in reviewer.assessments {
+    for assessment in reviewer.assessments.iter().filter(|_| !plan.changes.is_empty()) {
         let slot = slot(&assessment.requirement);
         assessed.entry(slot).or_default().push(assessment);
     }
@@ -32,9 +32,13 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
     }
     for assessment in reviewer.assessments {
         let requirement = &assessment.requirement;
-        let stops = assessment.answer.is_allowed()
-            && after.verdict(requirement, &after.identity) != Verdict::Allowed
-            && reviewer.matters(requirement);
+        let verdict = if after.is_affected(requirement) {
+            after.verdict(requirement, &after.identity)
+        } else {
+            assessment.answer.verdict
+        };
+        let stops =
+            assessment.answer.is_allowed() && verdict != Verdict::Allowed && reviewer.matters(requirement);
         if stops {
             objections.push(Objection::new(
                 Fault::Lost,
@@ -51,7 +55,7 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
             let slot = withheld.get(&slot(requirement));
             slot.is_some_and(|withheld| withheld.contains(&requirement))
         };
-        if could_be_repaired && !after.is_met(requirement) && !is_withheld() {
+        if could_be_repaired && !after.is_met(requirement, verdict) && !is_withheld() {
             objections.push(Objection::new(
                 Fault::NotMet,
                 format!("{} is neither repaired nor withheld", shown(requirement)),
@@ -111,6 +115,22 @@ impl<'a> After<'a> {
         }
     }
 
+    /// Has some change a say in it? What none has is answered as it is now.
+    fn is_affected(&self, requirement: &Requirement) -> bool {
+        let key = match &requirement.area {
+            Area::Source | Area::Destination(_) => None,
+            Area::SourceKey(key) | Area::ReplicaKey(key) => Some(key),
+        };
+        self.plan.changes.iter().any(|planned| match &planned.change {
+            Change::PutRolePolicy(change) => [&change.before, &change.after]
+                .into_iter()
+                .flatten()
+                .any(|document| document.is_about(&requirement.request.action)),
+            Change::CreateGrant(request) => key == Some(&request.key),
+            Change::RevokeGrant(revocation) => key == Some(&revocation.grant.key),
+        })
+    }
+
     fn grants(&self, area: &Area) -> Cow<'a, Observed<Vec<Grant>>> {
         let mut grants = grants_of(self.reviewer.snapshot, area);
         let (Area::SourceKey(key) | Area::ReplicaKey(key)) = area else {
@@ -160,8 +180,9 @@ impl<'a> After<'a> {
         self.verdict(requirement, &identity) == Verdict::Undetermined
     }
 
-    fn is_met(&self, requirement: &Requirement) -> bool {
-        match self.verdict(requirement, &self.identity) {
+    /// Is it met, if the account as it would stand answers so?
+    fn is_met(&self, requirement: &Requirement, verdict: Verdict) -> bool {
+        match verdict {
             Verdict::Allowed => true,
             Verdict::Undetermined => self.is_open_anyway(requirement),
             Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => false,
@@ -183,7 +204,7 @@ impl<'a> After<'a> {
             ),
             Some(_) => {}
         }
-        if !self.is_met(requirement) {
+        if !self.is_met(requirement, self.verdict(requirement, &self.identity)) {
             object(Fault::NotMet, format!("{} would still fail", shown(requirement)));
         }
     }

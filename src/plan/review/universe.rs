@@ -13,9 +13,8 @@ use super::form::{collect, only_in};
 use super::{Fault, Objection, Reviewer};
 use crate::arn::{BucketName, KeyArn, Partition, Region, RoleArn};
 use crate::assessment::Assessment;
-use crate::observed::Observed;
 use crate::plan::{Change, Plan, RolePolicyChange};
-use crate::policy::{Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
+use crate::policy::{Caller, Context, NamedPolicy, PolicyDocument, PolicySet, Request, identity_verdict};
 use crate::requirement::{Area, ContextForm, Necessity, Requirement};
 use crate::target::GrantRequest;
 
@@ -106,9 +105,6 @@ pub(super) fn explore(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec
 /// Our statements only allow, so a document gives what its statements give, and each is tried by itself. That keeps the
 /// trials as few as the document is short, however many rules there are.
 fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
-    let Ok(resource) = delegating(&reviewer.role.arn) else {
-        return;
-    };
     let before = change.before.as_ref().map(set).unwrap_or_default();
     let anywhere = anywhere(&reviewer.role.arn);
     let mut needed: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
@@ -124,32 +120,31 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
             .push(requirement);
     }
     for statement in only_in(change.after.as_ref(), change.before.as_ref()) {
-        let universe = Universe::around(&statement, reviewer);
+        let mut universe = Universe::around(&statement, reviewer);
         let document = json!({"Version": "2012-10-17", "Statement": [statement]});
         let Ok(added) = PolicyDocument::from_value(document) else {
             let detail = "what is added is no policy by itself";
             objections.push(Objection::new(Fault::Form, detail));
             return;
         };
+        // A statement that is not about an action does not give it anywhere.
+        universe.own.actions.retain(|action| added.is_about(action));
+        universe.others.actions.retain(|action| added.is_about(action));
         let added = set(&added);
-        universe.each(|actions, place| {
-            let mut request = place.request(&anywhere);
-            for action in actions {
-                request.action.clone_from(action);
-                let is_needed = || {
-                    let needed = needed.get(action.as_str());
-                    needed.is_some_and(|needed| needed.iter().any(|one| needs(one, place)))
-                };
-                if gives(&added, &resource, &request) && !gives(&before, &resource, &request) && !is_needed()
-                {
-                    let detail = format!(
-                        "nothing needs {action} on `{}` through {} in context {}",
-                        place.resource.escape_debug(),
-                        place.via_service.unwrap_or("no service"),
-                        place.encryption_context.unwrap_or("none").escape_debug(),
-                    );
-                    objections.push(Objection::new(Fault::TooMuch, detail));
-                }
+        universe.given(&added, &anywhere, |place, request| {
+            let is_needed = || {
+                let needed = needed.get(request.action.as_str());
+                needed.is_some_and(|needed| needed.iter().any(|one| needs(one, place)))
+            };
+            if !gives(&before, request) && !is_needed() {
+                let detail = format!(
+                    "nothing needs {} on `{}` through {} in context {}",
+                    request.action.escape_debug(),
+                    place.resource.escape_debug(),
+                    place.via_service.unwrap_or("no service"),
+                    place.encryption_context.unwrap_or("none").escape_debug(),
+                );
+                objections.push(Objection::new(Fault::TooMuch, detail));
             }
         });
     }
@@ -157,9 +152,6 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
 
 /// Does the change take away anything that a statement gives now?
 pub(super) fn takes(change: &RolePolicyChange, reviewer: &Reviewer<'_>) -> bool {
-    let Ok(resource) = delegating(&reviewer.role.arn) else {
-        return true;
-    };
     let after = change.after.as_ref().map(set).unwrap_or_default();
     let anywhere = anywhere(&reviewer.role.arn);
     only_in(change.before.as_ref(), change.after.as_ref())
@@ -170,15 +162,9 @@ pub(super) fn takes(change: &RolePolicyChange, reviewer: &Reviewer<'_>) -> bool 
             let Ok(removed) = PolicyDocument::from_value(document) else {
                 return true;
             };
-            let removed = set(&removed);
             let mut takes = false;
-            own.each(|actions, place| {
-                let mut request = place.request(&anywhere);
-                takes = takes
-                    || actions.iter().any(|action| {
-                        request.action.clone_from(action);
-                        gives(&removed, &resource, &request) && !gives(&after, &resource, &request)
-                    });
+            own.given(&set(&removed), &anywhere, |_, request| {
+                takes = takes || !gives(&after, request);
             });
             takes
         })
@@ -225,46 +211,9 @@ fn set(document: &PolicyDocument) -> PolicySet {
     PolicySet::complete(vec![NamedPolicy::new("under review", document.clone())])
 }
 
-/// The policy of a resource that leaves everything to the account: nothing but the role's own policies decides.
-fn delegating(role: &RoleArn) -> Result<Observed<NamedPolicy>, crate::policy::InvalidPolicy> {
-    let document = PolicyDocument::from_value(json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"AWS": format!("arn:{}:iam::{}:root", role.partition(), role.account())},
-            "Action": "*",
-            "Resource": "*",
-        }],
-    }))?;
-    Ok(Observed::Found(NamedPolicy::new("delegating", document)))
-}
-
-impl Place<'_> {
-    /// A request there, whose action is still to be filled in.
-    fn request(&self, anywhere: &Request) -> Request {
-        let mut request = anywhere.clone();
-        self.resource.clone_into(&mut request.resource);
-        if let Some(via_service) = self.via_service {
-            request.context = request.context.with("kms:ViaService", via_service);
-        }
-        if let Some(arn) = self.encryption_context {
-            request.context = request.context.with(ENCRYPTION_CONTEXT, arn);
-        }
-        request
-    }
-}
-
 /// Would the policies let the role do it where nothing else is in the way? When in doubt, they would.
-fn gives(policies: &PolicySet, resource: &Observed<NamedPolicy>, request: &Request) -> bool {
-    let layers = Layers {
-        identity: policies,
-        boundary: &Observed::Absent,
-        resource,
-        scps: &[],
-        rcps: &[],
-        grants: &Observed::Absent,
-    };
-    !verdict(request, &layers).is_denied()
+fn gives(policies: &PolicySet, request: &Request) -> bool {
+    !identity_verdict(request, policies).is_denied()
 }
 
 fn encryption_context(requirement: &Requirement) -> Option<&str> {
@@ -324,7 +273,11 @@ impl Universe {
         let partition = reviewer.role.arn.partition();
         let mut universe = Self::default();
         let mut texts = BTreeSet::new();
-        collect(statement, &mut texts);
+        // What a statement is called, and that it allows, names nothing that could be tried.
+        let elements = statement.as_object().into_iter().flatten();
+        for (_, element) in elements.filter(|(name, _)| !["Sid", "Effect"].contains(&name.as_str())) {
+            collect(element, &mut texts);
+        }
         for text in &texts {
             universe.add_text(text);
         }
@@ -386,82 +339,101 @@ impl Universe {
         }
     }
 
-    fn each(&self, mut attempt: impl FnMut(&BTreeSet<String>, Place<'_>)) {
+    /// Finds what the statement gives of all that is tried.
+    fn given(&self, statement: &PolicySet, anywhere: &Request, mut found: impl FnMut(Place<'_>, &Request)) {
         let (own, others) = (&self.own, &self.others);
-        product(
-            &others.actions,
-            &own.targets,
-            &own.keys,
-            &own.services,
-            &mut attempt,
-        );
-        product(
-            &own.actions,
-            &others.targets,
-            &own.keys,
-            &own.services,
-            &mut attempt,
-        );
-        product(
-            &own.actions,
-            &own.targets,
-            &others.keys,
-            &own.services,
-            &mut attempt,
-        );
-        product(
-            &own.actions,
-            &own.targets,
-            &own.keys,
-            &others.services,
-            &mut attempt,
-        );
-        own.each(attempt);
+        for tried in [
+            [&others.actions, &own.targets, &own.keys, &own.services],
+            [&own.actions, &others.targets, &own.keys, &own.services],
+            [&own.actions, &own.targets, &others.keys, &own.services],
+            [&own.actions, &own.targets, &own.keys, &others.services],
+        ] {
+            given(tried, statement, anywhere, &mut found);
+        }
+        own.given(statement, anywhere, found);
     }
 }
 
-/// Every action on every bucket, object and key, keys in every context and in none.
-fn product(
-    actions: &BTreeSet<String>,
-    targets: &BTreeSet<String>,
-    keys: &BTreeSet<String>,
-    services: &BTreeSet<String>,
-    attempt: &mut impl FnMut(&BTreeSet<String>, Place<'_>),
+/// Finds what a statement gives of every action on every bucket, object and key, keys in every context and in none.
+fn given(
+    [actions, targets, keys, services]: [&BTreeSet<String>; 4],
+    statement: &PolicySet,
+    anywhere: &Request,
+    mut found: impl FnMut(Place<'_>, &Request),
 ) {
     fn or_none(texts: &BTreeSet<String>) -> impl Iterator<Item = Option<&str>> {
         texts.iter().map(|text| Some(text.as_str())).chain([None])
     }
-    for target in targets {
+    let mut trial = Trial {
+        statement,
+        actions,
+        request: anywhere.clone(),
+    };
+    for resource in targets {
         let place = Place {
-            resource: target,
+            resource,
             via_service: None,
             encryption_context: None,
         };
-        attempt(actions, place);
+        trial.at(resource, |request| found(place, request));
     }
-    for key in keys {
-        for via_service in or_none(services) {
-            for encryption_context in or_none(targets) {
+    for via_service in or_none(services) {
+        let through = match via_service {
+            Some(service) => anywhere.context.clone().with("kms:ViaService", service),
+            None => anywhere.context.clone(),
+        };
+        // What is refused whatever the encryption context may be need not be tried in each.
+        trial.request.context = through.clone().with_unknown(ENCRYPTION_CONTEXT);
+        let mut open = Vec::new();
+        for key in keys {
+            trial.at(key, |_| open.push(key));
+        }
+        open.dedup();
+        if open.is_empty() {
+            continue;
+        }
+        for encryption_context in or_none(targets) {
+            trial.request.context = match encryption_context {
+                Some(arn) => through.clone().with(ENCRYPTION_CONTEXT, arn),
+                None => through.clone(),
+            };
+            for resource in &open {
                 let place = Place {
-                    resource: key,
+                    resource,
                     via_service,
                     encryption_context,
                 };
-                attempt(actions, place);
+                trial.at(resource, |request| found(place, request));
+            }
+        }
+    }
+}
+
+/// Asks one statement for some actions.
+struct Trial<'a> {
+    statement: &'a PolicySet,
+    actions: &'a BTreeSet<String>,
+    request: Request,
+}
+
+impl Trial<'_> {
+    /// Asks for all of them there, and hands on what is given.
+    fn at(&mut self, resource: &str, mut given: impl FnMut(&Request)) {
+        resource.clone_into(&mut self.request.resource);
+        for action in self.actions {
+            self.request.action.clone_from(action);
+            if gives(self.statement, &self.request) {
+                given(&self.request);
             }
         }
     }
 }
 
 impl Names {
-    fn each(&self, mut attempt: impl FnMut(&BTreeSet<String>, Place<'_>)) {
-        product(
-            &self.actions,
-            &self.targets,
-            &self.keys,
-            &self.services,
-            &mut attempt,
-        );
+    /// Finds what the statement gives of these.
+    fn given(&self, statement: &PolicySet, anywhere: &Request, found: impl FnMut(Place<'_>, &Request)) {
+        let tried = [&self.actions, &self.targets, &self.keys, &self.services];
+        given(tried, statement, anywhere, found);
     }
 
     fn add_bucket(&mut self, bucket: &BucketName, partition: &Partition) {
