@@ -54,7 +54,9 @@ mod tests {
     #[test]
     fn a_thousand_rules_fit_into_the_smallest_function_even_beside_hostile_policies() {
         const MEGABYTE: u64 = 1024 * 1024;
-        assert!(cost(1000, 3, Policies::Granting).peak < 32 * MEGABYTE);
+        let healthy = cost(1000, 3, Policies::Granting);
+        assert!(healthy.peak < 32 * MEGABYTE, "{healthy:?}");
+        assert!(healthy.allocations < 450_000, "{healthy:?}");
         // A tenth of the rules, because these take a second; the test above says that ten times as many take ten times
         // as much.
         let hostile = cost(100, 30, Policies::Hostile).peak * 10;
@@ -65,5 +67,17 @@ mod tests {
     fn one_rule_that_is_well_costs_two_thousand_allocations_and_no_more() {
         let cost = cost(1, 1, Policies::Granting);
         assert!(cost.allocations < 2_000, "{cost:?}");
+    }
+
+    #[test]
+    fn the_repair_of_one_rule_costs_twelve_thousand_allocations_and_no_more() {
+        let cost = cost(1, 1, Policies::Missing);
+        assert!(cost.allocations < 12_000, "{cost:?}");
+    }
+
+    #[test]
+    fn the_repair_of_ten_rules_costs_at_most_as_much_as_ten_repairs() {
+        // Each with its statements, which the review tries one by one.
+        grows_at_most_as_much(10, cost(1, 1, Policies::Missing), cost(10, 1, Policies::Missing));
     }
 }
