@@ -415,7 +415,18 @@ fn jobs_are_ordered_where_a_role_is_set_and_passed_to_batch_operations_alone() {
     let to = |service| Context::new().with("iam:PassedToService", service);
     let batch = || to("batchoperations.s3.amazonaws.com");
     assert_eq!(ask("jobs", "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
-    assert_eq!(ask("jobs", "s3:CreateJob", "*", Context::new()), Verdict::Allowed);
+    let ordering = |operation| Context::new().with("s3:RequestJobOperation", operation);
+    assert_eq!(
+        ask("jobs", "s3:CreateJob", "*", ordering("S3ReplicateObject")),
+        Verdict::Allowed
+    );
+    for other in ["S3PutObjectCopy", "S3DeleteObjectTagging", "LambdaInvoke"] {
+        assert_ne!(
+            ask("jobs", "s3:CreateJob", "*", ordering(other)),
+            Verdict::Allowed,
+            "{other}"
+        );
+    }
     for service in ["lambda.amazonaws.com", "s3.amazonaws.com"] {
         assert_ne!(
             ask("jobs", "iam:PassRole", JOBS_ROLE, to(service)),
@@ -444,7 +455,7 @@ fn jobs_are_ordered_where_a_role_is_set_and_passed_to_batch_operations_alone() {
     for setting in SETTINGS {
         assert_ne!(ask(setting, "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
         assert_ne!(
-            ask(setting, "s3:CreateJob", "*", Context::new()),
+            ask(setting, "s3:CreateJob", "*", ordering("S3ReplicateObject")),
             Verdict::Allowed
         );
     }
@@ -588,6 +599,36 @@ fn a_grant_is_bound_to_a_bucket_to_a_role_of_ours_and_to_what_replication_does()
                 verdict
             );
         }
+    }
+}
+
+/// Or else it could have itself read with a key that opted in for replication.
+#[test]
+fn no_grant_is_made_to_the_function_itself() {
+    for setting in ["tagged", "open", "bounded"] {
+        let context = grant(&["Decrypt"], OWN_ROLE, Some("EncryptionContextEquals"));
+        assert_eq!(
+            ask(setting, "kms:CreateGrant", SOURCE_KEY, context),
+            Verdict::ExplicitlyDenied,
+            "{setting}"
+        );
+    }
+}
+
+#[test]
+fn no_event_is_told_in_the_name_of_somebody_else() {
+    let bus = "arn:aws:events:eu-west-1:111122223333:event-bus/operations";
+    for (source, verdict) in [
+        ("s3-replication-remediator", Verdict::Allowed),
+        ("aws.s3", Verdict::ImplicitlyDenied),
+        ("payroll", Verdict::ImplicitlyDenied),
+    ] {
+        let context = context(bus).with_set("events:source", [source]);
+        assert_eq!(
+            ask("watchful", "events:PutEvents", bus, context),
+            verdict,
+            "{source}"
+        );
     }
 }
 

@@ -4,6 +4,8 @@
 
 #![cfg(test)]
 
+mod parameters;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;

@@ -47,10 +47,3 @@ def test_what_both_templates_take_has_the_same_form_in_both() -> None:
     (name,) = [MAIN["Outputs"]["DeployMemberRole"]["Value"]["Fn::Sub"]]
     for parameter in ("RoleName", "RemediatorRoleArns", "ExternalId"):
         assert f"{parameter}=" in name and parameter in TEMPLATE["Parameters"]
-
-
-def test_every_parameter_of_the_member_template_is_described_constrained_and_offered() -> None:
-    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(TEMPLATE["Parameters"])
-    for name, parameter in TEMPLATE["Parameters"].items():
-        assert parameter["Description"] and parameter["AllowedPattern"] and parameter["ConstraintDescription"], name

@@ -14,7 +14,8 @@ from resolver import TEMPLATE, Resolver
 from test_template import statements
 
 KEPT = Path(__file__).parents[1] / "attacks" / "policies"
-OPEN = {"Mode": "auto", "AllowedRoleArns": "arn:aws:iam::*:role/*", "AllowedKeyArns": "arn:aws:kms:*:*:key/*",
+# As wide as lists may be; those that name everything are refused.
+OPEN = {"Mode": "auto", "AllowedRoleArns": "arn:aws:iam::*:role/*r*", "AllowedKeyArns": "arn:aws:kms:*:*:key/*e*",
         "TrustedAccounts": "444455556666", "MemberRoleName": "reader"}
 BOUNDED = {**OPEN, "RequiredPermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/bound"}
 # All that can be switched on without a mode that writes.
