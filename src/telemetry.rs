@@ -230,12 +230,14 @@ impl Tally {
     pub fn lines(&self, invocation: Invocation<'_>) -> Vec<String> {
         let counts = std::mem::take(&mut *self.counts());
         let number = |count: usize| json!(count);
-        let mut values: Vec<(Metric, Value)> = [BROKEN, AT_RISK, UNDETERMINED, HEALTHY]
-            .map(|metric| {
+        let mut values: Vec<(Metric, Value)> = Vec::new();
+        // Whoever looked at no bucket knows of none that it is well: a zero would end the alarm on broken ones.
+        if !counts.verdicts.is_empty() {
+            values.extend([BROKEN, AT_RISK, UNDETERMINED, HEALTHY].map(|metric| {
                 let count = counts.verdicts.get(metric.name).copied().unwrap_or_default();
                 (metric, json!(count))
-            })
-            .into();
+            }));
+        }
         values.push((SUPPRESSED, number(counts.untold.difference(&counts.told).count())));
         values.push((RETURNED, number(invocation.returned)));
         values.push((UNUSABLE, number(counts.unusable)));
@@ -405,8 +407,15 @@ mod tests {
         let tally = &Tally::default();
         tally.publish(Bulletin::State(&Report::healthy())).await.unwrap();
         tally.lines(invocation());
+        tally.publish(Bulletin::State(&Report::healthy())).await.unwrap();
         let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
-        assert_eq!(document["HealthyBuckets"], 0);
+        assert_eq!(document["HealthyBuckets"], 1);
+    }
+
+    #[test]
+    fn an_invocation_that_looked_at_no_bucket_says_nothing_of_how_buckets_are() {
+        let text = &Tally::default().lines(invocation())[0];
+        assert!(text.contains("AwsCalls") && !text.contains("Buckets"), "{text}");
     }
 
     #[test]

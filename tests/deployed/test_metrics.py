@@ -8,7 +8,7 @@ from typing import Any
 from conftest import Deploy
 from emulator import Emulator
 from seed import seed
-from stack import Stack, wait_until
+from stack import REGION, Stack, wait_until
 from test_replication import REPLICATION_CONFIGURED
 
 NAMESPACE = "S3ReplicationRemediator"
@@ -42,3 +42,25 @@ def test_metrics_are_lines_of_json_by_themselves(emulator: Emulator, deploy: Dep
         assert dimensions[0] == "Function" and all(isinstance(document[name], str) for name in dimensions)
         for metric in directive["Metrics"]:
             assert isinstance(document[metric["Name"]], int), metric
+
+
+def test_alarms_look_at_metrics_under_the_very_dimensions_that_the_function_writes(
+    emulator: Emulator, deploy: Deploy
+) -> None:
+    """CloudWatch keeps a metric apart for each set of dimensions: an alarm on another set would hear nothing, for ever."""
+    seeded = seed(emulator, "many-reasons")
+    stack = deploy()
+    stack.invoke({"command": "check", "bucket": seeded.bucket})
+    wait_until(lambda: total(stack, "BrokenBuckets") == 1, 60, lambda: stack.log())
+    written = {
+        (metric["Name"], tuple((name, document[name]) for name in dimensions))
+        for document in documents(stack)
+        for directive in document["_aws"]["CloudWatchMetrics"]
+        for dimensions in directive["Dimensions"] for metric in directive["Metrics"]
+    }
+    alarms = emulator.client("cloudwatch", REGION).describe_alarms()["MetricAlarms"]
+    ours = [alarm for alarm in alarms if alarm["Namespace"] == NAMESPACE]
+    assert ours
+    for alarm in ours:
+        dimensions = tuple((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"])
+        assert (alarm["MetricName"], dimensions) in written, alarm["AlarmName"]

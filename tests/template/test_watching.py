@@ -36,6 +36,26 @@ def test_every_alarm_tells_the_topic_and_is_explained_in_the_manual() -> None:
     assert {alarm.strip("`") for alarm, *_ in rows("docs/OPERATING.md", "alarms")} == ALARMS.keys()
 
 
+def test_alarms_on_metrics_of_aws_look_where_aws_writes_them() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
+    function = [{"Name": "FunctionName", "Value": {"Ref": "Function"}}]
+
+    def queue(name: str) -> list[dict[str, Any]]:
+        return [{"Name": "QueueName", "Value": {"Fn::GetAtt": [name, "QueueName"]}}]
+
+    looked_at = {
+        name: (alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"])
+        for name, alarm in ALARMS.items() if alarm["Namespace"].startswith("AWS/")
+    }
+    assert looked_at == {
+        "ErrorAlarm": ("AWS/Lambda", "Errors", function),
+        "ThrottleAlarm": ("AWS/Lambda", "Throttles", function),
+        "DeadLetterAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue("DeadLetterQueue")),
+        "QueueAgeAlarm": ("AWS/SQS", "ApproximateAgeOfOldestMessage", queue("Queue")),
+    }
+
+
 def test_the_dashboard_shows_every_alarm() -> None:
     (shown,) = (widget["properties"]["alarms"] for widget in dashboard() if widget["type"] == "alarm")
     assert {name.removesuffix(".Arn") for name in shown} == ALARMS.keys()
@@ -106,17 +126,6 @@ def test_the_smallest_installation_has_nothing_that_nobody_asked_for() -> None:
         "Table",
         *ALARMS,
     }
-
-
-def test_defaults_are_values_that_their_own_parameters_take() -> None:
-    for name, parameter in TEMPLATE["Parameters"].items():
-        default = str(parameter["Default"])
-        if pattern := parameter.get("AllowedPattern"):
-            assert re.search(pattern, default), name
-        if values := parameter.get("AllowedValues"):
-            assert default in map(str, values), name
-        if "MaxValue" in parameter:
-            assert parameter["MinValue"] <= int(default) <= parameter["MaxValue"], name
 
 
 def test_every_output_is_described_and_exists_with_what_it_names() -> None:
