@@ -11,6 +11,8 @@ DEPLOYED := $(TARGET)/lambda/$(BINARY)/bootstrap
 # x86_64 or arm64.
 ARCH ?= x86_64
 
+TEMPLATES := template.yaml template-member.yaml forward-drift.yaml
+
 BUILD_TOOLS := $(CURDIR)/.tools/build/bin
 PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
@@ -36,11 +38,13 @@ check: check-format ## Format, lints and tests of the core, without any AWS crat
 	cargo test --no-default-features
 
 build: tools ## Build the function for Lambda (ARCH=arm64 for Graviton)
+	@scripts/need-target $(ARCH)
 	PATH="$(BUILD_TOOLS):$$PATH" cargo lambda build --release $(if $(filter arm64,$(ARCH)),--arm64) --bin $(BINARY)
 
 deploy: tools ## Build and deploy the stack to your AWS account, asking for the settings (ARCH=arm64 for Graviton)
+	@scripts/need-target $(ARCH)
 	PATH="$(BUILD_TOOLS):$$PATH" sam build --parameter-overrides Architecture=$(ARCH)
-	PATH="$(BUILD_TOOLS):$$PATH" sam deploy --guided --parameter-overrides Architecture=$(ARCH)
+	PATH="$(BUILD_TOOLS):$$PATH" $(BUILD_TOOLS)/python scripts/deploy.py $(ARCH)
 
 live: build ## Tell the demo's story in a real AWS account of yours, and remove it again (asks first; less than 0.10 USD)
 	@$(PYTHON) scripts/live.py $(LIVE) $(DEPLOYED)
@@ -101,7 +105,7 @@ test-wire: ## Test everything that is written in Rust
 
 test-template: tools ## Check the templates, and the commands that documents and reports tell people to run
 	AWS_DEFAULT_REGION=eu-west-1 $(BUILD_TOOLS)/sam validate --lint --template template.yaml
-	$(BUILD_TOOLS)/cfn-lint template.yaml template-member.yaml
+	$(BUILD_TOOLS)/cfn-lint $(TEMPLATES)
 	$(PYTHON) -m pytest --quiet tests/template
 
 test-deployed: tools ## Test the deployed stack in an emulator
@@ -110,7 +114,7 @@ test-deployed: tools ## Test the deployed stack in an emulator
 
 lint-template: ## Look for what is unwise in the templates and workflows (installs 300 MB of tools, so it is not part of `make test`)
 	@scripts/install-tools lint
-	.tools/lint/bin/checkov --framework cloudformation --compact --quiet --skip-download --file template.yaml template-member.yaml
+	.tools/lint/bin/checkov --framework cloudformation --compact --quiet --skip-download --file $(TEMPLATES)
 	.tools/lint/bin/zizmor --offline --quiet .github/workflows
 
 deny: ## Check licences, sources and known vulnerabilities of the dependencies (cargo install cargo-deny)

@@ -22,7 +22,7 @@ GLIBC = (2, 34)
 # e_machine of the ELF header.
 MACHINES = {"x86_64": 62, "arm64": 183}
 LARGEST = 6_000_000
-DEPLOYED_WITH_IT = ("template-member.yaml", "samconfig.toml", "LICENSE", "README.md")
+DEPLOYED_WITH_IT = ("template-member.yaml", "forward-drift.yaml", "samconfig.toml", "LICENSE", "README.md")
 # Zip knows no time before.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

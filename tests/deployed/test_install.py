@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from conftest import Deploy
-from emulator import Emulator
+from emulator import DECISIONS, Emulator
 from seed import seed
 from stack import NAME, PROJECT, REGION, TEMPLATE, load_template
 
@@ -52,6 +53,29 @@ def test_every_answer_of_the_guide_may_be_its_default(emulator: Emulator, built:
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     # What was answered is kept for the next time.
     assert 'Mode=\\"dry-run\\"' in (built / "samconfig.toml").read_text()
+
+
+def guided(emulator: Emulator, folder: Path, answers: list[str]) -> str:
+    """`make deploy` after the build: the deployment alone, with the answers of a person, and Enter for the rest."""
+    environment = emulator.owner_environment(AWS_DEFAULT_REGION=REGION, SAM_CLI_TELEMETRY="0", HOME=str(folder))
+    environment["PATH"] = f"{SAM.parent}{os.pathsep}{environment['PATH']}"
+    command = [str(SAM.with_name("python")), str(PROJECT / "scripts" / "deploy.py"), "x86_64", "--no-confirm-changeset"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, input="\n".join(answers) + "\n" * 60, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_what_was_answered_the_last_time_is_offered_the_next_time(emulator: Emulator, built: Path) -> None:
+    """Or else whoever upgrades and presses Enter would be back in dry-run, and told nothing."""
+    # Stack, Region, and the first parameter.
+    guided(emulator, built, ["", "", "approve"])
+    guided(emulator, built, [])
+    (stack,) = emulator.client("cloudformation", REGION).describe_stacks(StackName=NAME)["Stacks"]
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    assert (parameters["Mode"], parameters["Architecture"]) == ("approve", "x86_64")
 
 
 def test_the_shipped_configuration_deploys_without_questions(emulator: Emulator, built: Path) -> None:
@@ -113,9 +137,21 @@ def test_the_dashboard_asks_the_log_for_what_the_function_writes_there(emulator:
 
 def test_a_look_makes_as_many_calls_as_the_manual_reckons_with(emulator: Emulator, deploy: Deploy) -> None:
     manual = (PROJECT / "docs" / "OPERATING.md").read_text()
-    (reckoned,) = re.findall(r"A look at a bucket makes about (\d+) calls of AWS", manual)
+    (reckoned,) = re.findall(r"A look at a bucket makes about (\d+) calls of AWS: (\d+) of S3 .*?, (\d+) of KMS", manual)
     seeded = seed(emulator, "healthy")
     stack = deploy()
+    before = len(decisions(emulator))
     stack.invoke({"command": "check", "bucket": seeded.bucket})
     (calls,) = re.findall(r"answered calls=(\d+)", stack.log())
-    assert abs(int(calls) - int(reckoned)) <= 3
+    services = Counter(decision["action"].split(":")[0] for decision in decisions(emulator)[before:])
+    for made, expected in zip([int(calls), services["s3"], services["kms"]], map(int, reckoned), strict=True):
+        assert abs(made - expected) <= 3, (made, expected, services)
+
+
+def decisions(emulator: Emulator) -> list[dict[str, str]]:
+    """What the emulator decided about permissions so far, of those who assumed a role: the function is the only one."""
+    written = [json.loads(line) for line in Path(os.environ[DECISIONS]).read_text().splitlines()]
+    return [
+        decision for decision in written
+        if emulator.endpoint.endswith(f":{decision['emulator']}") and ":assumed-role/" in decision.get("principal", "")
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -27,6 +28,33 @@ def program(machine: int = 62, glibc: str = "2.34") -> bytes:
 def test_a_program_that_lambda_could_not_run_is_refused(wrong: bytes, reason: str) -> None:
     with pytest.raises(package.Unfit, match=reason):
         package.examine(wrong, "x86_64")
+
+
+def need_target(folder: Path, architecture: str, rustup: str | None = None) -> subprocess.CompletedProcess[str]:
+    """`scripts/need-target` with a Rust that has no standard library but that of this folder."""
+    programs = {"rustc": f'echo "{folder}/$4"'}
+    if rustup:
+        programs["rustup"] = rustup
+    for name, body in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    return subprocess.run(
+        [package.PROJECT / "scripts" / "need-target", architecture], capture_output=True, text=True,
+        env={"PATH": f"{folder}:/usr/bin:/bin"},
+    )
+
+
+def test_a_rust_that_cannot_build_for_an_architecture_is_told_before_the_build_and_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    for rustup in (None, "exit 1"):
+        told = need_target(tmp_path, "arm64", rustup)
+        assert told.returncode == 1 and "rustup target add aarch64-unknown-linux-gnu" in told.stderr
+    assert need_target(tmp_path, "arm64", "exit 0").returncode == 0
+    (tmp_path / "x86_64-unknown-linux-gnu").mkdir()
+    assert need_target(tmp_path, "x86_64", "exit 1").returncode == 0
+    told = need_target(tmp_path, "aarch64")
+    assert told.returncode == 1 and "x86_64 or arm64, not `aarch64`" in told.stderr
 
 
 def test_the_newest_glibc_is_found_by_number_and_not_by_letter() -> None:
@@ -56,6 +84,8 @@ def test_a_release_is_whole_and_its_checksums_hold(tmp_path: Path, architecture:
     function = template["Resources"]["Function"]["Properties"]
     assert (folder / function["CodeUri"]).is_file()
     assert template["Parameters"]["Architecture"]["Default"] == architecture
+    # Whatever the manual has people deploy beside it.
+    assert {path.name for path in package.PROJECT.glob("*.yaml")} - {"template.yaml"} <= {path.name for path in folder.iterdir()}
     sums = dict(reversed(line.split()) for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert sums.keys() == {path.name for path in folder.iterdir()} - {"SHA256SUMS"}
     for name, expected in sums.items():
@@ -98,8 +128,15 @@ def test_workflows_pin_every_action_by_its_commit_and_hold_no_right_that_a_job_d
                     assert step["with"]["persist-credentials"] is False if action == "actions/checkout" else True
 
 
+def test_the_job_that_may_write_runs_no_code_of_others() -> None:
+    """What is built, or installed to build with, has nothing of ours within reach there."""
+    (release,) = (yaml.safe_load(path.read_text()) for path in workflows() if path.name == "release.yml")
+    commands = " ".join(step.get("run", "") for step in release["jobs"]["publish"]["steps"])
+    assert not re.search(r"\b(make|cargo|pip|npm|npx|curl|wget)\b", commands)
+
+
 def test_only_the_job_that_publishes_may_write() -> None:
     (release,) = (yaml.safe_load(path.read_text()) for path in workflows() if path.name == "release.yml")
     writers = {name for name, job in release["jobs"].items() if "write" in job["permissions"].values()}
     assert writers == {"publish"}
-    assert set(release["jobs"]["publish"]["needs"]) == {"test", "build"}
+    assert set(release["jobs"]["publish"]["needs"]) == {"test", "build", "sbom"}
