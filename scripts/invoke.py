@@ -20,7 +20,10 @@ def main() -> int:
     chosen = arguments.parse_args()
     if not chosen.event.is_file():
         arguments.error(f"no such file: {chosen.event}")
-    event = json.loads(chosen.event.read_text())
+    try:
+        event = json.loads(chosen.event.read_text())
+    except ValueError as error:
+        arguments.error(f"{chosen.event} is no JSON: {error}")
     end_on_termination()
     with Emulator() as emulator:
         seed(emulator, chosen.seed)

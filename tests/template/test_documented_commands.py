@@ -1,7 +1,8 @@
 """Every AWS command that a document, the stack or a report tells a person to run, held against the AWS CLI's own model.
 
 Nothing is run here: service, operation, the names of options, and that none is missing which the operation needs. What
-a command does is tried against the emulator elsewhere, as far as the emulator has it.
+a command does is tried against the emulator by `tests/deployed/test_manual.py`, as far as the emulator has it; of each
+command, of whatever program, `documented.py` says how it was tried.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import pytest
 from awscli.clidriver import create_clidriver
 
 from demo import commands
+from documented import DOCUMENTS, TRIED, TRIED_OF_OUTPUTS, TRIED_OF_REPORTS, head, heads, words_of
 from resolver import Resolver
 from test_template import ROOT, TEMPLATE
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 REPORTS = sorted([*ROOT.glob("tests/scenarios/**/told.txt"), *ROOT.glob("tests/core/handler/*.txt")])
 # What only the second version of the CLI has, and the first, which is installed here, has not:
 # https://docs.aws.amazon.com/cli/latest/reference/logs/tail.html
@@ -42,16 +43,7 @@ def global_options() -> set[str]:
 
 def calls(shell: str) -> Iterator[list[str]]:
     """The words of each call of `aws` in a shell command."""
-    lexer = shlex.shlex(shell.replace("\\\n", " "), posix=True, punctuation_chars="();<>|&\n")
-    lexer.whitespace = " \t\r"
-    words: list[str] = []
-    for word in [*lexer, ";"]:
-        if word and set(word) <= set("();<>|&\n"):
-            if words[:1] == ["aws"]:
-                yield words
-            words = []
-        else:
-            words.append(word)
+    yield from (words for words in words_of(shell) if words[0] == "aws")
 
 
 def wrong(words: list[str], is_whole: bool = True) -> str | None:
@@ -114,11 +106,34 @@ def test_commands_that_reports_print_are_commands_of_the_aws_cli() -> None:
 def test_commands_that_the_stack_puts_out_are_commands_of_the_aws_cli() -> None:
     outputs = [Resolver({}).resolve(output["Value"]) for output in TEMPLATE["Outputs"].values()]
     found = [(words, True) for value in outputs for words in calls(value)]
-    assert {f"{words[1]} {words[2]}" for words, _ in found} == {
-        "lambda invoke", "logs tail", "sqs start-message-move-task", "cloudformation deploy",
-        "s3api get-bucket-notification-configuration", "s3api put-bucket-notification-configuration",
-    }
+    assert {head(words) for words, _ in found} == TRIED_OF_OUTPUTS.keys()
     assert complaints(iter(found)) == []
+
+
+def test_of_every_command_in_a_document_it_is_said_how_it_was_tried() -> None:
+    assert set().union(*(heads(document.read_text()) for document in DOCUMENTS)) == TRIED.keys()
+    # Where a file is named that tries it, that file is there.
+    for how in {*TRIED.values(), *TRIED_OF_REPORTS.values(), *TRIED_OF_OUTPUTS.values()}:
+        for path in re.findall(r"\b(?:tests|docs)/[\w/.]+", how):
+            assert (ROOT / path).exists(), path
+
+
+def test_of_every_command_that_a_report_prints_it_is_said_how_it_was_tried() -> None:
+    texts = [path.read_text() for path in [*REPORTS, ROOT / "docs" / "CHECKS.md"]]
+    printed = {head(words) for text in texts for command in commands(text) for words in calls(command)}
+    assert printed == TRIED_OF_REPORTS.keys()
+
+
+def test_a_command_is_known_by_its_program_whatever_stands_before_it() -> None:
+    text = """
+```sh
+for region in a b; do sam deploy --region "$region"; done   # a loop; with a remark
+A=1 B=2 cargo test --all && aws kms enable-key \\
+  --key-id k
+```
+`aws s3api` is no command, `make bench` is one, and `s3-replication-remediator=allow` is a tag.
+"""
+    assert heads(text) == {"sam deploy", "cargo test", "aws kms enable-key", "aws s3api", "make bench"}
 
 
 @pytest.mark.parametrize(("command", "problem"), [
