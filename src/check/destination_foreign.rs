@@ -116,7 +116,9 @@ fn wrong_account(
         }
         .propose(
             facts.own_account(),
-            format!("if the bucket is the one that is meant: {remedy}. If not, somebody else's bucket receives the replicas"),
+            format!(
+                "if the bucket is the one that is meant:\n{remedy}\nif it is not, somebody else's bucket receives the replicas"
+            ),
         ),
     );
 }

@@ -39,6 +39,18 @@ pub(super) fn wrong_type(key: &KeyMetadata) -> Option<Fault> {
     })
 }
 
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-conceptual.html>: only the same material will do.
+fn import_again(key: &KeyArn) -> String {
+    let (region, id) = (key.region(), key.id());
+    format!(
+        "import the same key material again; for a key to wrap it with, and an import token:\naws kms \
+         get-parameters-for-import --region {region} --key-id {id} --wrapping-algorithm RSAES_OAEP_SHA_256 \
+         --wrapping-key-spec RSA_4096\nand with the wrapped material and the token in files:\naws kms \
+         import-key-material --region {region} --key-id {id} --encrypted-key-material fileb://material.bin \
+         --import-token fileb://token.bin --expiration-model KEY_MATERIAL_DOES_NOT_EXPIRE"
+    )
+}
+
 /// Judges the state of a key.
 pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) -> Option<Fault> {
     let arn = &key.arn;
@@ -68,10 +80,7 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
             short: "will soon lose its imported key material, and nothing can be encrypted or decrypted then",
             expected: "key material that does not expire within 30 days".to_owned(),
             found: format!("KeyState {state}, ExpirationModel KEY_MATERIAL_EXPIRES, ValidTo {expires}"),
-            remedy: format!(
-                "before {expires}, import the same key material again:\naws kms get-parameters-for-import --region \
-                 {region} --key-id {id} …, then aws kms import-key-material --region {region} --key-id {id} …"
-            ),
+            remedy: format!("before {expires}, {}", import_again(arn)),
         });
     }
     let (short, remedy) = match key.state {
@@ -86,18 +95,13 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
                  --key-id {id}\nonce the key is deleted, nothing that it encrypted can be read again"
             ),
         ),
-        KeyState::PendingImport => (
-            "has no key material",
-            format!(
-                "import the same key material again:\naws kms get-parameters-for-import --region {region} --key-id {id} \
-                 …, then aws kms import-key-material --region {region} --key-id {id} …"
-            ),
-        ),
+        KeyState::PendingImport => ("has no key material", import_again(arn)),
         KeyState::Unavailable => (
             "is cut off from its custom key store",
             format!(
-                "connect the key store: aws kms describe-custom-key-stores --region {region} tells its id and what is \
-                 wrong, aws kms connect-custom-key-store --region {region} --custom-key-store-id … connects it"
+                "connect the key store; its id, and what is wrong with it, is in the answer to:\naws kms \
+                 describe-custom-key-stores --region {region}\nand with the id in place of KEY_STORE_ID:\naws kms \
+                 connect-custom-key-store --region {region} --custom-key-store-id KEY_STORE_ID"
             ),
         ),
         KeyState::Creating | KeyState::Enabled | KeyState::Updating | KeyState::Other(_) => {

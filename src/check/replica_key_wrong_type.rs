@@ -40,7 +40,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             .propose(
                 facts.own_account(),
                 format!(
-                    "{}. The type of a key cannot be changed",
+                    "{}\nthe type of a key cannot be changed",
                     set_replica_key(facts, &replica.rules, None)
                 ),
             ),

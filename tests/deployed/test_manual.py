@@ -115,6 +115,9 @@ def test_the_commands_that_reports_print(emulator: Emulator, deploy: Deploy, pro
         "--role-name crr": "--role-name made-again", "KEY_ARN": seeded.replica_key,
         "arn:aws:kms:eu-central-1:111122223333:key/replica": seeded.replica_key,
         "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab": related,
+        # As the whole reports call them.
+        "1234abcd-12ab-34cd-56ef-1234567890ab": seeded.source_key.rsplit("/", 1)[1],
+        "5678efab-56ef-78ab-90cd-567890abcdef": seeded.replica_key.rsplit("/", 1)[1],
         "--function-name s3-replication-remediator": f"--function-name {stack.outputs['FunctionName']}",
     }
     shell = Shell(emulator, project, QUEUE_ARN=stack.outputs["QueueArn"])

@@ -103,6 +103,16 @@ def test_commands_that_reports_print_are_commands_of_the_aws_cli() -> None:
     assert complaints(iter(found)) == []
 
 
+def test_a_command_in_a_report_stands_on_lines_of_its_own() -> None:
+    """Whoever pastes it would run the sentence before or behind it too."""
+    for path in [*REPORTS, ROOT / "docs" / "CHECKS.md"]:
+        text = path.read_text()
+        assert re.findall(r"^.*\w: aws [a-z0-9]+ [a-z-]+ --.*$", text, re.MULTILINE) == [], path
+        for command in commands(text):
+            behind = [word for words in words_of(command) for word in words if re.search(r"\w\.$", word)]
+            assert behind == [], f"{path}: {behind}"
+
+
 def test_commands_that_the_stack_puts_out_are_commands_of_the_aws_cli() -> None:
     outputs = [Resolver({}).resolve(output["Value"]) for output in TEMPLATE["Outputs"].values()]
     found = [(words, True) for value in outputs for words in calls(value)]
