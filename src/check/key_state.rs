@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Outcome;
+use crate::arn::KeyArn;
 use crate::finding::Severity;
 use crate::observed::ReadFailure;
 use crate::snapshot::{KeyMetadata, KeyState};
