@@ -90,6 +90,7 @@ TRIED = {
     "cargo install": "asks the registry for every crate again; what it builds is what `cargo build` builds",
     "cargo lambda": "what `make build` runs, for the demo and for releases",
     "cargo test": "what `make test` runs",
+    "cargo tree": "lists what a build consists of, and decides nothing",
     "gh attestation verify": "needs a published release",
     "git pull": "needs a repository that others push to",
     "make bench": "takes minutes; docs/PERFORMANCE.md has what it wrote",
