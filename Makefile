@@ -18,7 +18,7 @@ PYTHON := $(CURDIR)/.tools/emulator/bin/python
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo invoke test check build deploy live package sbom bench growth faults soak fuzz clean tools \
+.PHONY: help demo invoke test check build deploy live package sbom bench growth faults soak sweep fuzz clean tools \
 	check-format check-clippy test-core test-wire test-template test-deployed lint-template deny
 
 help: ## List these targets
@@ -72,6 +72,10 @@ faults: tools ## Let every AWS call of the function fail in every way (COMBINATI
 soak: tools ## Use the deployed function for SECONDS=3600, then send a storm of MESSAGES=10000
 	$(if $(BOOTSTRAP),,cargo build --bin $(BINARY))
 	$(PYTHON) scripts/soak.py --write --seconds $(or $(SECONDS),3600) --messages $(or $(MESSAGES),10000) $(or $(BOOTSTRAP),$(TESTED))
+
+sweep: tools ## Sweep an account of BUCKETS=10000, also where S3 takes no more than a few calls in a second (forty minutes)
+	$(if $(BOOTSTRAP),,cargo build --bins)
+	$(PYTHON) scripts/sweep.py --write --buckets $(or $(BUCKETS),10000) $(or $(BOOTSTRAP),$(TESTED)) $(TARGET)/debug/s3-replication-remediator
 
 fuzz: ## Feed generated input to TARGET=policy|decode|names|settings|render|forms for SECONDS=60 (cargo install cargo-fuzz)
 	mkdir -p fuzz/corpus/$(FUZZED)

@@ -159,6 +159,10 @@ class Proxy:
         self._upstream = (address.hostname or HOST, address.port or 80)
         self._tls = tls
         self.latency = latency
+        # As many calls of S3 as are answered in a second; what comes faster is told to slow down. None: all.
+        self.rate: float | None = None
+        self._slots = 0.0
+        self._filled = time.perf_counter()
         # Equal reads are answered from memory, so that the emulator's own speed stays out of what is measured.
         self._memory: dict[tuple[str, str, str | None, bytes], Reply] | None = {} if remember else None
         self.faults: list[Fault] = []
@@ -205,7 +209,7 @@ class Proxy:
                 request = await _read_request(reader)
                 start = time.perf_counter()
                 fault = next((fault for fault in self.faults if fault.hits(request)), None)
-                kind = fault.kind if fault else None
+                kind = fault.kind if fault else "throttled" if self._is_too_fast(request) else None
                 reply = await self._reply(request, kind)
                 if kind == "slow":
                     await asyncio.sleep(SLOW_SECONDS)
@@ -228,6 +232,18 @@ class Proxy:
             pass
         finally:
             writer.close()
+
+    def _is_too_fast(self, request: Request) -> bool:
+        """A bucket of tokens that holds a second's worth."""
+        if self.rate is None or request.service != "s3":
+            return False
+        now = time.perf_counter()
+        self._slots = min(self.rate, self._slots + (now - self._filled) * self.rate)
+        self._filled = now
+        if self._slots < 1:
+            return True
+        self._slots -= 1
+        return False
 
     async def _reply(self, request: Request, kind: str | None) -> Reply | None:
         if kind in ANSWERS:

@@ -40,7 +40,7 @@ use arguments::{Arguments, AwsArguments, Color, Command};
 use configuration::InvalidConfiguration;
 use exit::Exit;
 use look::{Desk, LookFailure};
-use output::UnwritableAnswers;
+use output::{UnwritableAnswers, Unwritten};
 use resume::ResumeFailure;
 use settings::Given;
 
@@ -61,10 +61,7 @@ pub fn main() -> ExitCode {
         .map_err(Problem::NoRuntime)
         .and_then(|runtime| runtime.block_on(run(arguments)))
         .unwrap_or_else(|problem| {
-            // Whoever reads no further has heard enough.
-            if !problem.is_closed_pipe() {
-                complain(&chain(&problem));
-            }
+            complain(&chain(&problem));
             problem.exit()
         });
     exit.into()
@@ -101,11 +98,22 @@ enum Problem {
     NoRuntime(#[source] io::Error),
     #[error(transparent)]
     Settings(#[from] ConfigErrors),
+    #[error("no Region is set; name one with --region, in AWS_REGION or in the profile")]
+    NoRegion,
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(StartError),
     #[error("AWS cannot be asked; log in as for the AWS command line{hint}")]
     Unreachable {
         hint: &'static str,
+        #[source]
+        source: CallFailure,
+    },
+    #[error(
+        "profile `{profile}` gives no credentials; `aws configure list --profile {}` shows what it holds",
+        shell_quote(profile)
+    )]
+    NoLogin {
+        profile: String,
         #[source]
         source: CallFailure,
     },
@@ -141,17 +149,22 @@ enum Problem {
     Usage(String),
     #[error(transparent)]
     Answers(#[from] UnwritableAnswers),
-    #[error("the output cannot be written")]
-    Unwritable(#[source] io::Error),
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
+    #[error("nobody can be asked")]
+    Unasked(#[source] io::Error),
 }
 
 impl Problem {
     fn exit(&self) -> Exit {
         match self {
-            Self::NoRuntime(_) | Self::Unreachable { .. } | Self::NoList(_) | Self::Look { .. } => {
-                Exit::Unreachable
-            }
+            Self::NoRuntime(_)
+            | Self::Unreachable { .. }
+            | Self::NoLogin { .. }
+            | Self::NoList(_)
+            | Self::Look { .. } => Exit::Unreachable,
             Self::Settings(_)
+            | Self::NoRegion
             | Self::Start(_)
             | Self::Unreadable { .. }
             | Self::Configuration { .. }
@@ -159,12 +172,9 @@ impl Problem {
             | Self::Resume(_)
             | Self::Usage(_)
             | Self::Answers(_)
-            | Self::Unwritable(_) => Exit::Usage,
+            | Self::Unwritten(_)
+            | Self::Unasked(_) => Exit::Usage,
         }
-    }
-
-    fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Unwritable(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -186,7 +196,7 @@ fn lines(text: &str) -> String {
 
 /// Writes something that is no report.
 fn say(text: &str) -> Result<(), Problem> {
-    output::put(text, None).map_err(Problem::Unwritable)
+    Ok(output::put(text, None)?)
 }
 
 /// The text of a file, or of standard input for `-`.
@@ -216,14 +226,26 @@ async fn reach(said: &AwsArguments, given: &Given, mode: Option<Mode>) -> Result
         region: said.region.clone(),
         endpoint_url: said.endpoint_url.clone(),
     };
-    let aws = Aws::log_in(&login, MemberRole::of(&config)).await?;
-    let identity = aws.identity().await.map_err(|source| Problem::Unreachable {
-        hint: match said.profile {
-            Some(_) => "",
-            None => ", or name a profile with --profile",
-        },
-        source,
-    })?;
+    let aws = Aws::log_in(&login, MemberRole::of(&config))
+        .await
+        .map_err(|error| match error {
+            StartError::NoRegion => Problem::NoRegion,
+            error @ StartError::InvalidRegion(_) => Problem::Start(error),
+        })?;
+    let identity = aws
+        .identity()
+        .await
+        .map_err(|source| match (&said.profile, source.code()) {
+            (Some(profile), "NoCredentials") => Problem::NoLogin {
+                profile: profile.clone(),
+                source,
+            },
+            (Some(_), _) => Problem::Unreachable { hint: "", source },
+            (None, _) => Problem::Unreachable {
+                hint: ", or name a profile with --profile",
+                source,
+            },
+        })?;
     let access = Access {
         identity: identity.clone(),
         caller: Caller::CommandLine {

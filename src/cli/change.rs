@@ -19,6 +19,7 @@ use crate::event::PlanDigest;
 
 pub(super) async fn apply(aws: &AwsArguments, said: &ApplyArguments) -> Result<Exit, Problem> {
     may_ask(said.plan.as_ref(), said.yes)?;
+    output::can_be_put(said.output.output_file.as_deref())?;
     let (reached, access) = reach(aws, &said.settings, None).await?;
     let desk = &access.desk(&reached);
     let bucket = &said.bucket;
@@ -41,6 +42,7 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
     if said.plan.is_some() {
         may_ask(said.plan.as_ref(), said.yes)?;
     }
+    output::can_be_put(said.output.output_file.as_deref())?;
     let (reached, access) = reach(aws, &said.settings, None).await?;
     let desk = &access.desk(&reached);
     let bucket = &said.bucket;
@@ -72,6 +74,7 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
 
 /// Nobody is asked here: the job does nothing until somebody confirms it.
 pub(super) async fn backlog(aws: &AwsArguments, said: &BacklogArguments) -> Result<Exit, Problem> {
+    output::can_be_put(said.output.output_file.as_deref())?;
     let (reached, access) = reach(aws, &said.settings, None).await?;
     let desk = &access.desk(&reached);
     let looked = ask(desk, &said.bucket, &Question::Backlog).await?;
@@ -144,7 +147,7 @@ fn agreed(
         io::stdin().lock().read_line(&mut answer)?;
         Ok(answer.trim() == "yes")
     };
-    let is_agreed: bool = asked().map_err(Problem::Unwritable)?;
+    let is_agreed: bool = asked().map_err(Problem::Unasked)?;
     if is_agreed {
         return Ok(Agreement::To(digest));
     }
@@ -164,7 +167,7 @@ fn view(looked: &Looked) -> Result<Report, Problem> {
 fn write(looked: &Looked, said: &OutputArguments) -> Result<(), Problem> {
     let answers = Answers::new(vec![looked.clone()], false, None).map_err(UnwritableAnswers::Json)?;
     let text = answers.written(said.output)?;
-    output::put(&text, said.output_file.as_deref()).map_err(Problem::Unwritable)
+    Ok(output::put(&text, said.output_file.as_deref())?)
 }
 
 /// Writes what became of it. Where the plan is in place, `fail_on` says whether what is left counts.

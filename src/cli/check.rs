@@ -27,6 +27,7 @@ type Place = (BucketName, Option<Region>);
 
 pub(super) async fn run(aws: &AwsArguments, said: CheckArguments) -> Result<Exit, Problem> {
     // What is wrong with a file is told before anybody logs in.
+    output::can_be_put(said.output.output_file.as_deref())?;
     let file = match (&said.config, &said.bucket) {
         (Some(path), Some(bucket)) => Some((load(path)?, bucket)),
         _ => None,
@@ -237,7 +238,7 @@ fn finish(said: &CheckArguments, found: Found, is_list: bool, file: Option<File>
     let answers =
         Answers::new(in_order(said, found.looked), is_list, file).map_err(UnwritableAnswers::Json)?;
     let text = answers.written(said.output.output)?;
-    output::put(&text, said.output.output_file.as_deref()).map_err(Problem::Unwritable)?;
+    output::put(&text, said.output.output_file.as_deref())?;
     let verdicts = answers
         .reports
         .iter()

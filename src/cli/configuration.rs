@@ -12,12 +12,14 @@ use std::ops::Deref;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::arn::{AccountId, BucketName, InvalidName, RoleArn};
 use crate::notify::plain::visible;
 use crate::snapshot::{Replication, Rule as KnownRule, RuleFilter, Schema};
 
+const EXPECTED: &str = "expected is the JSON that `aws s3api get-bucket-replication` prints";
 /// As many as S3 takes.
 const MOST_RULES: usize = 1_000;
 
@@ -311,16 +313,35 @@ impl Configuration {
 
 fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Result<Object<T>, InvalidConfiguration> {
     let reader = &mut serde_json::Deserializer::from_str(text);
-    let document =
-        serde_path_to_error::deserialize(&mut *reader).map_err(|error| InvalidConfiguration::Unreadable {
-            path: visible(&error.path().to_string()),
-            problem: visible(&error.into_inner().to_string()),
-        })?;
+    let document = serde_path_to_error::deserialize(&mut *reader).map_err(|error| {
+        let (path, error) = (error.path().to_string(), error.into_inner());
+        match error.classify() {
+            // Where the text is none, no field is to blame.
+            Category::Syntax | Category::Eof | Category::Io => InvalidConfiguration::Unreadable {
+                path: String::new(),
+                problem: format!("{}{error}; {EXPECTED}", foreign(text)),
+            },
+            Category::Data => InvalidConfiguration::Unreadable {
+                path: visible(&path),
+                problem: visible(&error.to_string()),
+            },
+        }
+    })?;
     reader.end().map_err(|error| InvalidConfiguration::Unreadable {
         path: String::new(),
         problem: visible(&error.to_string()),
     })?;
     Ok(document)
+}
+
+/// What people have at hand that is none of it.
+fn foreign(text: &str) -> &'static str {
+    match text.trim_start().chars().next() {
+        None => "it is empty: ",
+        Some('<') => "it is XML: ",
+        Some('{' | '[' | '"') => "",
+        Some(_) => "it is no JSON: ",
+    }
 }
 
 /// `part` is a part of `text`.

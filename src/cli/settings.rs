@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigErrors, SETTINGS, Setting};
 use crate::plan::shell_quote;
 
 /// What only the function can do, so that its settings mean nothing here. Wherever they are set, they are passed over.
-pub const OF_THE_FUNCTION: [&str; 7] = [
+pub const OF_THE_FUNCTION: [&str; 8] = [
     "NOTIFICATION_TOPIC_ARN",
     "LEDGER_TABLE",
     "REMIND_AFTER_HOURS",
@@ -17,6 +17,7 @@ pub const OF_THE_FUNCTION: [&str; 7] = [
     "CHAT_TOPIC_ARN",
     "SECURITY_HUB",
     "REPORT_REFUSED_PUTS",
+    "QUEUE_URL",
 ];
 
 /// What holds here where nothing is said: who sits at the keyboard may approve.
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_only_the_function_can_do_is_passed_over() {
-        let environment = variables(&[("NOTIFICATION_TOPIC_ARN", "no topic")]);
+        let environment = variables(&[("NOTIFICATION_TOPIC_ARN", "no topic"), ("QUEUE_URL", "no queue")]);
         assert!(Given::default().config(environment.into_iter()).is_ok());
         for name in OF_THE_FUNCTION {
             assert!(SETTINGS.iter().any(|setting| setting.name == name), "{name}");

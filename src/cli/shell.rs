@@ -7,6 +7,7 @@ use clap_mangen::Man;
 
 use super::arguments::Arguments;
 use super::exit::Exit;
+use super::output::Unwritten;
 use super::{Problem, say};
 
 const NAME: &str = "s3-replication-remediator";
@@ -23,14 +24,13 @@ pub(super) fn man(folder: Option<&Path>) -> Result<Exit, Problem> {
     described.build();
     match folder {
         Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(Problem::Unwritable)?;
-            clap_mangen::generate_to(described, folder).map_err(Problem::Unwritable)?;
+            std::fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(described, folder))
+                .map_err(|source| Unwritten::in_file(folder, source))?;
         }
         None => {
             let mut page = Vec::new();
-            Man::new(described)
-                .render(&mut page)
-                .map_err(Problem::Unwritable)?;
+            Man::new(described).render(&mut page).map_err(Unwritten::Output)?;
             say(&String::from_utf8_lossy(&page))?;
         }
     }

@@ -133,7 +133,11 @@ fn settings_are_checked_before_anybody_logs_in() {
         Exit::Usage,
         "if `ALLOWED_KEY_ARNS` is meant, rename it",
     );
-    is_refused(&run(&["check", "logs"]), Exit::Usage, "no Region is set");
+    is_refused(
+        &run(&["check", "logs"]),
+        Exit::Usage,
+        "no Region is set; name one with --region",
+    );
 }
 
 #[test]
@@ -146,7 +150,7 @@ fn without_credentials_or_a_connection_it_says_so() {
     is_refused(
         &run(&["check", "--all", "--region", "eu-west-1", "--profile", "nobody"]),
         Exit::Unreachable,
-        "AWS cannot be asked",
+        "profile `nobody` gives no credentials; `aws configure list --profile nobody` shows what it holds",
     );
     let refused = command(&[
         "check",
@@ -320,4 +324,38 @@ fn who_reads_no_further_ends_it_without_a_complaint() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(err(&output), "");
+    // `set -o pipefail` must not make a failure of it.
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn an_output_that_takes_no_more_is_told() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command(&["explain"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        err(&output).contains("the output cannot be written: "),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn a_place_for_the_output_that_does_not_exist_is_told_before_anybody_logs_in() {
+    for arguments in [
+        &["check", "logs"][..],
+        &["check", "--all"],
+        &["apply", "logs", "--plan", DIGEST, "--yes"],
+        &["undo", "logs"],
+        &["backlog", "logs"],
+    ] {
+        let place = ["--region", "eu-west-1", "--output-file", "no/such/folder"];
+        let refused = run(&[arguments, &place].concat());
+        is_refused(&refused, Exit::Usage, "`no/such/folder` cannot be written: ");
+    }
+    is_refused(
+        &run(&["man", "Cargo.toml/man"]),
+        Exit::Usage,
+        "`Cargo.toml/man` cannot be written: ",
+    );
 }

@@ -197,7 +197,42 @@ fn text_that_is_no_json_says_where_it_stops_being_so() {
     let trailing = format!("{} x", with(&[rule()]));
     let error = Configuration::parse(&trailing).unwrap_err();
     assert!(error.to_string().contains("trailing characters"), "{error}");
-    assert!(Configuration::parse("").is_err());
+    for (text, told) in [
+        ("", "it is empty: "),
+        (
+            "<ReplicationConfiguration><Role>x</Role></ReplicationConfiguration>",
+            "it is XML: ",
+        ),
+        (
+            "resource \"aws_s3_bucket_replication_configuration\" \"a\" {}",
+            "it is no JSON: ",
+        ),
+        ("Role: x\nRules: []\n", "it is no JSON: "),
+    ] {
+        let error = Configuration::parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{error}");
+        assert!(
+            error.ends_with("expected is the JSON that `aws s3api get-bucket-replication` prints"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_spelling_of_other_tools_is_told_with_the_field_that_is_meant() {
+    let terraform = json!({"role": "arn:aws:iam::111122223333:role/crr", "rule": []});
+    assert!(
+        error(&terraform).contains("unknown field `role`, expected `Role` or `Rules`"),
+        "{}",
+        error(&terraform)
+    );
+    // AWS::S3::Bucket calls it so.
+    let cloudformation = changed("Id", json!("all"));
+    assert!(
+        error(&cloudformation).contains("unknown field `Id`, expected one of `ID`"),
+        "{}",
+        error(&cloudformation)
+    );
 }
 
 #[test]

@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use crate::account::World;
 use crate::story::Story;
 
-const BROKEN: &str = include_str!("../core/handler/many-reasons.json");
-const SOURCE: &str = "amzn-s3-demo-source-bucket";
+pub(crate) const BROKEN: &str = include_str!("../core/handler/many-reasons.json");
+pub(crate) const SOURCE: &str = "amzn-s3-demo-source-bucket";
 const CONFIGURATION: &str = include_str!("forms/replication.json");
 
 /// What a stranger would call things.
-const HOSTILE: &str = "\"'><img src=x onerror=alert(1)> </title><script>alert(1)</script> @everyone #1 https://evil.example \
+pub(crate) const HOSTILE: &str = "\"'><img src=x onerror=alert(1)> </title><script>alert(1)</script> @everyone #1 https://evil.example \
                        [a](javascript:alert(1)) | `$(id)` ``` {{ 7*7 }}\r\nHEALTHY\u{202e}\u{1b}[31m\u{7}\u{200b}";
 
 /// The twelve buckets of an account that has seen everything.
-const TWELVE: [&str; 12] = [
+pub(crate) const TWELVE: [&str; 12] = [
     "healthy/aws-two-keys-with-bucket-keys",
     "role-gone-and-destination-gone",
     "four-denials-that-used-to-take-a-month",
@@ -42,7 +42,7 @@ const TWELVE: [&str; 12] = [
     "every-rule-disabled",
 ];
 
-fn look(world: &World, bucket: &str, planned: Option<&Replication>) -> Looked {
+pub(crate) fn look(world: &World, bucket: &str, planned: Option<&Replication>) -> Looked {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -70,14 +70,14 @@ fn one(world: &World, bucket: &str) -> Answers {
 }
 
 /// A story with its buckets called otherwise.
-fn told_as(story: &str, number: usize) -> Looked {
+pub(crate) fn told_as(story: &str, number: usize) -> Looked {
     let account = Story::named(story).account.to_string();
     let name = format!("invoices-{number:02}");
     let world = World::new(&account.replace("invoices", &name));
     look(&world, &name, None)
 }
 
-fn twelve() -> Answers {
+pub(crate) fn twelve() -> Answers {
     let looked = TWELVE
         .iter()
         .enumerate()
@@ -87,7 +87,7 @@ fn twelve() -> Answers {
 }
 
 /// The story of many reasons, in which every text that a stranger may choose is hostile.
-fn among_strangers() -> Answers {
+pub(crate) fn among_strangers() -> Answers {
     let world = World::new(BROKEN);
     world.edit(|state| {
         let source = state.buckets.get_mut(&SOURCE.parse().unwrap()).unwrap();

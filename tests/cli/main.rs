@@ -19,6 +19,12 @@ mod forms;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
+mod output;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
 #[path = "../core/scenarios/patch.rs"]
 mod patch;
 #[cfg(test)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from emulator import ACCOUNT, Emulator
+from proxy import Proxy
 from seed import SEEDS, Seeded, seed
-from stack import REGION
+from stack import REGION, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEALTHY, BROKEN, UNDETERMINED, USAGE, AT_RISK, UNREACHABLE, NOT_APPLIED = range(7)
@@ -205,12 +207,23 @@ def test_all_buckets_with_a_configuration_are_looked_at(emulator: Emulator, run:
 
 def test_an_interrupted_run_goes_on_where_it_was(emulator: Emulator, run: Run, tmp_path: Path) -> None:
     seeded = seed(emulator, "many-reasons")
+    s3 = emulator.client("s3", seeded.region)
+    for number in range(20):
+        s3.create_bucket(Bucket=f"plain-{number}", CreateBucketConfiguration={"LocationConstraint": seeded.region})
     state = tmp_path / "state"
-    # The output cannot be written, so the run does not come to its end.
-    stopped = run("check", "--all", "--resume", "state", "--output-file", "no/such/folder")
-    assert stopped.returncode == USAGE, stopped.stderr
+    # Slow enough to be interrupted: the seed's own buckets come first.
+    with Proxy(emulator.endpoint, latency=0.2) as proxy:
+        interrupted = subprocess.Popen(
+            [binary(), "check", "--all", "--resume", "state", "--jobs", "1"], cwd=tmp_path,
+            env=emulator.owner_environment(
+                HOME=str(tmp_path), AWS_REGION=REGION, AWS_EC2_METADATA_DISABLED="true", AWS_ENDPOINT_URL=proxy.endpoint
+            ),
+        )
+        wait_until(lambda: state.exists() and state.read_text().count("\n") > 4, 60, lambda: "nothing was noted")
+        interrupted.send_signal(signal.SIGINT)
+        assert interrupted.wait(30) == -signal.SIGINT
     lines = state.read_text().splitlines(keepends=True)
-    assert seeded.bucket in "".join(lines[1:])
+    assert seeded.bucket in "".join(lines[1:]) and "plain-9" not in "".join(lines)
     # An interruption in the midst of a line.
     state.write_text("".join(lines) + '{"bucket":"amzn')
 
@@ -222,9 +235,10 @@ def test_an_interrupted_run_goes_on_where_it_was(emulator: Emulator, run: Run, t
     assert refused.returncode == USAGE and foreign.read_text() == "my notes\n"
 
     again = run("check", "--all", "--resume", "state", "-o", "json")
-    assert "buckets are done already" in again.stderr
+    assert f"going on: {len(lines) - 1} buckets are done already" in again.stderr
     (told,) = report(again)
-    assert told["id"] == json.loads(lines[[seeded.bucket in line for line in lines].index(True)])["looked"]["report"]["id"]
+    (noted,) = [json.loads(line) for line in lines[1:] if json.loads(line)["looked"]]
+    assert told["id"] == noted["looked"]["report"]["id"]
     assert not state.exists()
 
 
@@ -316,12 +330,18 @@ def test_events_are_decoded_without_aws(run: Run) -> None:
     assert (subject["kind"], subject["change"]) == ("replication-configured", "configured")
 
 
-def test_sarif_is_what_its_schema_says() -> None:
+def test_sarif_and_json_are_what_their_schemas_say(emulator: Emulator, run: Run, tmp_path: Path) -> None:
     # An environment of its own, installed for nothing but the schema and the validator that it brings.
     python = PROJECT / ".tools" / "sarif" / "bin" / "python"
     assert python.exists(), "run `make tools`"
-    (schema,) = python.parent.parent.glob("lib/python*/site-packages/sarif-schema.json")
-    files = sorted((PROJECT / "tests" / "cli" / "forms").glob("*.sarif"))
-    assert files
-    for file in files:
+    (sarif,) = python.parent.parent.glob("lib/python*/site-packages/sarif-schema.json")
+    written = {file: sarif for file in (PROJECT / "tests" / "cli" / "forms").glob("*.sarif")}
+    assert written
+    seeded = seed(emulator, "many-reasons")
+    for bucket in (seeded.bucket, seeded.destination):
+        for form, schema in (("sarif", sarif), ("json", PROJECT / "docs" / "report-v1.schema.json")):
+            file = tmp_path / f"{bucket}.{form}"
+            run("check", bucket, "-o", form, "--output-file", str(file))
+            written[file] = schema
+    for file, schema in written.items():
         subprocess.run([python, "-m", "jsonschema", "--instance", file, schema], check=True)

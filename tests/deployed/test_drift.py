@@ -100,3 +100,31 @@ def promise(stack: Stack, bucket: str) -> str:
     found = re.search(r"will look again .*promised=\W*(sha256:[0-9a-f]{64})", stack.log())
     assert found, stack.log()
     return json.dumps({"command": "check", "bucket": bucket, "promised": found[1]})
+
+
+def test_what_the_function_writes_comes_back_to_it_and_goes_no_further(emulator: Emulator, deploy: Deploy) -> None:
+    """CloudTrail tells of the function's own repair too: as its own it is dropped, as another's it is looked at once."""
+    seeded = seed(emulator, "many-reasons")
+    stack = deploy(Mode="auto")
+    stack.send(seeded.recorded("cloudtrail/put-kms-rule.json"))
+    stack.notifications(1)
+    iam = emulator.client("iam", REGION)
+    names = iam.list_role_policies(RoleName=seeded.role_name)["PolicyNames"]
+    assert any(name.startswith("s3-replication-remediator-") for name in names)
+    own_role = stack.outputs["FunctionRoleArn"].rsplit("/", 1)[1]
+    own = about(seeded, "put-role-policy-by-own-role").replace("s3-replication-remediator-function", own_role)
+    before = delayed(emulator, stack)
+    stack.send(own)
+    stack.await_empty_queue()
+    assert delayed(emulator, stack) == before
+    assert "was made by this function's own role" in stack.log()
+    # Where the function did not know it for its own: one look, which finds nothing left to write or to tell.
+    stack.send(own.replace(own_role, "somebody-else"))
+    stack.await_empty_queue()
+    assert delayed(emulator, stack) == before + 1
+    cause = {"call": "PutRolePolicy", "resource": f"role/111122223333/{seeded.role_name}"}
+    stack.send(json.dumps({"command": "check", "bucket": seeded.bucket, "drift": cause}))
+    stack.await_empty_queue()
+    assert iam.list_role_policies(RoleName=seeded.role_name)["PolicyNames"] == names
+    assert delayed(emulator, stack) == before + 1
+    assert not stack.silence()

@@ -305,7 +305,12 @@ fn map(sections: &[Section]) -> Option<Map> {
     lines.sort_by_key(|(state, _)| *state);
     let left = sections.iter().enumerate().map(|(row, section)| {
         let href = Some(format!("#{}", section.id));
-        Node::new(&section.report.bucket.name, y(row), section.class(), href)
+        let (name, verdict) = (&section.report.bucket.name, section.report.verdict.as_str());
+        Node {
+            // For whoever sees no colours.
+            name: format!("{name}, {verdict}"),
+            ..Node::new(name, y(row), section.class(), href)
+        }
     });
     Some(Map {
         height: 24 + ROW * sections.len().max(right.len()),
