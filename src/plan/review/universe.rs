@@ -234,14 +234,15 @@ fn needs(requirement: &Requirement, place: Place<'_>) -> bool {
     };
     match &requirement.area {
         Area::Source | Area::Destination(_) => same_objects(&requirement.request.resource, place.resource),
+        // What tells most of them apart comes first.
         Area::SourceKey(key) | Area::ReplicaKey(key) => {
-            let via_service = format!("s3.{}.amazonaws.com", key.region());
-            key.to_string() == place.resource
-                && place.via_service == Some(via_service.as_str())
-                && match (encryption_context(requirement), place.encryption_context) {
-                    (Some(needed), Some(tried)) => same_objects(needed, tried),
-                    (None, _) | (_, None) => false,
-                }
+            let is_of_objects = match (encryption_context(requirement), place.encryption_context) {
+                (Some(needed), Some(tried)) => same_objects(needed, tried),
+                (None, _) | (_, None) => false,
+            };
+            is_of_objects
+                && key.to_string() == place.resource
+                && place.via_service == Some(format!("s3.{}.amazonaws.com", key.region()).as_str())
         }
     }
 }
