@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::apply::apply_to;
 use crate::former::remembered;
+use crate::settling::check_unsettled;
 use crate::world::*;
 
 /// Statements that a role may have already: right, nearly right, too wide, and denying.

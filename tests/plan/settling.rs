@@ -19,6 +19,13 @@ use crate::world::*;
 const SECOND: &str = "arn:aws:iam::111122223333:role/second";
 const OTHER_KEY: &str = "arn:aws:kms:eu-west-2:111122223333:key/other";
 
+/// What is planned where what is superfluous now was needed a moment ago.
+pub(crate) async fn check_unsettled(world: &World, settings: GuardSettings, former: Places) -> Checked {
+    let mut snapshot = snapshot_with(world, &settings, former).await;
+    snapshot.former.is_settled = false;
+    judged(snapshot, settings)
+}
+
 fn places() -> Places {
     remembered(&[], &[SOURCE_KEY, REPLICA_KEY, OTHER_KEY])
 }

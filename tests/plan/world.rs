@@ -182,13 +182,6 @@ pub(crate) async fn check_remembering(world: &World, settings: GuardSettings, fo
     judged(snapshot, settings)
 }
 
-/// The same, where what is superfluous now was needed a moment ago.
-pub(crate) async fn check_unsettled(world: &World, settings: GuardSettings, former: Places) -> Checked {
-    let mut snapshot = snapshot_with(world, &settings, former).await;
-    snapshot.former.is_settled = false;
-    judged(snapshot, settings)
-}
-
 pub(crate) fn judged(snapshot: Snapshot, settings: GuardSettings) -> Checked {
     let assessments = assess(&snapshot, settings.unconstrained_grants);
     let plan = plan(&snapshot, &assessments, &settings);
