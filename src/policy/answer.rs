@@ -233,13 +233,15 @@ pub enum DoubtReason {
         /// The condition key.
         key: String,
     },
-    /// A negated operator against a policy variable without a value.
+    /// A negated operator against a policy variable whose key has several values.
     VariableWithoutValue {
         /// The key that the variable names.
         key: String,
     },
     /// An ARN pattern with fewer than six parts, where AWS does not say what it matches.
     ShortArn(String),
+    /// An ARN pattern with a part that ends in `*`, where AWS does not say whether that takes in later parts.
+    OpenPart(String),
     /// A policy variable in a part of an ARN where AWS does not take one.
     MisplacedVariable(String),
     /// `ForAnyValue:…IfExists`, and the request lacks the key.

@@ -43,6 +43,11 @@ impl ArnPattern {
         })
     }
 
+    /// Does a part before the last end in `*`?
+    pub(super) fn has_open_part(&self) -> bool {
+        self.head.iter().any(|part| part.ends_with('*'))
+    }
+
     /// The first part that differs, if one does.
     pub(super) fn difference(
         &self,

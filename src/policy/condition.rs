@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::answer::{DoubtReason, Mismatch};
 use super::matching::Notes;
 use super::request::{Context, Values, fold};
-use super::statement::{Effect, Flaw, malformed, one_or_more};
+use super::statement::{Flaw, malformed, one_or_more};
 use super::template::Lack;
 use super::truth::{Judged, Truth};
 use operand::{Operand, Test};
@@ -40,11 +40,11 @@ pub(super) struct Condition {
 }
 
 impl Conditions {
-    /// Do all of them hold, in a statement with this effect?
-    pub(super) fn hold(&self, context: &Context, effect: Effect, mut notes: Option<&mut Notes>) -> Judged {
+    /// Do all of them hold?
+    pub(super) fn hold(&self, context: &Context, mut notes: Option<&mut Notes>) -> Judged {
         let mut judged = Judged::YES;
         for condition in &self.all {
-            judged = judged.and(condition.holds(context, effect, notes.as_deref_mut()));
+            judged = judged.and(condition.holds(context, notes.as_deref_mut()));
             if judged.is_settled_no() && notes.is_none() {
                 return judged;
             }
@@ -124,7 +124,7 @@ impl Condition {
             .collect()
     }
 
-    fn holds(&self, context: &Context, effect: Effect, mut notes: Option<&mut Notes>) -> Judged {
+    fn holds(&self, context: &Context, mut notes: Option<&mut Notes>) -> Judged {
         let unknown = |notes: Option<&mut Notes>, reason: DoubtReason| {
             if let Some(notes) = notes {
                 notes.doubts.push(reason);
@@ -165,14 +165,11 @@ impl Condition {
             (None, Quantifier::All) => Judged::by_absence(Truth::Yes),
             (None, Quantifier::Any) => Judged::by_absence(Truth::No),
             (Some(Values::One(value)), _) => one(operator, operands, value, context, notes.as_deref_mut()),
-            (Some(Values::Many(_)), Quantifier::None) => match effect {
-                // AWS does not say; taking it as "does not hold" is safe only where holding would allow.
-                Effect::Allow => Judged::NO,
-                Effect::Deny => {
-                    let key = self.key.clone();
-                    return unknown(notes, DoubtReason::SeveralValues { key });
-                }
-            },
+            // AWS says that a set operator is needed, not what happens without one.
+            (Some(Values::Many(_)), Quantifier::None) => {
+                let key = self.key.clone();
+                return unknown(notes, DoubtReason::SeveralValues { key });
+            }
             (Some(Values::Many(values)), Quantifier::All) => values.iter().fold(Judged::YES, |all, value| {
                 all.and(one(operator, operands, value, context, notes.as_deref_mut()))
             }),
@@ -240,26 +237,22 @@ fn one(
                 Judged::UNKNOWN
             }
             Test::NoValue(missing) => {
-                if let Some(notes) = notes.as_deref_mut() {
-                    let key = missing.key.to_owned();
-                    match (missing.why, operator.negated) {
-                        (Lack::Absent, false) => notes.absent.push(key),
-                        (Lack::SeveralValues, false) => {}
-                        (Lack::Unknown, _) => notes.doubts.push(DoubtReason::ValueUnknown { key }),
-                        (Lack::Absent, true) => {
-                            notes.absent.push(key.clone());
-                            notes.doubts.push(DoubtReason::VariableWithoutValue { key });
-                        }
-                        (Lack::SeveralValues, true) => {
-                            notes.doubts.push(DoubtReason::VariableWithoutValue { key });
-                        }
+                // Without a value a variable matches nothing, so a negated operator does hold:
+                // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-no-value
+                let key = || missing.key.to_owned();
+                let (judged, doubt) = match (missing.why, operator.negated) {
+                    (Lack::Absent, _) => (Judged::by_absence(Truth::No), None),
+                    (Lack::SeveralValues, false) => (Judged::NO, None),
+                    (Lack::SeveralValues, true) => {
+                        (Judged::UNKNOWN, Some(DoubtReason::VariableWithoutValue { key: key() }))
                     }
+                    (Lack::Unknown, _) => (Judged::UNKNOWN, Some(DoubtReason::ValueUnknown { key: key() })),
+                };
+                if let Some(notes) = notes.as_deref_mut() {
+                    notes.doubts.extend(doubt);
+                    notes.absent.extend((missing.why == Lack::Absent).then(key));
                 }
-                match (operator.negated, missing.why) {
-                    (true, _) | (false, Lack::Unknown) => Judged::UNKNOWN,
-                    (false, Lack::Absent) => Judged::by_absence(Truth::No),
-                    (false, Lack::SeveralValues) => Judged::NO,
-                }
+                judged
             }
         };
         any = any.or(judged);

@@ -151,10 +151,12 @@ impl Principal {
             },
             (_, Self::Other { .. }) => Reach::UNKNOWN,
             (SubjectCaller::Service(name), Self::Service(named)) => Reach::direct((name == named).into()),
-            (SubjectCaller::Service(_), Self::Anyone) => match (layer, effect) {
-                (Layer::Rcp, _) => Reach::direct(Judged::YES),
-                (_, Effect::Allow) => Reach::NONE,
-                (_, Effect::Deny) => Reach::direct(Judged::UNKNOWN),
+            // AWS says that `*` stands for all users, and not whether services are among them.
+            (SubjectCaller::Service(_), Self::Anyone) => match layer {
+                Layer::Rcp => Reach::direct(Judged::YES),
+                Layer::Resource | Layer::Identity | Layer::Boundary | Layer::Scp | Layer::Grant => {
+                    Reach::direct(Judged::UNKNOWN)
+                }
             },
             (
                 SubjectCaller::Service(_),

@@ -74,6 +74,10 @@ impl ResourcePattern {
             },
             (Form::Arn(pattern), Some(parts)) => match pattern.difference(parts, subject.context) {
                 Ok(None) => Fit::Fits,
+                // At the end of a part `*` "can expand to match beyond the colon boundaries"; AWS does not say when.
+                Ok(Some(_)) if pattern.has_open_part() && glob(&self.source, subject.resource) => {
+                    Fit::Unsure(DoubtReason::OpenPart(self.source.clone()))
+                }
                 Ok(Some(part)) => Fit::Not(part),
                 Err(missing) => Fit::NoValue(missing),
             },

@@ -173,10 +173,7 @@ impl Statement {
         if reach.any().is_settled_no() && !thorough {
             return Reach::NONE;
         }
-        elsewhere = elsewhere.and(
-            self.conditions
-                .hold(subject.context, effect, notes.as_deref_mut()),
-        );
+        elsewhere = elsewhere.and(self.conditions.hold(subject.context, notes.as_deref_mut()));
         if !self.flaws.is_empty() {
             elsewhere = elsewhere.and(Judged::UNKNOWN);
             if let Some(notes) = notes {

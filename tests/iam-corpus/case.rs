@@ -45,6 +45,7 @@ impl Case {
             "Allowed" => Verdict::Allowed,
             "ExplicitlyDenied" => Verdict::ExplicitlyDenied,
             "ImplicitlyDenied" => Verdict::ImplicitlyDenied,
+            "Undetermined" => Verdict::Undetermined,
             other => return Err(BadCase(format!("`expected`: `{other}` is not a verdict"))),
         };
         Ok(Self {
@@ -100,9 +101,10 @@ fn read_request(request: &Value) -> Result<Request, BadCase> {
         context = match value {
             Value::Array(values) => context.with_set(key.as_str(), values.iter().filter_map(Value::as_str)),
             Value::String(text) => context.with(key.as_str(), text.as_str()),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Value::Null => context.with_unknown(key.as_str()),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
                 return Err(BadCase(format!(
-                    "context key `{key}` is neither a string nor a list"
+                    "context key `{key}` is neither a string, a list nor null"
                 )));
             }
         };

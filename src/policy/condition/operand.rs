@@ -2,7 +2,8 @@
 //!
 //! Implements the comparisons of
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>.
-//! A value that cannot be read as what the operator compares (a number, a date, an ARN, …) matches nothing.
+//! A value of the request that cannot be read as what the operator compares (a number, a date, an ARN, …) matches
+//! nothing. What such a value of the policy does, AWS does not say.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -11,12 +12,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::super::answer::DoubtReason;
 use super::super::arn_pattern::ArnPattern;
 use super::super::matching::arn_parts;
 use super::super::pattern::{glob, glob_tokens};
 use super::super::request::Context;
+use super::super::statement::malformed;
 use super::super::template::{Missing, Template};
 use super::Base;
 
@@ -74,7 +77,13 @@ impl Operand {
                 let tokens = self.template.tokens(context);
                 tokens.map(|tokens| glob_tokens(&tokens, value))
             }
-            (_, Some(text)) => Ok(self.read.matches(base, text, value)),
+            (_, Some(text)) => match self.read.unreadable() {
+                Some(expected) => {
+                    let found = Value::from(text);
+                    return Test::Unsure(DoubtReason::Flaw(malformed("Condition", expected, &found)));
+                }
+                None => Ok(self.read.matches(base, text, value)),
+            },
             (_, None) => {
                 let text = self.template.fill(context);
                 text.map(|text| Read::of(Some(base), &text, false).matches(base, &text, value))
@@ -114,6 +123,24 @@ impl Read {
             Some(Base::Binary) => Self::Bytes(BASE64.decode(text).ok()),
             Some(Base::StringEquals | Base::StringEqualsIgnoreCase | Base::StringLike | Base::Null)
             | None => Self::Text,
+        }
+    }
+
+    /// What the policy's value should be, where it is not that.
+    fn unreadable(&self) -> Option<&'static str> {
+        match self {
+            Self::Number(None) => Some("a number"),
+            Self::Instant(None) => Some("a date, a time with its zone, or seconds since 1970"),
+            Self::Flag(None) => Some("`true` or `false`"),
+            Self::Network(None) => Some("an address or a CIDR block"),
+            Self::Bytes(None) => Some("base64"),
+            Self::Text
+            | Self::Arn(_)
+            | Self::Number(Some(_))
+            | Self::Instant(Some(_))
+            | Self::Flag(Some(_))
+            | Self::Network(Some(_))
+            | Self::Bytes(Some(_)) => None,
         }
     }
 

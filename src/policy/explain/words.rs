@@ -205,6 +205,11 @@ impl fmt::Display for DoubtReason {
                 write!(f, "the policy variable {} has no value in a negated condition", quoted(key))
             }
             Self::ShortArn(pattern) => write!(f, "{} has fewer parts than an ARN", quoted(pattern)),
+            Self::OpenPart(pattern) => write!(
+                f,
+                "{} has a part that ends in `*`, which may take in later parts or not",
+                quoted(pattern)
+            ),
             Self::MisplacedVariable(pattern) => write!(
                 f,
                 "{} has a policy variable where an ARN does not take one",
