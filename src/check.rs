@@ -39,6 +39,7 @@ mod source_key;
 mod source_key_not_found;
 mod source_key_not_usable;
 mod source_not_versioned;
+mod superseded_rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,6 +154,7 @@ pub fn examine(facts: &Facts<'_>) -> Outcome {
     for check in CHECKS {
         (check.run)(facts, &mut outcome);
     }
+    outcome.not_evaluated.extend(superseded_rules::note(facts));
     outcome.not_evaluated.extend(NOBODY_CAN_SEE.map(str::to_owned));
     outcome
         .findings

@@ -76,7 +76,7 @@ impl Snapshot {
             .found()
             .into_iter()
             .flat_map(|replication| &replication.rules)
-            .filter(|rule| rule.enabled)
+            .filter(|rule| rule.enabled && rule.superseded_by.is_none())
     }
 
     /// The same, by their ids.

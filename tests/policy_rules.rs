@@ -24,7 +24,10 @@ fn whole(line: &Value) -> Value {
         }
         Some(document) => document.clone(),
     };
-    let role: Vec<Value> = [document("role")].into_iter().filter(|policy| !policy.is_null()).collect();
+    let role: Vec<Value> = [document("role")]
+        .into_iter()
+        .filter(|policy| !policy.is_null())
+        .collect();
     json!({
         "id": line["id"],
         "class": text("id", "").rsplit_once('-').map(|(class, _)| class),
@@ -75,12 +78,30 @@ fn disagreement(line: &str) -> Result<Option<String>, BadCase> {
     let line: Value = serde_json::from_str(line).map_err(|error| BadCase(error.to_string()))?;
     let case = Case::read(&whole(&line).to_string())?;
     let answer = evaluate(&case.request, &case.layers());
-    let Case { id, class, note, expected, .. } = &case;
+    let Case {
+        id,
+        class,
+        note,
+        expected,
+        ..
+    } = &case;
     if answer.verdict != *expected {
-        return Ok(Some(format!("{id} ({class}) {note}: expected {expected:?}, got {:?}", answer.verdict)));
+        return Ok(Some(format!(
+            "{id} ({class}) {note}: expected {expected:?}, got {:?}",
+            answer.verdict
+        )));
     }
-    let rests_on: BTreeSet<&str> = answer.absent_keys.iter().map(|absent| absent.key.as_str()).collect();
-    let expected: BTreeSet<&str> = line["restsOn"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let rests_on: BTreeSet<&str> = answer
+        .absent_keys
+        .iter()
+        .map(|absent| absent.key.as_str())
+        .collect();
+    let expected: BTreeSet<&str> = line["restsOn"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     Ok((!expected.is_subset(&rests_on))
         .then(|| format!("{id} {note}: rests on the absence of {expected:?}, told was {rests_on:?}")))
 }
@@ -88,8 +109,16 @@ fn disagreement(line: &str) -> Result<Option<String>, BadCase> {
 #[test]
 fn every_rule_holds_that_an_aws_page_states_and_what_none_states_is_undetermined() {
     let lines = include_str!("iam-corpus/rules.jsonl");
-    let disagreements: Vec<String> = lines.lines().filter_map(|line| disagreement(line).unwrap()).collect();
-    assert!(disagreements.is_empty(), "{} of {CASES}:\n{}", disagreements.len(), disagreements.join("\n"));
+    let disagreements: Vec<String> = lines
+        .lines()
+        .filter_map(|line| disagreement(line).unwrap())
+        .collect();
+    assert!(
+        disagreements.is_empty(),
+        "{} of {CASES}:\n{}",
+        disagreements.len(),
+        disagreements.join("\n")
+    );
     assert_eq!(lines.lines().count(), CASES);
 }
 
@@ -98,7 +127,12 @@ fn every_rule_names_a_page_of_aws_and_no_two_have_one_name() {
     let mut ids = BTreeSet::new();
     for line in include_str!("iam-corpus/rules.jsonl").lines() {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert!(line["source"].as_str().is_some_and(|page| page.starts_with("https://docs.aws.amazon.com/")), "{line}");
+        assert!(
+            line["source"]
+                .as_str()
+                .is_some_and(|page| page.starts_with("https://docs.aws.amazon.com/")),
+            "{line}"
+        );
         assert!(ids.insert(line["id"].to_string()), "{line}");
     }
 }

@@ -6,6 +6,7 @@ use super::{Check, Facts, Found, Outcome, access, evidence, ids};
 use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
+use crate::snapshot::Role;
 
 pub(super) const CHECK: Check = Check {
     id: CheckId::RoleNotAssumable,
@@ -34,16 +35,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         action: "sts:AssumeRole".to_owned(),
         resource: role.arn.to_string(),
         resource_account: role.arn.account().clone(),
-        context: Context::new()
-            .with("aws:SecureTransport", "true")
-            .with("aws:CurrentTime", facts.snapshot.taken_at.to_string())
-            .with("aws:PrincipalIsAWSService", "true")
-            .with("aws:PrincipalServiceName", "s3.amazonaws.com")
-            // AWS does not say whether S3 sends these when it assumes a replication role.
-            .with_unknown("aws:SourceArn")
-            .with_unknown("aws:SourceAccount")
-            .with_unknown("aws:SourceOrgID")
-            .with_unknown("aws:SourceOrgPaths"),
+        context: context(facts, role),
     };
     let nothing = PolicySet::default();
     let layers = Layers {
@@ -83,4 +75,41 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             ),
         ),
     );
+}
+
+/// The condition keys of the call by which S3 assumes the role.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>
+fn context(facts: &Facts<'_>, role: &Role) -> Context {
+    let now = facts.snapshot.taken_at;
+    let mut context = Context::new()
+        .with("aws:SecureTransport", "true")
+        .with("aws:CurrentTime", now.to_string())
+        .with("aws:EpochTime", now.as_second().to_string())
+        .with("aws:PrincipalIsAWSService", "true")
+        .with("aws:PrincipalServiceName", "s3.amazonaws.com")
+        .with("aws:ResourceAccount", role.arn.account().as_str());
+    for (key, value) in &role.tags {
+        context = context
+            .with(format!("aws:ResourceTag/{key}"), value.as_str())
+            .with(format!("iam:ResourceTag/{key}"), value.as_str());
+    }
+    // AWS does not say whether S3 sends the first four when it assumes a replication role, nor what it has for the others.
+    [
+        "aws:SourceArn",
+        "aws:SourceAccount",
+        "aws:SourceOrgID",
+        "aws:SourceOrgPaths",
+        "aws:PrincipalServiceNamesList",
+        "aws:PrincipalAccount",
+        "aws:PrincipalType",
+        "aws:RequestedRegion",
+        "aws:ResourceOrgID",
+        "aws:ResourceOrgPaths",
+        "aws:UserAgent",
+        "aws:userid",
+        "aws:ViaAWSService",
+        "sts:RoleSessionName",
+    ]
+    .into_iter()
+    .fold(context, Context::with_unknown)
 }

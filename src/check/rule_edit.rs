@@ -76,6 +76,8 @@ mod tests {
         Rule {
             id: id.to_owned(),
             enabled: true,
+            priority: None,
+            superseded_by: None,
             schema: Schema::V2,
             filter: RuleFilter::default(),
             destination: "replica".parse().unwrap(),

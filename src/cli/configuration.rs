@@ -376,7 +376,7 @@ fn known(document: &Document, under: &str) -> Result<Replication, InvalidConfigu
         }
     }
     match (role, problems.is_empty()) {
-        (Some(role), true) => Ok(Replication { role, rules }),
+        (Some(role), true) => Ok(Replication::new(role, rules)),
         (Some(_) | None, _) => Err(InvalidConfiguration::Invalid { problems }),
     }
 }
@@ -438,6 +438,8 @@ fn known_rule(rule: &Rule, at: usize, problem: &mut impl FnMut(&str, &str)) -> O
         // S3 makes an id up where there is none.
         id: rule.id.clone().unwrap_or_else(|| format!("Rules[{at}]")),
         enabled: rule.status == Status::Enabled,
+        priority: rule.priority,
+        superseded_by: None,
         schema,
         filter,
         destination: bucket?,

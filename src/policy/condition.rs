@@ -124,7 +124,26 @@ impl Condition {
             .collect()
     }
 
-    fn holds(&self, context: &Context, mut notes: Option<&mut Notes>) -> Judged {
+    fn holds(&self, context: &Context, notes: Option<&mut Notes>) -> Judged {
+        let values = context.get_folded(&self.folded);
+        let Some(Values::OneOf(possible)) = values else {
+            return self.holds_with(values, context, notes);
+        };
+        let with = |value: &String| self.holds_with(Some(&Values::One(value.clone())), context, None);
+        let alike = possible.split_first().and_then(|(first, others)| {
+            let judged = with(first);
+            let all_alike = others.iter().all(|other| with(other) == judged);
+            all_alike.then(|| Values::One(first.clone()))
+        });
+        self.holds_with(Some(&alike.unwrap_or(Values::Unknown)), context, notes)
+    }
+
+    fn holds_with(
+        &self,
+        values: Option<&Values>,
+        context: &Context,
+        mut notes: Option<&mut Notes>,
+    ) -> Judged {
         let unknown = |notes: Option<&mut Notes>, reason: DoubtReason| {
             if let Some(notes) = notes {
                 notes.doubts.push(reason);
@@ -139,7 +158,6 @@ impl Condition {
             }
             (Some(_), Err(flaw)) => return unknown(notes, DoubtReason::Flaw(flaw.clone())),
         };
-        let values = context.get_folded(&self.folded);
         if values.is_none()
             && let Some(notes) = notes.as_deref_mut()
         {
@@ -149,7 +167,7 @@ impl Condition {
             !matches!(values, Values::Unknown) && values.as_slice().iter().all(String::is_empty)
         });
         let judged = match (values, operator.quantifier) {
-            (Some(Values::Unknown), _) => {
+            (Some(Values::Unknown | Values::OneOf(_)), _) => {
                 let key = self.key.clone();
                 return unknown(notes, DoubtReason::ValueUnknown { key });
             }
@@ -243,9 +261,10 @@ fn one(
                 let (judged, doubt) = match (missing.why, operator.negated) {
                     (Lack::Absent, _) => (Judged::by_absence(Truth::No), None),
                     (Lack::SeveralValues, false) => (Judged::NO, None),
-                    (Lack::SeveralValues, true) => {
-                        (Judged::UNKNOWN, Some(DoubtReason::VariableWithoutValue { key: key() }))
-                    }
+                    (Lack::SeveralValues, true) => (
+                        Judged::UNKNOWN,
+                        Some(DoubtReason::VariableWithoutValue { key: key() }),
+                    ),
                     (Lack::Unknown, _) => (Judged::UNKNOWN, Some(DoubtReason::ValueUnknown { key: key() })),
                 };
                 if let Some(notes) = notes.as_deref_mut() {

@@ -65,17 +65,19 @@ pub enum Values {
     One(String),
     /// A multivalued key.
     Many(Vec<String>),
+    /// A single-valued key that has one of these values: what does not hold for all of them alike is undetermined.
+    OneOf(Vec<String>),
     /// A key that the request may have, with a value that nobody here knows: what turns on it is undetermined.
     Unknown,
 }
 
 impl Values {
-    /// The values, however many.
+    /// The values, however many; those that are possible.
     #[must_use]
     pub fn as_slice(&self) -> &[String] {
         match self {
             Self::One(value) => std::slice::from_ref(value),
-            Self::Many(values) => values,
+            Self::Many(values) | Self::OneOf(values) => values,
             Self::Unknown => &[],
         }
     }
@@ -124,6 +126,19 @@ impl Context {
         )
     }
 
+    /// The same context with one more single-valued key, which has one of these values.
+    #[must_use]
+    pub fn with_one_of<V: Into<String>>(
+        self,
+        key: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        self.insert(
+            key.into(),
+            Values::OneOf(values.into_iter().map(Into::into).collect()),
+        )
+    }
+
     /// The same context with one more key, of which neither presence nor value is known.
     #[must_use]
     pub fn with_unknown(self, key: impl Into<String>) -> Self {
@@ -158,7 +173,7 @@ impl Context {
             entry.folded.starts_with(PREFIX).then_some(())?;
             match &entry.values {
                 Values::One(value) => Some((entry.key.get(PREFIX.len()..)?, value.as_str())),
-                Values::Many(_) | Values::Unknown => None,
+                Values::Many(_) | Values::OneOf(_) | Values::Unknown => None,
             }
         })
     }

@@ -208,7 +208,7 @@ fn value<'v, 't: 'v, 'c: 'v>(
 ) -> Result<&'v str, Missing<'t>> {
     match (context.get_folded(key), default) {
         (Some(Values::One(value)), _) => Ok(value),
-        (Some(Values::Unknown), _) => Err(Missing {
+        (Some(Values::Unknown | Values::OneOf(_)), _) => Err(Missing {
             key,
             why: Lack::Unknown,
         }),

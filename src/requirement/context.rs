@@ -56,6 +56,10 @@ impl<'a> Contexts<'a> {
             .with("aws:EpochTime", snapshot.taken_at.as_second().to_string())
             // S3's session to come will be younger than any order to revoke the older ones.
             .with("aws:TokenIssueTime", snapshot.taken_at.to_string())
+            // Every session has it, and no service can present a device.
+            .with("aws:MultiFactorAuthPresent", "false")
+            // Every request has one; which S3 sends is not documented.
+            .with_unknown("aws:UserAgent")
             // Present where the account is in an organisation; nothing here reads which.
             .with_unknown("aws:PrincipalOrgID")
             .with_unknown("aws:PrincipalOrgPaths")
@@ -120,6 +124,8 @@ impl<'a> Contexts<'a> {
         // The replication role is a service role, and so S3 acts for nobody else:
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-viaawsservice
         context = context.with("aws:ViaAWSService", "false");
+        // S3 takes nothing older: https://docs.aws.amazon.com/AmazonS3/latest/userguide/network-isolation.html
+        context = context.with_one_of("s3:TlsVersion", ["1.2", "1.3"]);
         // Every request is signed somehow; how S3 signs its own is not documented.
         for key in [
             "s3:authType",
@@ -181,6 +187,17 @@ impl<'a> Contexts<'a> {
         }
     }
 
+    /// The same for a call that takes parameters. Which of them S3 gives is not documented.
+    pub(super) fn with_parameters(context: Context, action: &str) -> Context {
+        let parameters: &[&str] = match action {
+            "s3:ListBucket" => &["s3:prefix", "s3:delimiter", "s3:max-keys"],
+            _ => &[],
+        };
+        parameters
+            .iter()
+            .fold(context, |context, key| context.with_unknown(*key))
+    }
+
     /// A request about a key.
     pub(super) fn kms(&mut self, arn: &KeyArn, key: &Key, encryption_context: &str) -> Context {
         if let Some((reference, arn, context)) = &self.last
@@ -228,6 +245,9 @@ impl<'a> Contexts<'a> {
                 .with("kms:KeyUsage", metadata.usage.as_str())
                 .with("kms:KeyOrigin", metadata.origin.as_str())
                 .with("kms:MultiRegion", (!metadata.related.is_empty()).to_string());
+            if !metadata.related.is_empty() {
+                context = context.with_one_of("kms:MultiRegionKeyType", ["PRIMARY", "REPLICA"]);
+            }
         }
         if let KeyReference::Alias(_) = &key.reference {
             // Whether S3 asks KMS for the alias or for the key behind it is not documented.

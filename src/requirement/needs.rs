@@ -265,7 +265,7 @@ impl<'a> Needs<'a> {
             page,
         };
         self.add(rule, None, need, self.visible.clone(), |contexts| {
-            contexts.s3(rule, owner, region, writes_replica)
+            Contexts::with_parameters(contexts.s3(rule, owner, region, writes_replica), action)
         });
     }
 

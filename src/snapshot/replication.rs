@@ -18,6 +18,28 @@ pub struct Replication {
     pub rules: Vec<Rule>,
 }
 
+impl Replication {
+    /// A configuration, with what the priorities of its rules make of each other.
+    pub fn new(role: RoleArn, rules: Vec<Rule>) -> Self {
+        let superseding = |rule: &Rule| {
+            let mut others = rules.iter();
+            let other = others.find(|other| other.enabled && rule.enabled && other.supersedes(rule));
+            other.map(|other| other.id.clone())
+        };
+        let superseded: Vec<Option<String>> = rules.iter().map(superseding).collect();
+        let rules = rules.into_iter().zip(superseded);
+        Self {
+            role,
+            rules: rules
+                .map(|(rule, superseded_by)| Rule {
+                    superseded_by,
+                    ..rule
+                })
+                .collect(),
+        }
+    }
+}
+
 /// Which generation of the rule's form is used. They differ in what they mean, not only in how they look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
@@ -34,6 +56,10 @@ pub struct Rule {
     pub id: String,
     /// Disabled rules do nothing.
     pub enabled: bool,
+    /// Of rules that would send one object to the same bucket, S3 goes by the one with the highest.
+    pub priority: Option<i32>,
+    /// The enabled rule that S3 goes by in place of this one, for each object that this one would take.
+    pub superseded_by: Option<String>,
     /// Form of the rule.
     pub schema: Schema,
     /// Which objects it takes.
@@ -63,6 +89,20 @@ impl Rule {
     /// The rule names something that is neither a key ARN nor an alias ARN.
     pub fn replica_key(&self) -> Result<Option<KeyReference>, InvalidName> {
         self.replica_key.as_deref().map(str::parse).transpose()
+    }
+
+    /// Does S3 go by this rule for all that the other would do? Which of two rules it goes by for what only one of them
+    /// selects, AWS does not say, so a rule that selects less does not.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRule.html>
+    fn supersedes(&self, other: &Self) -> bool {
+        self.priority > other.priority
+            && self.schema == Schema::V2
+            && self.destination == other.destination
+            && other.filter.prefix.starts_with(&self.filter.prefix)
+            && self.filter.tags.iter().all(|tag| other.filter.tags.contains(tag))
+            && self.sse_kms_objects >= other.sse_kms_objects
+            && self.delete_markers >= other.delete_markers
+            && self.replica_modifications >= other.replica_modifications
     }
 
     /// An object key that the rule takes, for evaluating permissions with: policies are matched against one object.
@@ -102,4 +142,64 @@ pub struct RuleFilter {
     pub prefix: String,
     /// All must be on the object.
     pub tags: Vec<(String, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(id: &str, priority: i32, change: impl Fn(&mut Rule)) -> Rule {
+        let mut rule = Rule {
+            id: id.to_owned(),
+            enabled: true,
+            priority: Some(priority),
+            superseded_by: None,
+            schema: Schema::V2,
+            filter: RuleFilter::default(),
+            destination: "replica".parse().unwrap(),
+            claimed_account: None,
+            owner_override: false,
+            sse_kms_objects: true,
+            replica_modifications: false,
+            replica_key: None,
+            delete_markers: false,
+            metrics: true,
+        };
+        change(&mut rule);
+        rule
+    }
+
+    #[test]
+    fn a_rule_stands_in_for_one_of_lower_priority_only_where_it_takes_all_that_that_one_would() {
+        let tag = || ("class".to_owned(), "a".to_owned());
+        let lower = |rule: &mut Rule| rule.filter.prefix = "logs/".to_owned();
+        let higher: [(&str, bool, &dyn Fn(&mut Rule)); 10] = [
+            ("all objects", true, &|_| {}),
+            ("the same prefix", true, &lower),
+            ("a narrower prefix", false, &|rule| {
+                rule.filter.prefix = "logs/a/".to_owned()
+            }),
+            ("objects with a tag", false, &|rule| rule.filter.tags.push(tag())),
+            ("another bucket", false, &|rule| {
+                rule.destination = "other".parse().unwrap();
+            }),
+            ("nothing, since it is off", false, &|rule| rule.enabled = false),
+            ("no objects under KMS keys", false, &|rule| {
+                rule.sse_kms_objects = false
+            }),
+            ("a lower priority", false, &|rule| rule.priority = Some(0)),
+            ("the same priority", false, &|rule| rule.priority = Some(1)),
+            ("delete markers too", true, &|rule| rule.delete_markers = true),
+        ];
+        for (what, expected, change) in higher {
+            let role = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
+            let replication = Replication::new(role, vec![rule("low", 1, lower), rule("high", 2, change)]);
+            let [low, high] = &replication.rules[..] else {
+                unreachable!("two rules")
+            };
+            let wanted = expected.then_some("high");
+            assert_eq!(low.superseded_by.as_deref(), wanted, "{what}");
+            assert_eq!(high.superseded_by, None, "{what}");
+        }
+    }
 }

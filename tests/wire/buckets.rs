@@ -50,6 +50,8 @@ async fn a_full_rule_of_the_second_generation_is_read_completely() {
         Rule {
             id: "kms & all".to_owned(),
             enabled: true,
+            priority: Some(1),
+            superseded_by: None,
             schema: Schema::V2,
             filter: RuleFilter {
                 prefix: "tax/".to_owned(),

@@ -25,10 +25,8 @@ pub(super) fn replication(
     configuration: &ReplicationConfiguration,
 ) -> Result<Observed<Replication>, &'static str> {
     let rules = configuration.rules().iter().map(rule).collect::<Result<_, _>>()?;
-    Ok(Observed::Found(Replication {
-        role: configuration.role().parse().map_err(|_| "UnknownRoleName")?,
-        rules,
-    }))
+    let role = configuration.role().parse().map_err(|_| "UnknownRoleName")?;
+    Ok(Observed::Found(Replication::new(role, rules)))
 }
 
 fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
@@ -58,6 +56,8 @@ fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
             "Disabled" => false,
             _ => return Err("UnknownRuleStatus"),
         },
+        priority: rule.priority(),
+        superseded_by: None,
         schema,
         filter,
         destination: BucketName::from_arn(destination.bucket()).map_err(|_| "UnknownDestinationName")?,

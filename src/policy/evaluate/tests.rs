@@ -447,13 +447,17 @@ fn trust(statements: Value) -> World {
 }
 
 #[test]
-fn a_service_is_allowed_by_its_exact_name_only_and_bound_by_no_layer_of_the_role() {
+fn a_service_is_allowed_by_its_exact_name_and_bound_by_no_layer_of_the_role() {
     let assume = |principal: Value| {
         trust(json!([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]))
     };
     let by_name = || assume(json!({"Service": "s3.amazonaws.com"}));
     assert_eq!(verdict(&by_name()), Allowed);
-    assert_eq!(verdict(&assume(json!("*"))), ImplicitlyDenied);
+    assert_eq!(
+        verdict(&assume(json!("*"))),
+        Undetermined,
+        "AWS does not say that services are among all users"
+    );
     assert_eq!(
         verdict(&assume(json!({"Service": "s3.us-east-1.amazonaws.com"}))),
         ImplicitlyDenied
@@ -730,12 +734,12 @@ fn conditions_that_aws_does_not_document_never_allow_and_never_let_a_denial_pass
     for (condition, when_allowing, when_denying) in [
         (
             json!({"StringEquals": {"kms:EncryptionContextKeys": "aws:s3:arn"}}),
-            ImplicitlyDenied,
+            Undetermined,
             Undetermined,
         ),
         (
             json!({"StringNotEquals": {"kms:EncryptionContextKeys": "x"}}),
-            ImplicitlyDenied,
+            Undetermined,
             Undetermined,
         ),
         (
@@ -744,7 +748,7 @@ fn conditions_that_aws_does_not_document_never_allow_and_never_let_a_denial_pass
             Undetermined,
         ),
         (
-            json!({"StringNotEquals": {"kms:ViaService": "${aws:SourceVpc}"}}),
+            json!({"StringNotEquals": {"kms:ViaService": "${kms:EncryptionContextKeys}"}}),
             Undetermined,
             Undetermined,
         ),
@@ -787,6 +791,55 @@ fn conditions_that_aws_does_not_document_never_allow_and_never_let_a_denial_pass
         assert_eq!(verdict(&world(allow(&condition))), when_allowing, "{condition}");
         assert_eq!(verdict(&world(deny(&condition))), when_denying, "{condition}");
     }
+}
+
+#[test]
+fn of_a_key_with_several_possible_values_only_what_holds_for_all_of_them_is_certain() {
+    let world = |effect: &str, condition: &Value| {
+        let mut world = object().role(json!([
+            {"Effect": "Allow", "Action": if effect == "Deny" { "*" } else { "iam:*" }, "Resource": "*"},
+            {"Effect": effect, "Action": "*", "Resource": "*", "Condition": condition}
+        ]));
+        world.request.context = world.request.context.with_one_of("s3:TlsVersion", ["1.2", "1.3"]);
+        world
+    };
+    for (condition, when_allowing, when_denying) in [
+        (
+            json!({"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
+            ImplicitlyDenied,
+            Allowed,
+        ),
+        (
+            json!({"NumericLessThanIfExists": {"s3:TlsVersion": "1.2"}}),
+            ImplicitlyDenied,
+            Allowed,
+        ),
+        (
+            json!({"NumericGreaterThanEquals": {"s3:TlsVersion": 1.2}}),
+            Allowed,
+            ExplicitlyDenied,
+        ),
+        (
+            json!({"NumericLessThan": {"s3:TlsVersion": "1.3"}}),
+            Undetermined,
+            Undetermined,
+        ),
+        (
+            json!({"Null": {"s3:TlsVersion": "false"}}),
+            Allowed,
+            ExplicitlyDenied,
+        ),
+        (
+            json!({"StringEquals": {"s3:TlsVersion": "${s3:TlsVersion}"}}),
+            Undetermined,
+            Undetermined,
+        ),
+    ] {
+        assert_eq!(verdict(&world("Allow", &condition)), when_allowing, "{condition}");
+        assert_eq!(verdict(&world("Deny", &condition)), when_denying, "{condition}");
+    }
+    let told = world("Deny", &json!({"NumericLessThan": {"s3:TlsVersion": "1.3"}})).told();
+    assert!(told.contains("`s3:TlsVersion` is not known here"), "{told}");
 }
 
 #[test]

@@ -119,10 +119,8 @@ fn is_on(status: Option<&Status>) -> bool {
 impl ReplicationConfiguration {
     /// The same as the program knows it.
     pub(crate) fn to_snapshot(&self) -> Replication {
-        Replication {
-            role: self.role.clone(),
-            rules: self.rules.iter().map(Rule::to_snapshot).collect(),
-        }
+        let rules = self.rules.iter().map(Rule::to_snapshot).collect();
+        Replication::new(self.role.clone(), rules)
     }
 }
 
@@ -137,6 +135,8 @@ impl Rule {
         snapshot::Rule {
             id: self.id.clone(),
             enabled: self.status == "Enabled",
+            priority: self.priority,
+            superseded_by: None,
             schema,
             filter: match &self.filter {
                 Some(filter) => filter.to_snapshot(),
