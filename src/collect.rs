@@ -144,7 +144,11 @@ async fn of_rules<S: Source>(source: &S, identity: &Identity, scope: &Scope, wan
         }
     };
 
-    let enabled: Vec<&Rule> = configuration.rules.iter().filter(|rule| rule.enabled).collect();
+    let rules = configuration.rules.iter();
+    // Those that another supersedes need nothing, so nothing is read for them.
+    let enabled: Vec<&Rule> = rules
+        .filter(|rule| rule.enabled && rule.superseded_by.is_none())
+        .collect();
     let is_locked = snapshot.source.object_lock.found().is_some();
     let references = key_references(&snapshot, &enabled, &objects);
     let keys = key::Keys {
