@@ -115,12 +115,12 @@ class Stack:
         answer = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
         return str(answer["Attributes"]["QueueArn"])
 
-    def hurry(self) -> None:
+    def hurry(self, seconds: int = 3, attempts: int = 2) -> None:
         """Give a failing message up after seconds, where the template gives it five attempts over half an hour."""
-        redrive = {"deadLetterTargetArn": self._arn(self.outputs["DeadLetterQueueUrl"]), "maxReceiveCount": 2}
+        redrive = {"deadLetterTargetArn": self._arn(self.outputs["DeadLetterQueueUrl"]), "maxReceiveCount": attempts}
         self._sqs.set_queue_attributes(
             QueueUrl=self.outputs["QueueUrl"],
-            Attributes={"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(redrive)},
+            Attributes={"VisibilityTimeout": str(seconds), "RedrivePolicy": json.dumps(redrive)},
         )
 
     def send(self, *bodies: str) -> None:

@@ -39,8 +39,10 @@ use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
 use crate::notify::summary::Noted;
+use crate::notify::tidings::Sight;
 use crate::notify::{Bulletin, Publisher};
 use crate::observed::{Observed, ReadFailure};
+use crate::plan::undo::Memory;
 use crate::queue::Queue;
 use crate::report::{Caller, Report};
 use crate::snapshot::{Identity, Snapshot};
@@ -104,12 +106,26 @@ pub struct Settings {
 pub struct Invocation {
     /// Who we are.
     pub identity: Identity,
-    /// The time that reports carry.
+    /// The time at which it began.
     pub now: Timestamp,
+    /// The same time by the process's own clock.
+    pub began: Instant,
     /// When the process will be stopped.
     pub deadline: Instant,
     /// How we are called from outside.
     pub caller: Caller,
+}
+
+impl Invocation {
+    /// A time within the invocation, to the second. Of two looks at a bucket it must be known which is the later, and one
+    /// invocation may look at its last bucket long after it began.
+    fn time(&self, at: Instant) -> Timestamp {
+        let elapsed = at.saturating_duration_since(self.began).as_secs();
+        let elapsed = i64::try_from(elapsed).unwrap_or(0);
+        self.now
+            .checked_add(SignedDuration::from_secs(elapsed))
+            .unwrap_or(self.now)
+    }
 }
 
 /// What an invocation answers.
@@ -225,7 +241,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let answer = self.command(invocation, reads, command.item).await?;
             if let Answer::Report(report) = &answer {
                 // Whoever asked gets the answer whatever else fails.
-                if let Err(error) = self.tell_state(report).await {
+                if let Err(error) = self.tell_state(report, None).await {
                     warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
                 }
             }
@@ -258,54 +274,78 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             if self.is_covered(invocation, subject).await {
                 return Ok(None);
             }
-            let look = self.look(invocation, reads, subject, Asked::default()).await;
-            // That we changed something is told even where nothing more is wanted of us.
-            let is_opted_out = self.is_opted_out(&look);
-            if is_opted_out && look.remembered.earlier.is_empty() {
-                info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
-                self.note(invocation, subject, &Noted::opted_out()).await;
-                return Ok(None);
-            }
-            if let Some(failure) = self.passing(subject, &look) {
-                return Err(HandlerError::Unavailable {
-                    bucket: subject.bucket.clone(),
-                    operation: failure.operation.clone(),
-                    code: failure.error_code.clone(),
-                });
-            }
-            let intent = match subject.trigger.change {
-                // Nothing changed, so nothing is repaired for it.
-                Some(Change::Refused) => Intent::Look,
-                Some(Change::Configured | Change::Removed) | None if is_opted_out => Intent::Look,
-                Some(Change::Configured | Change::Removed) | None => Intent::Event,
-            };
-            let is_no_news = is_as_promised(&look, subject);
-            let report = Box::pin(self.finish(invocation, reads, subject, look, intent)).await?;
-            let is_news = !is_no_news
-                || !report.earlier.is_empty()
-                || report.outcome.as_ref().is_some_and(Applied::has_written);
-            let tell = async {
-                match is_news {
-                    true => self.tell(invocation, subject, &report).await,
-                    false => Ok(()),
+            match Box::pin(self.attend(invocation, reads, subject, true)).await {
+                Err(HandlerError::Late(_)) => {
+                    info!(bucket = %subject.bucket, "looks again: somebody who looked later has told something else");
+                    // What was read before is what is late.
+                    let reads = &Shared::new(self.aws);
+                    Box::pin(self.attend(invocation, reads, subject, false)).await
                 }
-            };
-            // Neither keeps the other from being told.
-            let (state, news) = join(self.tell_state(&report), tell).await;
-            news.and(state)?;
-            self.note_told(invocation, subject, &report).await;
-            self.note(invocation, subject, &Noted::of(&report)).await;
-            // Told what was done; the rest is for the next delivery.
-            match report
-                .outcome
-                .as_ref()
-                .and_then(|applied| not_written(subject, applied))
-            {
-                Some(error) => Err(error),
-                None => Ok(Some(report)),
+                done => done,
             }
         };
         in_time(invocation, &subject.bucket, work).await
+    }
+
+    /// Looks, does what may be done, and tells it.
+    async fn attend(
+        &self,
+        invocation: &Invocation,
+        reads: &Shared<'_, A>,
+        subject: &Subject,
+        is_first: bool,
+    ) -> Result<Option<Report>, HandlerError> {
+        let look = self.look(invocation, reads, subject, Asked::default()).await;
+        // That we changed something is told even where nothing more is wanted of us.
+        let is_opted_out = self.is_opted_out(&look);
+        if is_opted_out && look.remembered.earlier.is_empty() {
+            info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
+            self.note(invocation, subject, &Noted::opted_out()).await;
+            return Ok(None);
+        }
+        if let Some(failure) = self.passing(subject, &look) {
+            return Err(HandlerError::Unavailable {
+                bucket: subject.bucket.clone(),
+                operation: failure.operation.clone(),
+                code: failure.error_code.clone(),
+            });
+        }
+        let intent = match subject.trigger.change {
+            // Nothing changed, so nothing is repaired for it.
+            Some(Change::Refused) => Intent::Look,
+            Some(Change::Configured | Change::Removed) | None if is_opted_out => Intent::Look,
+            Some(Change::Configured | Change::Removed) | None => Intent::Event,
+        };
+        let is_no_news = is_as_promised(&look, subject);
+        let told_at = look.remembered.told_at;
+        let sight = Sight {
+            knows_changes: look.remembered.memory == Memory::Lasting,
+            is_first,
+        };
+        let report = Box::pin(self.finish(invocation, reads, subject, look, intent)).await?;
+        let is_news = !is_no_news
+            || !report.earlier.is_empty()
+            || report.outcome.as_ref().is_some_and(Applied::has_written);
+        let tell = async {
+            match is_news {
+                true => self.tell(subject, &report, sight).await,
+                false => Ok(()),
+            }
+        };
+        // Neither keeps the other from being told.
+        let (state, news) = join(self.tell_state(&report, told_at), tell).await;
+        news.and(state)?;
+        self.note_told(invocation, subject, &report).await;
+        self.note(invocation, subject, &Noted::of(&report)).await;
+        // Told what was done; the rest is for the next delivery.
+        match report
+            .outcome
+            .as_ref()
+            .and_then(|applied| not_written(subject, applied))
+        {
+            Some(error) => Err(error),
+            None => Ok(Some(report)),
+        }
     }
 
     async fn command(
@@ -392,7 +432,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 })
                 .collect(),
             former: remembered.places(&subject.bucket, asked),
-            now: invocation.now,
+            // What others read before counts as seen then.
+            now: invocation.time(reads.since()),
         };
         let snapshot = Box::pin(collect(
             reads,
@@ -441,8 +482,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 
     /// Machines keep the state of buckets, and hear of each look.
-    async fn tell_state(&self, report: &Report) -> Result<(), HandlerError> {
-        self.publish(report, Bulletin::State(report)).await
+    async fn tell_state(&self, report: &Report, told_at: Option<Timestamp>) -> Result<(), HandlerError> {
+        self.publish(report, Bulletin::State(report, told_at)).await
     }
 
     async fn publish(&self, report: &Report, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {

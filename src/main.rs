@@ -152,6 +152,7 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
     Ok(Invocation {
         identity,
         now,
+        began: Instant::now(),
         deadline,
         caller: Caller::Function {
             name: context.env_config.function_name.clone(),

@@ -33,6 +33,8 @@ pub struct Notification {
     pub attributes: BTreeMap<&'static str, String>,
     /// What it is about, for forms that put together what belongs together.
     pub about: About,
+    /// When the message about that before this one went out, as far as is remembered.
+    pub after: Option<Timestamp>,
 }
 
 /// What a message is about.
@@ -55,8 +57,8 @@ pub struct PublishFailure {
 /// What there is to tell. Each publisher takes what it is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Bulletin<'a> {
-    /// How it stands: for machines, after each look.
-    State(&'a Report),
+    /// How it stands: for machines, after each look; and when people last had news of the bucket, as far as is remembered.
+    State(&'a Report, Option<Timestamp>),
     /// What is news to people, with the message that tells it.
     News(&'a Report, &'a Notification),
     /// What is news to people about more than one bucket.
@@ -67,7 +69,7 @@ impl<'a> Bulletin<'a> {
     /// What was found, planned and done about the one bucket that it is about.
     pub fn report(self) -> Option<&'a Report> {
         match self {
-            Self::State(report) | Self::News(report, _) => Some(report),
+            Self::State(report, _) | Self::News(report, _) => Some(report),
             Self::Summary(_) => None,
         }
     }

@@ -176,7 +176,7 @@ impl Publisher for &Tally {
         let Some(report) = bulletin.report() else {
             return Ok(());
         };
-        let Bulletin::State(_) = bulletin else {
+        let Bulletin::State(..) = bulletin else {
             counts.told.insert(report.id.clone());
             return Ok(());
         };
@@ -305,7 +305,7 @@ mod tests {
         let mut broken = Report::healthy();
         broken.verdict = Verdict::Broken;
         for report in [&Report::healthy(), &broken] {
-            tally.publish(Bulletin::State(report)).await.unwrap();
+            tally.publish(Bulletin::State(report, None)).await.unwrap();
         }
         let lines = tally.lines(invocation());
         assert_eq!(lines.len(), 1);
@@ -392,7 +392,7 @@ mod tests {
         let tally = &Tally::default();
         let mut report = Report::healthy();
         report.verdict = Verdict::Broken;
-        tally.publish(Bulletin::State(&report)).await.unwrap();
+        tally.publish(Bulletin::State(&report, None)).await.unwrap();
         for text in tally.lines(invocation()) {
             assert!(!text.contains('\n') && text.starts_with('{'), "{text}");
             let document: Value = serde_json::from_str(&text).unwrap();
@@ -405,7 +405,10 @@ mod tests {
     #[tokio::test]
     async fn each_invocation_takes_what_it_counted() {
         let tally = &Tally::default();
-        tally.publish(Bulletin::State(&Report::healthy())).await.unwrap();
+        tally
+            .publish(Bulletin::State(&Report::healthy(), None))
+            .await
+            .unwrap();
         tally.lines(invocation());
         tally.publish(Bulletin::State(&Report::healthy())).await.unwrap();
         let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();

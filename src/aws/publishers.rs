@@ -47,7 +47,7 @@ pub struct Bus<'a> {
 
 impl Publisher for Bus<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Bulletin::State(report) = bulletin else {
+        let Bulletin::State(report, _) = bulletin else {
             return Ok(());
         };
         let partition = &self.aws.identity().await.map_err(failure)?.partition;
@@ -94,7 +94,7 @@ pub struct Hub<'a> {
 
 impl Publisher for Hub<'_> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Bulletin::State(report) = bulletin else {
+        let Bulletin::State(report, _) = bulletin else {
             return Ok(());
         };
         let own = self.aws.identity().await.map_err(failure)?;

@@ -28,7 +28,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 rule_ids: ids(rules),
                 subject: arn.clone(),
                 summary: format!(
-                    "destination bucket `{name}` keeps no versions, so S3 cannot write replicas"
+                    "versioning is not enabled on destination bucket `{name}`, so S3 cannot write replicas"
                 ),
                 expected: "versioning `Enabled`".to_owned(),
                 found: found.to_owned(),

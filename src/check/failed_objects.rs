@@ -51,7 +51,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         .collect();
     let cause = causes.first().map(|(_, check)| *check);
     let what_now = match cause {
-        Some(_) => "Mend that first, then replicate what failed",
+        Some(_) => "Fix that first, then replicate what failed",
         None => "Replicate what failed, if it still matters,",
     };
     let bucket = &facts.subject.bucket;
@@ -106,12 +106,12 @@ fn explanation(reason: &str, outcome: &mut Outcome) -> (Vec<(Severity, CheckId)>
         return (causes, summaries.join(", and "));
     }
     let elsewhere = if outcome.unread.is_empty() {
-        "nothing that is visible now explains it: it was mended since, or lies in a control policy of the organisation, in \
-         the single object (its key, owner or tags), or in a service that was not available"
+        "nothing visible now explains it: it was fixed since, or the cause is a control policy of the organisation, the \
+         object itself (its key, owner or tags), or a service that was not available"
     } else {
         "nothing that could be read explains it; what could not be read may"
     };
-    outcome.not_evaluated(format!("the cause of {}: {elsewhere}", reason.escape_debug()));
+    outcome.not_evaluated(format!("the cause of {}", reason.escape_debug()));
     (Vec::new(), elsewhere.to_owned())
 }
 

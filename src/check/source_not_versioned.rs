@@ -28,7 +28,7 @@ fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             rule_ids,
             subject: bucket.clone(),
             summary: format!(
-                "source bucket `{}` keeps no versions, so nothing is replicated",
+                "versioning is not enabled on source bucket `{}`, so nothing is replicated",
                 source.name
             ),
             expected: "versioning `Enabled`".to_owned(),

@@ -147,6 +147,7 @@ impl<A: Source + Writable> Desk<'_, A> {
             let invocation = Invocation {
                 identity: self.identity.clone(),
                 now,
+                began: Instant::now(),
                 deadline: Instant::now() + PATIENCE,
                 caller: self.caller_near(region),
             };

@@ -91,6 +91,14 @@ impl<'a, S> Shared<'a, S> {
         changed
     }
 
+    /// Nothing that is answered from now on was read before that.
+    pub fn since(&self) -> Instant {
+        match self.since.get() {
+            since if since.elapsed() > FRESH => Instant::now(),
+            since => since,
+        }
+    }
+
     fn forget(&self) {
         self.known.take();
         self.since.set(Instant::now());

@@ -49,6 +49,9 @@ pub enum HandlerError {
     /// Another invocation is telling of the bucket.
     #[error("bucket `{0}` is being told of by another invocation, which does not come to an end; try again")]
     BeingTold(BucketName),
+    /// Another invocation looked later, and told of what it saw.
+    #[error("bucket `{0}` was told of by another invocation that looked later; try again")]
+    Late(BucketName),
     /// AWS did not answer enough, and may do so later.
     #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
     Unavailable {
@@ -88,6 +91,7 @@ impl HandlerError {
             Self::Ledger(_) => "LedgerUnavailable",
             Self::NotTold { .. } => "NotTold",
             Self::BeingTold(_) => "BeingTold",
+            Self::Late(_) => "Late",
             Self::Unavailable { .. } => "Unavailable",
             Self::NotWritten { .. } => "NotWritten",
             Self::BadPlan(_) => "BadPlan",

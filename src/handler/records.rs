@@ -10,6 +10,7 @@ use serde_json::json;
 use tracing::warn;
 
 use super::settle::SETTLING;
+use super::tell::news_of;
 use super::{Handler, Invocation, Look};
 use crate::apply::{Cause, ChangeOutcome, Entry, Journal, NotRecorded};
 use crate::arn::{BucketName, KeyArn, RoleArn};
@@ -46,6 +47,8 @@ pub(super) struct Remembered {
     records: Vec<(Record, u64)>,
     /// What is noted while something waits to be taken back.
     pub(super) settling: Option<Item>,
+    /// When people last had news of the bucket.
+    pub(super) told_at: Option<Timestamp>,
     /// Changes that somebody made who was stopped before anybody was told.
     pub(super) earlier: Vec<Entry>,
 }
@@ -60,8 +63,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 (Memory::Unread, Vec::new())
             }
         };
+        let news = items.iter().find(|item| item.place == news_of(bucket));
         Remembered {
             memory,
+            told_at: news.and_then(|item| item.value.pointer("/told/at")?.as_str()?.parse().ok()),
             records: items
                 .iter()
                 .filter_map(|item| Some((Record::read(item)?, item.version)))

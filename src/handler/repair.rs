@@ -39,6 +39,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             None => None,
         };
         let mut repaired = Vec::new();
+        let mut looked_at = look.snapshot.taken_at;
         if applied.as_ref().is_some_and(Applied::has_written) {
             let before = std::mem::take(&mut look.examination.findings);
             let after = self.look(invocation, reads, subject, Asked::default()).await;
@@ -47,6 +48,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 applied.follow_up = self.follow_up(invocation, subject, &after).await;
             }
             index::record(&self.ledger, &after.snapshot, invocation.now).await;
+            looked_at = after.snapshot.taken_at;
             look.examination = after.examination;
             let is_open = |finding: &Finding| {
                 look.examination.findings.iter().any(|left| {
@@ -69,6 +71,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             caller: &invocation.caller,
             batch_role: self.settings.guards.batch_role.as_ref(),
         });
+        report.time = looked_at;
         report.earlier = look.remembered.earlier;
         if !report.earlier.is_empty() && report.commands.undo.is_none() {
             report.commands.undo = Some(invocation.caller.command(&Order::Undo {

@@ -18,7 +18,7 @@ use crate::event::TriggerKind;
 use crate::ledger::{Ledger, LedgerFailure, Place};
 use crate::notify::flood::{Admission, PAUSE, Tally};
 use crate::notify::news::{Record, Step, Telling, consider};
-use crate::notify::tidings::{Tidings, failures};
+use crate::notify::tidings::{Sight, Tidings, failures};
 use crate::notify::{Bulletin, Publisher, text};
 use crate::queue::{Message, Queue};
 use crate::report::Report;
@@ -50,7 +50,7 @@ impl From<LedgerFailure> for Untold {
 }
 
 /// Where the record of a bucket stands.
-fn news_of(bucket: &BucketName) -> Place {
+pub(super) fn news_of(bucket: &BucketName) -> Place {
     Place {
         partition: format!("bucket#{bucket}"),
         sort: "news".to_owned(),
@@ -107,14 +107,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// Tells of a report what is news.
     pub(super) async fn tell(
         &self,
-        invocation: &Invocation,
         subject: &Subject,
         report: &Report,
+        sight: Sight,
     ) -> Result<(), HandlerError> {
-        let Some(tidings) = Tidings::of(report, subject) else {
+        let Some(tidings) = Tidings::of(report, subject, sight) else {
             return Ok(());
         };
-        match self.tell_once(&self.ledger, invocation, &tidings, report).await {
+        match self.tell_once(&self.ledger, &tidings, report).await {
             Ok(()) => {
                 // What the process remembered while the ledger was away is older than what the ledger knows.
                 self.memory.forget(&news_of(&report.bucket.name));
@@ -126,7 +126,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 "the ledger does not answer; told as this process remembers"
             ),
         }
-        match self.tell_once(&self.memory, invocation, &tidings, report).await {
+        match self.tell_once(&self.memory, &tidings, report).await {
             Ok(()) => Ok(()),
             Err(Untold::Again(error)) => Err(error),
             Err(Untold::Ledger(_)) => self.news(report, &Telling::default()).await,
@@ -136,18 +136,18 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn tell_once<S: Ledger>(
         &self,
         ledger: &S,
-        invocation: &Invocation,
         tidings: &Tidings,
         report: &Report,
     ) -> Result<(), Untold> {
         let bucket = &report.bucket.name;
-        let now = invocation.now;
+        let now = report.time;
         let mut wait = WAIT;
         for _ in 0..ATTEMPTS {
             let mut known = Remembered::<Record>::read(ledger, news_of(bucket)).await?;
             let step = consider(known.value.as_ref(), tidings, now, self.settings.remind_after);
             let written = match &step {
                 Step::Nothing => Ok(()),
+                Step::Late => return Err(Untold::Again(HandlerError::Late(bucket.clone()))),
                 Step::Wait => {
                     tokio::time::sleep(wait).await;
                     wait = wait.saturating_mul(2);
@@ -209,9 +209,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report: &Report,
         telling: &Telling,
     ) -> Result<(), HandlerError> {
+        let bucket = &report.bucket.name;
         let mut admission = None;
+        let mut is_held = false;
         let changed = self
             .change_tally(ledger, now, |tally| {
+                is_held = tally.holds(bucket);
                 let admitted = tally.admit(report, telling, now);
                 let (Admission::Alone(tally) | Admission::Together(tally) | Admission::Later(tally)) =
                     &admitted;
@@ -223,9 +226,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         match admission.filter(|_| changed.is_ok()) {
             Some(Admission::Together(claimed)) => self.tell_together(ledger, now, report, &claimed).await,
             Some(Admission::Later(tally)) => {
-                info!(bucket = %report.bucket.name, "held: there are too many messages; told with others");
-                if tally.is_the_first() {
-                    self.come_back(&report.bucket.name).await;
+                info!(%bucket, "held: there are too many messages; told with others");
+                // What only this process remembers may be gone by then: each bucket is looked at again by whoever is there.
+                let is_alone = !ledger.is_lasting() && !is_held;
+                if tally.is_the_first() || is_alone {
+                    self.come_back(bucket).await;
                 }
                 Ok(())
             }

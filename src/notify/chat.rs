@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::Status;
 use crate::arn::{BucketName, Partition};
+use crate::event::TriggerKind;
 use crate::finding::{Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
@@ -190,7 +191,11 @@ fn head(report: &Report) -> String {
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");
     }
-    if let Some(actor) = &trigger.actor {
+    if let Some(actor) = trigger
+        .actor
+        .as_ref()
+        .filter(|_| trigger.kind != TriggerKind::ReplicationFailed)
+    {
         let _ = write!(out, " by {}", code(actor, NAME));
     }
     out.push('\n');

@@ -1,7 +1,7 @@
 //! The report as events for machines: what a rule on an EventBridge bus matches and hands on.
 //!
 //! Each look is told, healthy ones too: whoever keeps the state of a bucket must hear that it is well again. A repair is
-//! told besides. The detail is the report itself; where it is longer than an event may be, it loses what matters least
+//! told besides, by who made it, and once more by who finds in the records that nobody may have heard of it. The detail is the report itself; where it is longer than an event may be, it loses what matters least
 //! first, and names that in `omitted`:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>.
 
@@ -60,7 +60,11 @@ pub fn render_within(report: &Report, partition: &Partition, most: usize) -> Vec
     };
     let mut events = vec![event(CHECK_RESULT, check_result(report))];
     if report.outcome.as_ref().is_some_and(Outcome::has_written) {
-        events.push(event(REPAIR_APPLIED, repair(report)));
+        let kind = if report.undo.is_some() { "undo" } else { "repair" };
+        events.push(event(REPAIR_APPLIED, repair(report, kind)));
+    }
+    if !report.earlier.is_empty() {
+        events.push(event(REPAIR_APPLIED, repair(report, "earlier")));
     }
     events
 }
@@ -75,12 +79,11 @@ fn check_result(report: &Report) -> Value {
     })
 }
 
-fn repair(report: &Report) -> Value {
-    const TOLD: [&str; 11] = [
-        "id", "mode", "time", "trigger", "bucket", "verdict", "repaired", "plan", "outcome", "undo",
-        "commands",
+fn repair(report: &Report, kind: &str) -> Value {
+    const TOLD: [&str; 12] = [
+        "id", "mode", "time", "trigger", "bucket", "verdict", "earlier", "repaired", "plan", "outcome",
+        "undo", "commands",
     ];
-    let kind = if report.undo.is_some() { "undo" } else { "repair" };
     let mut detail = Map::new();
     detail.insert("schema".to_owned(), json!(REPAIR_SCHEMA));
     detail.insert("kind".to_owned(), json!(kind));
@@ -96,12 +99,14 @@ fn repair(report: &Report) -> Value {
 
 /// What a detail loses where it is too long, the least important first. What is evidence, or can be asked for again,
 /// goes before what is to be done.
-const LEAST_FIRST: [&[&str]; 15] = [
+const LEAST_FIRST: [&[&str]; 17] = [
     &["notEvaluated"],
     &["rules"],
     &["findings", "*", "evidence"],
     &["repaired", "*", "evidence"],
     &["trigger", "objects"],
+    &["earlier", "*", "before"],
+    &["earlier", "*", "after"],
     &["plan", "changes", "*", "before"],
     &["plan", "changes", "*", "after"],
     &["plan", "changes", "*", "undo"],
@@ -202,6 +207,8 @@ fn core(detail: &Value) -> Value {
     for (name, inner) in [("trigger", "kind"), ("plan", "digest"), ("outcome", "status")] {
         if let Some(value) = detail.get(name).and_then(|part| part.get(inner)) {
             core.insert(name.to_owned(), json!({inner: value}));
+        } else if detail.get(name) == Some(&Value::Null) {
+            core.insert(name.to_owned(), Value::Null);
         }
     }
     core.insert("omitted".to_owned(), json!(["*"]));

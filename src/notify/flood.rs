@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::news::{CLAIM, Hour, Telling};
 use super::plain::{ascii, pasteable};
 use super::{About, Notification};
+use crate::arn::BucketName;
 use crate::report::Report;
 
 /// Messages about one bucket within an hour.
@@ -90,6 +91,11 @@ impl Tally {
         self.held.len() == 1
     }
 
+    /// Does news of this bucket wait?
+    pub fn holds(&self, bucket: &BucketName) -> bool {
+        self.held.contains_key(bucket.as_str())
+    }
+
     /// Does news wait?
     pub fn is_waiting(&self) -> bool {
         !self.held.is_empty() || self.more > 0
@@ -130,15 +136,15 @@ impl Tally {
             .saturating_add(self.more);
         let mode = report.mode.as_str();
         let mut text = format!(
-            "NEWS OF {count} BUCKETS, told together: there were more than {MOST_OF_ALL} messages within an hour, or more \
-             than {MOST_OF_A_BUCKET} about one bucket\n\n"
+            "NEWS OF {count} BUCKETS in one message, because there were more than {MOST_OF_ALL} within an hour, or more than \
+             {MOST_OF_A_BUCKET} about one bucket\n\n"
         );
         for (bucket, held) in &self.held {
             let verdict = held.verdict.to_uppercase();
             let _ = writeln!(text, "{verdict}: {bucket} ({}, {})", held.news, held.at);
         }
         if self.more > 0 {
-            let _ = writeln!(text, "and {} more, whose names stand in the log", self.more);
+            let _ = writeln!(text, "and {} more, which the log names", self.more);
         }
         let _ = writeln!(
             text,
@@ -151,6 +157,7 @@ impl Tally {
             text,
             attributes: BTreeMap::from([("mode", mode.to_owned()), ("news", "summary".to_owned())]),
             about: About::Many(self.held.keys().cloned().collect()),
+            after: self.summed_up_at,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::tidings::{Mark, Tidings};
+use super::tidings::{CHANGED, Mark, Tidings};
 use crate::check::Verdict;
 use crate::finding::CheckId;
 
@@ -35,6 +35,8 @@ const MOST_SAID: usize = 400;
 pub struct Record {
     /// When the trouble that stands was first seen.
     pub first_seen: Option<Timestamp>,
+    /// When it was first seen that objects are left behind, which they still are as far as anybody knows.
+    pub broken_since: Option<Timestamp>,
     /// When the last look at the bucket began of which everything was told or counted.
     pub looked_at: Option<Timestamp>,
     /// The last message that went out.
@@ -164,6 +166,8 @@ pub struct Telling {
     pub reason: Reason,
     /// When the trouble was first seen.
     pub first_seen: Option<Timestamp>,
+    /// When it was first seen that objects are left behind.
+    pub broken_since: Option<Timestamp>,
     /// When the last message before this one went out.
     pub last_told: Option<Timestamp>,
     /// How often the same was seen since.
@@ -198,11 +202,13 @@ pub enum Step {
     Remember(Record),
     /// Somebody is telling of this bucket just now: look at the record again in a moment.
     Wait,
+    /// Somebody who looked later has told of this bucket: look at the bucket again, since this may not be so any more.
+    Late,
     /// Remember the claim, publish, and remember what became of it.
     Tell(Record, Telling),
 }
 
-/// Is it news?
+/// Is it news? `now` is the time of the look.
 pub fn consider(
     record: Option<&Record>,
     tidings: &Tidings,
@@ -231,12 +237,14 @@ pub fn consider(
             .is_due(tidings, now, remind_after)
             .then_some(Reason::Reminder))
         .or(known.owes().then_some(Reason::Unconfirmed));
+    let is_late = tidings.may_be_late && known.looked_at.is_some_and(|looked_at| looked_at > now);
     match reason {
+        Some(_) if is_late => Step::Late,
         Some(reason) => known.claimed(reason, tidings, fresh, gone, now),
         None if tidings.is_empty() => Step::Nothing,
         None => {
             let mut seen = known.seen_again(tidings.failed_objects);
-            seen.looked_at = Some(now);
+            seen.looked_at = seen.looked_at.max(Some(now));
             Step::Remember(seen)
         }
     }
@@ -339,12 +347,18 @@ impl Record {
             Verdict::Healthy => self.first_seen,
             Verdict::Broken | Verdict::Undetermined | Verdict::AtRisk => self.first_seen.or(Some(now)),
         };
+        let broken_since = match tidings.verdict {
+            Verdict::Broken => self.broken_since.or(Some(now)),
+            Verdict::Undetermined => self.broken_since,
+            Verdict::AtRisk | Verdict::Healthy => None,
+        };
         let owes = self.owes();
         let owed_done = self.claim.as_ref().and_then(|claim| claim.done.clone());
         let (marks, words): (BTreeSet<Mark>, BTreeSet<String>) = gone.into_iter().unzip();
         let telling = Telling {
             reason,
             first_seen,
+            broken_since,
             last_told: self.told.as_ref().map(|told| told.at),
             suppressed: self.suppressed,
             failed_objects: self.failed_objects,
@@ -378,6 +392,7 @@ impl Record {
         };
         let record = Self {
             first_seen,
+            broken_since,
             claim: Some(claim),
             ..self
         };
@@ -421,13 +436,13 @@ impl Record {
         if claim.verdict == Verdict::Healthy {
             self.first_seen = None;
             // What fails after this fails anew.
-            self.said.retain(|_, said| said.stands);
+            self.said.retain(|_, said| said.stands || said.word == CHANGED);
         }
         self.told = Some(Told {
             at: claim.at,
             verdict: claim.verdict,
         });
-        self.looked_at = Some(claim.at);
+        self.looked_at = self.looked_at.max(Some(claim.at));
         self.hour = self.hour.and_one(claim.at);
         self.suppressed = 0;
         self.failed_objects = 0;

@@ -2,13 +2,14 @@
 //!
 //! A message goes back to the queue where one publisher of several failed, and the look that follows is told to all. It
 //! also bounds storms: S3 announces each object that fails, and the state of the bucket stays the same. Only the last that
-//! a publisher had of a bucket counts, so that no change of state is ever kept back.
+//! a publisher had of a bucket counts, and only until people had news of that bucket: another process may have told that
+//! news, and a state that comes back must not be taken for one that never went.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -23,11 +24,19 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// What two bulletins have in common that need not both be told.
 type Matter = [u8; 32];
 
+/// What is told in turn, each by itself: that one is repeated says nothing of the others.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Line {
+    State(BucketName),
+    News(BucketName),
+    Summary,
+}
+
 /// A publisher that is not told the same of a bucket twice in a row within the hour.
 #[derive(Debug)]
 pub struct Once<P> {
     publisher: P,
-    last: Mutex<BTreeMap<BucketName, (Matter, Instant)>>,
+    last: Mutex<BTreeMap<Line, (Matter, Instant)>>,
 }
 
 impl<P> Once<P> {
@@ -40,7 +49,7 @@ impl<P> Once<P> {
     }
 
     /// A panic elsewhere leaves the map whole.
-    fn last(&self) -> MutexGuard<'_, BTreeMap<BucketName, (Matter, Instant)>> {
+    fn last(&self) -> MutexGuard<'_, BTreeMap<Line, (Matter, Instant)>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.retain(|_, (_, when)| when.elapsed() < HOUR);
         last
@@ -49,18 +58,14 @@ impl<P> Once<P> {
 
 impl<P: Publisher> Publisher for Once<P> {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Some(report) = bulletin.report() else {
-            return self.publisher.publish(bulletin).await;
-        };
-        let bucket = &report.bucket.name;
-        let matter = matter(report, matches!(bulletin, Bulletin::News(..)));
-        if matter.is_some() && self.last().get(bucket).map(|(last, _)| *last) == matter {
+        let (line, matter) = matter(bulletin);
+        if matter.is_some() && self.last().get(&line).map(|(last, _)| *last) == matter {
             return Ok(());
         }
         self.publisher.publish(bulletin).await?;
         match matter {
-            Some(matter) => self.last().insert(bucket.clone(), (matter, Instant::now())),
-            None => self.last().remove(bucket),
+            Some(matter) => self.last().insert(line, (matter, Instant::now())),
+            None => self.last().remove(&line),
         };
         Ok(())
     }
@@ -70,9 +75,26 @@ impl<P: Publisher> Publisher for Once<P> {
     }
 }
 
+/// What it is about, and what it says of that.
+fn matter(bulletin: Bulletin<'_>) -> (Line, Option<Matter>) {
+    let bucket = |report: &Report| report.bucket.name.clone();
+    let (line, said) = match bulletin {
+        Bulletin::State(report, after) => (
+            Line::State(bucket(report)),
+            found(report).map(|found| json!([found, after])),
+        ),
+        Bulletin::News(report, message) => (
+            Line::News(bucket(report)),
+            found(report).map(|found| json!([found, message.after])),
+        ),
+        Bulletin::Summary(message) => (Line::Summary, Some(json!(message.text))),
+    };
+    (line, said.map(|said| Sha256::digest(said.to_string()).into()))
+}
+
 /// The event and what was found. Failed objects are no events of their own: what is failing is. None where nothing tells
 /// one event from another; then each is told.
-fn matter(report: &Report, is_news: bool) -> Option<Matter> {
+fn found(report: &Report) -> Option<Value> {
     let trigger = &report.trigger;
     let event = match trigger.kind {
         TriggerKind::ReplicationFailed => {
@@ -109,15 +131,14 @@ fn matter(report: &Report, is_news: bool) -> Option<Matter> {
         .map(|unread| (&unread.what, &unread.error_code))
         .collect();
     let status = report.outcome.as_ref().map(|outcome| outcome.status);
-    let matter = json!([
+    Some(json!([
         trigger.kind,
         event,
-        is_news,
         report.verdict,
         findings,
         unread,
         report.digest(),
-        status
-    ]);
-    Some(Sha256::digest(matter.to_string()).into())
+        status,
+        report.earlier.len()
+    ]))
 }

@@ -112,6 +112,7 @@ impl Summary<'_> {
                     .map(|(bucket, _)| bucket.to_string())
                     .collect(),
             ),
+            after: None,
         }
     }
 

@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::once::Once;
 use super::several::Both;
 use super::{About, Bulletin, Notification, PublishFailure, Publisher};
@@ -25,7 +27,10 @@ impl Publisher for &Recorder {
                 reason: "gone".to_owned(),
             });
         }
-        self.told.borrow_mut().push(bulletin.report().unwrap().verdict);
+        let verdict = bulletin
+            .report()
+            .map_or(Verdict::Undetermined, |report| report.verdict);
+        self.told.borrow_mut().push(verdict);
         Ok(())
     }
 }
@@ -39,7 +44,7 @@ fn of(kind: TriggerKind, event: Option<&str>, verdict: Verdict) -> Report {
 }
 
 async fn tell(publisher: &impl Publisher, report: &Report) -> Result<(), PublishFailure> {
-    publisher.publish(Bulletin::State(report)).await
+    publisher.publish(Bulletin::State(report, None)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,19 +125,51 @@ async fn in_a_storm_of_failures_the_same_state_is_told_once_an_hour_and_each_cha
     assert_eq!(recorder.told.borrow().len(), 5);
 }
 
+/// News of a report, when the message before it went out at that second.
+fn message(after: Option<i64>) -> Notification {
+    Notification {
+        subject: String::new(),
+        text: "text".to_owned(),
+        attributes: BTreeMap::new(),
+        about: About::Bucket(None),
+        after: after.map(|second| Timestamp::from_second(second).unwrap()),
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_state_and_the_news_of_it_are_two_things() {
+async fn a_state_and_the_news_of_it_are_two_things_and_the_retry_for_another_tells_neither_again() {
+    let (topic, chat) = (Recorder::default(), Recorder::default());
+    let all = Both(Once::new(&topic), Once::new(&chat));
+    let report = of(TriggerKind::ReplicationFailed, None, Verdict::Broken);
+    let message = message(None);
+    for is_mute in [true, false] {
+        chat.is_mute.set(is_mute);
+        for bulletin in [
+            Bulletin::State(&report, None),
+            Bulletin::News(&report, &message),
+            Bulletin::Summary(&message),
+        ] {
+            assert_eq!(all.publish(bulletin).await.is_err(), is_mute);
+        }
+    }
+    assert_eq!(topic.told.borrow().len(), 3);
+    assert_eq!(chat.told.borrow().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_is_told_though_another_process_told_that_it_had_gone() {
     let recorder = Recorder::default();
     let once = Once::new(&recorder);
     let report = of(TriggerKind::ReplicationFailed, None, Verdict::Broken);
-    let message = Notification {
-        subject: String::new(),
-        text: String::new(),
-        attributes: BTreeMap::new(),
-        about: About::Bucket(None),
-    };
-    for bulletin in [Bulletin::State(&report), Bulletin::News(&report, &message)] {
-        once.publish(bulletin).await.unwrap();
+    // In between, somebody else told that all is well.
+    for after in [Some(1), Some(1), Some(2)] {
+        let message = message(after);
+        for bulletin in [
+            Bulletin::State(&report, message.after),
+            Bulletin::News(&report, &message),
+        ] {
+            once.publish(bulletin).await.unwrap();
+        }
     }
-    assert_eq!(recorder.told.borrow().len(), 2);
+    assert_eq!(recorder.told.borrow().len(), 4);
 }

@@ -11,10 +11,13 @@ use super::plain::{ascii, block, line, pasteable};
 use super::tidings::mark;
 use super::{About, Notification};
 use crate::apply::{State, Status};
+use crate::arn::AccountId;
 use crate::check::Verdict;
 use crate::finding::{Finding, RootCause, Severity};
+use crate::guard::Refusal;
 use crate::mode::Mode;
 use crate::plan::diff::diff;
+use crate::plan::review::ReviewedPlan;
 use crate::report::Report;
 
 use head::{count, head, history, plural};
@@ -34,6 +37,7 @@ pub fn render(report: &Report, telling: &Telling) -> Notification {
         text: composed(report, telling, TEXT),
         attributes: attributes(report, telling),
         about: About::Bucket(telling.first_seen),
+        after: telling.last_told,
     }
 }
 
@@ -227,7 +231,12 @@ fn one_finding(number: usize, finding: &Finding, telling: &Telling) -> String {
             row("evidence: ", &format!("{}: {}", evidence.source, evidence.detail));
         }
     }
-    row("to do:    ", &format!("by {}", finding.remedy.owner));
+    let owner = &finding.remedy.owner;
+    let owner = match owner.parse::<AccountId>() {
+        Ok(account) => format!("in account {account}"),
+        Err(_) => format!("by {owner}"),
+    };
+    row("to do:    ", &owner);
     for step in finding.remedy.text.lines() {
         let _ = writeln!(out, "      {}", pasteable(step));
     }
@@ -267,11 +276,11 @@ fn done(report: &Report) -> String {
     if let Some(verify) = &outcome.verify_after {
         let _ = writeln!(
             out,
-            "   works everywhere by {verify}; a new object version shows then whether it helped"
+            "   in effect everywhere by {verify}; a new object version shows then whether it replicates"
         );
         if outcome.follow_up {
             out.push_str(
-                "   this function looks again then, and tells if it finds anything else than stands here\n",
+                "   this function looks again then, and tells only what differs from this message\n",
             );
         }
     }
@@ -315,21 +324,38 @@ fn plan(report: &Report) -> String {
             let _ = writeln!(out, "      {row}");
         }
     }
+    out.push_str(&withheld(plan));
+    out
+}
+
+/// What would help and is not offered: each role or key once, and each reason once.
+fn withheld(plan: &ReviewedPlan) -> String {
+    let mut kept: Vec<(String, Vec<&Refusal>)> = Vec::new();
     for withheld in &plan.plan().withheld {
         let change = &withheld.change;
-        let _ = writeln!(
-            out,
-            "   WITHHELD {} {}",
-            change.kind(),
-            line(&change.target(), FIELD)
-        );
+        let name = format!("{} {}", change.kind(), line(&change.target(), FIELD));
+        let index = kept
+            .iter()
+            .position(|(known, _)| *known == name)
+            .unwrap_or(kept.len());
+        if index == kept.len() {
+            kept.push((name, Vec::new()));
+        }
+        let Some((_, reasons)) = kept.get_mut(index) else {
+            continue;
+        };
         for refusal in &withheld.refusals {
-            let _ = writeln!(
-                out,
-                "      {}: {}",
-                refusal.guard.as_str(),
-                line(&refusal.reason, FIELD)
-            );
+            if !reasons.contains(&refusal) {
+                reasons.push(refusal);
+            }
+        }
+    }
+    let mut out = String::new();
+    for (name, reasons) in kept {
+        let _ = writeln!(out, "   WITHHELD {name}");
+        for refusal in reasons {
+            let reason = line(&refusal.reason, FIELD);
+            let _ = writeln!(out, "      {}: {reason}", refusal.guard.as_str());
             let _ = writeln!(out, "      to permit it: {}", line(&refusal.permit, FIELD));
         }
     }
@@ -364,13 +390,14 @@ fn unread(report: &Report) -> String {
     if !report.unread.is_empty() {
         out.push_str("Could not be read:\n");
         for unread in &report.unread {
-            let _ = writeln!(
-                out,
-                "   {}: {} answered {}",
-                line(&unread.what, FIELD),
-                line(&unread.operation, FIELD),
-                line(&unread.error_code, FIELD)
-            );
+            let what = line(&unread.what, FIELD);
+            let (operation, code) = (line(&unread.operation, FIELD), line(&unread.error_code, FIELD));
+            let _ = match code.as_str() {
+                // It was read; what it means is said already.
+                "NotUnderstood" => writeln!(out, "   {what}"),
+                code if what.starts_with(&operation) => writeln!(out, "   {what}: {code}"),
+                code => writeln!(out, "   {what}: {operation} answered {code}"),
+            };
             if !unread.permit.is_empty() {
                 let _ = writeln!(out, "      to permit it: {}", line(&unread.permit, FIELD));
             }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::apply::{Outcome, Status};
+use crate::apply::{Outcome, State, Status};
 use crate::check::Verdict;
 use crate::event::{Change, FailedObject, TriggerKind};
 use crate::finding::{CheckId, Finding, Severity};
@@ -19,11 +19,23 @@ use crate::report::Report;
 use crate::source::read::is_temporary;
 use crate::subject::Subject;
 
+/// The word for something that we changed.
+pub(super) const CHANGED: &str = "changed before";
+
 /// More things than this about one bucket are remembered as one.
 const MOST: usize = 400;
 
 /// The short name of one thing that was said: 128 bits, so that nobody finds two things with one name.
 pub type Mark = String;
+
+/// What the report itself does not say of the look that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// Does the ledger outlive those who write into it, and was it read? Then every change stands in it.
+    pub knows_changes: bool,
+    /// Is it the first look for its event in this invocation?
+    pub is_first: bool,
+}
 
 /// What a report says that a person would act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +48,11 @@ pub struct Tidings {
     pub announced: BTreeMap<Mark, &'static str>,
     /// What was done, which is news each time.
     pub done: Option<&'static str>,
-    /// A repair may have been made for this very event, by somebody who was stopped before it was told.
+    /// A repair may have been made for this very event, by somebody who was stopped before it was told; nothing that
+    /// is remembered says whether.
     pub may_have_repaired: bool,
+    /// Is another look to be made where people know of a later one than this?
+    pub may_be_late: bool,
     /// Was all read that mattered? Otherwise what is not found need not be gone.
     pub is_complete: bool,
     /// Is the bucket without replication? Whether that is wrong depends on who asks.
@@ -50,7 +65,7 @@ pub struct Tidings {
 
 impl Tidings {
     /// What there is to tell of a report. Nothing where a person asked: the answer is theirs, and nobody else was told.
-    pub fn of(report: &Report, subject: &Subject) -> Option<Self> {
+    pub fn of(report: &Report, subject: &Subject, sight: Sight) -> Option<Self> {
         match report.trigger.kind {
             TriggerKind::Command => return None,
             TriggerKind::ReplicationConfigured
@@ -71,10 +86,13 @@ impl Tidings {
             announced: few(announced(report)),
             done,
             may_have_repaired: report.mode == Mode::Auto
+                && !sight.knows_changes
                 && subject.receive_count > 1
                 && report.verdict == Verdict::Healthy
                 && done.is_none()
                 && report.earlier.is_empty(),
+            // What was done, and what is told now or never, is told whatever else somebody has seen since.
+            may_be_late: sight.is_first && done.is_none() && report.earlier.is_empty(),
             is_complete: report.unread.is_empty(),
             is_not_configured: report
                 .findings
@@ -165,12 +183,20 @@ fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
             Status::Planned | Status::Applied | Status::AlreadyInPlace => None,
         }
     });
-    // Each has its time, so that the same change is told again where it was made again.
-    let earlier = report
-        .earlier
+    // The same change has the same name, whether it is told by who made it or by who found it in the records.
+    let made = report
+        .outcome
         .iter()
-        .map(|entry| (name(&json!(["earlier", entry])), "changed before"));
-    objects.chain(refused).chain(outcome).chain(earlier).collect()
+        .flat_map(|outcome| &outcome.changes)
+        .filter_map(|change| change.request_id.as_ref());
+    let made = made.map(|request| name(&json!(["changed", request])));
+    let earlier = report.earlier.iter().map(|entry| match &entry.request_id {
+        Some(request) if entry.state == State::Made => name(&json!(["changed", request])),
+        // Who made it did not come to an end. It has its time, so that it is told again where it was made again.
+        Some(_) | None => name(&json!(["changed", entry])),
+    });
+    let changed = made.chain(earlier).map(|mark| (mark, CHANGED));
+    objects.chain(refused).chain(outcome).chain(changed).collect()
 }
 
 /// As they are, or where there are too many as one: what is remembered must fit into an item.

@@ -40,7 +40,7 @@ async fn a_defect_that_changes_each_minute_is_told_six_times_and_then_together()
     assert!(
         alone[5]
             .text
-            .contains("the last message about this bucket by itself within this hour")
+            .contains("the last separate message about this bucket within the hour")
     );
     assert!(
         summaries[0].text.contains("BROKEN: source ("),

@@ -84,6 +84,7 @@ pub(crate) async fn invoke_at(
     let invocation = Invocation {
         identity: world.identity(),
         now,
+        began: Instant::now(),
         deadline: Instant::now() + Duration::from_secs(60),
         caller: Caller::Function {
             name: "s3-replication-remediator".to_owned(),

@@ -9,6 +9,7 @@ mod messages;
 mod records;
 mod settling;
 mod stage;
+mod told_once;
 
 use std::time::Duration;
 
@@ -312,7 +313,9 @@ fn a_read_that_fails_in_passing_is_tried_three_times_and_then_told_as_undetermin
         message.subject,
         format!("[dry-run] S3 replication UNDETERMINED: {SOURCE}")
     );
-    assert!(message.text.contains("s3:GetBucketVersioning answered SlowDown"));
+    assert!(
+        message.text.contains("s3:GetBucketVersioning of bucket") && message.text.contains(": SlowDown\n")
+    );
 }
 
 #[test]

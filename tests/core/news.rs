@@ -54,6 +54,7 @@ fn tidings(trouble: Trouble) -> Tidings {
         announced: BTreeMap::new(),
         done: None,
         may_have_repaired: false,
+        may_be_late: true,
         is_complete: true,
         is_not_configured: false,
         failed_objects: 0,
@@ -73,6 +74,7 @@ enum At {
 #[derive(Debug, Clone)]
 struct Invocation {
     began: Timestamp,
+    looked: Timestamp,
     saw: Trouble,
     at: At,
 }
@@ -84,7 +86,7 @@ struct World {
     version: u64,
     is_mute: bool,
     running: [Option<Invocation>; INVOCATIONS],
-    /// What people were told: what, when.
+    /// What people were told: what, and when that was seen.
     told: Vec<(Trouble, Timestamp)>,
     /// What may cost a message too many.
     mishaps: usize,
@@ -133,9 +135,12 @@ impl World {
     }
 
     fn steps(&mut self, number: usize) {
+        // No two looks begin at once.
+        self.now += SignedDuration::from_millis(1);
         let Some(mut one) = self.running[number].take() else {
             self.running[number] = Some(Invocation {
                 began: self.now,
+                looked: self.now,
                 saw: self.trouble,
                 at: At::Looked,
             });
@@ -144,11 +149,16 @@ impl World {
         one.at = match one.at {
             At::Looked => {
                 let remind = Some(SignedDuration::from_hours(24));
-                let step = consider(self.record.as_ref(), &tidings(one.saw), one.began, remind);
+                let step = consider(self.record.as_ref(), &tidings(one.saw), one.looked, remind);
                 At::Read(self.version, step)
             }
             At::Read(_, Step::Nothing) => return,
             At::Read(_, Step::Wait) => At::Looked,
+            At::Read(_, Step::Late) => {
+                one.looked = self.now;
+                one.saw = self.trouble;
+                At::Looked
+            }
             At::Read(version, Step::Remember(record)) => {
                 if self.write(version, record) {
                     return;
@@ -161,7 +171,7 @@ impl World {
             },
             At::Claimed(version, record) => {
                 if !self.is_mute {
-                    self.told.push((one.saw, self.now));
+                    self.told.push((one.saw, one.looked));
                 }
                 At::Published(version, record, !self.is_mute)
             }
@@ -220,6 +230,10 @@ proptest! {
         prop_assert_eq!(last, world.trouble, "told {:?}", world.told);
         let repeated = world.told.windows(2).filter(|pair| pair[0].0 == pair[1].0).count();
         prop_assert!(repeated <= world.mishaps, "{} mishaps, told {:?}", world.mishaps, world.told);
+        if world.mishaps == 0 {
+            let is_in_order = world.told.windows(2).all(|pair| pair[0].1 < pair[1].1);
+            prop_assert!(is_in_order, "an older look over a later one: {:?}", world.told);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod drift;
 mod follow_up;
+mod storm;
 mod sweep;
 
 use std::cell::{Cell, RefCell};
@@ -162,7 +163,7 @@ impl Queue for &Deployment {
 impl Publisher for &Deployment {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         match bulletin {
-            Bulletin::State(_) => {}
+            Bulletin::State(..) => {}
             Bulletin::News(_, message) | Bulletin::Summary(message) => {
                 self.told.borrow_mut().push(message.clone())
             }
@@ -247,6 +248,7 @@ impl Deployment {
         let invocation = Invocation {
             identity: self.world.identity(),
             now,
+            began: Instant::now(),
             deadline: Instant::now() + TIMEOUT,
             caller: Caller::Function {
                 name: "s3-replication-remediator".to_owned(),

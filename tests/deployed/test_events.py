@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from conftest import Deploy
 from emulator import ACCOUNT, Emulator
 from seed import seed
-from stack import REGION, wait_until
+from stack import REGION, Stack, wait_until
 from test_replication import REPLICATION_CONFIGURED
 
 BUS = "operations"
@@ -86,17 +87,42 @@ def test_what_a_person_asks_for_is_told_to_machines_too(emulator: Emulator, depl
     assert not stack.silence(), "people hear of it only from their own answer"
 
 
+def keep_from_the_bus(emulator: Emulator, stack: Stack) -> Callable[[], Any]:
+    """Denies the function to put events; what is answered permits it again."""
+    iam = emulator.client("iam", REGION)
+    policy = {"RoleName": stack.outputs["FunctionRoleArn"].rsplit("/", 1)[1], "PolicyName": "guard"}
+    denied = {"Effect": "Deny", "Action": "events:PutEvents", "Resource": "*"}
+    iam.put_role_policy(**policy, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+    return lambda: iam.delete_role_policy(**policy)
+
+
+def test_a_repair_of_which_the_bus_did_not_hear_is_told_when_it_takes_events_again(
+    emulator: Emulator, deploy: Deploy
+) -> None:
+    seeded = seed(emulator, "many-reasons")
+    listener = Listener(emulator)
+    stack = deploy(Mode="auto", EventBusName=BUS)
+    stack.hurry(seconds=10, attempts=5)
+    permit = keep_from_the_bus(emulator, stack)
+
+    stack.send(seeded.recorded(REPLICATION_CONFIGURED))
+    (notification,) = stack.notifications(1)
+    assert "Repair: applied" in notification["Message"]
+    permit()
+    told = {event["detail-type"]: event["detail"] for event in listener.events(2)}
+    repair = told["S3 Replication Repair Applied"]
+    assert repair["kind"] == "earlier"
+    assert repair["earlier"][0]["requestId"] in notification["Message"]
+    assert not stack.silence(), "people heard of it"
+
+
 def test_a_bus_that_refuses_keeps_the_message_and_does_not_stop_the_mail(emulator: Emulator, deploy: Deploy) -> None:
     """As an organization's guard may. Of a bus that is not there AWS says nothing: it takes the event and drops it."""
     seeded = seed(emulator, "many-reasons")
     Listener(emulator)
     stack = deploy(EventBusName=BUS)
     stack.hurry()
-    denied = {"Effect": "Deny", "Action": "events:PutEvents", "Resource": "*"}
-    emulator.client("iam", REGION).put_role_policy(
-        RoleName=stack.outputs["FunctionRoleArn"].rsplit("/", 1)[1], PolicyName="guard",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}),
-    )
+    keep_from_the_bus(emulator, stack)
 
     stack.send(seeded.recorded(REPLICATION_CONFIGURED))
     (notification,) = stack.notifications(1)

@@ -70,7 +70,7 @@ def test_trouble_is_told_when_it_comes_changes_goes_and_returns_and_not_in_betwe
     configured(stack, seeded)
     (changed,) = stack.notifications(1)
     assert changed["MessageAttributes"]["news"]["Value"] == "changed"
-    assert "the same was seen 2 times since it was told at " in changed["Message"]
+    assert "seen again 2 times since the message of " in changed["Message"]
 
     emulator.client("kms", seeded.destination_region).enable_key(KeyId=seeded.replica_key)
     put_role_policy(emulator, seeded, well)
@@ -146,6 +146,8 @@ def calls(stack: Stack) -> int:
 def test_a_storm_of_failures_is_one_notification_for_each_bucket_and_few_calls(
     emulator: Emulator, deploy: Deploy
 ) -> None:
+    """The template asks for fifty messages at a time; the emulator hands out ten at most, whatever it is asked for, and
+    knows no window. `tests/core/over_time/storm.rs` has the same storm as the template asks for it."""
     failures = int(os.environ.get("STORM", "400"))
     seeded = seed(emulator, "many-reasons")
     buckets = buckets_like(emulator, seeded, 20)

@@ -108,7 +108,7 @@ struct Told(RefCell<Vec<Notification>>);
 impl Publisher for &Told {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         match bulletin {
-            Bulletin::State(_) => {}
+            Bulletin::State(..) => {}
             Bulletin::News(_, message) | Bulletin::Summary(message) => {
                 self.0.borrow_mut().push(message.clone())
             }
@@ -135,6 +135,7 @@ async fn sweep(aws: &Aws, told: &Told) -> Answer {
     let invocation = Invocation {
         identity: aws.identity().await.unwrap().clone(),
         now: "2026-09-14T09:00:00Z".parse().unwrap(),
+        began: tokio::time::Instant::now(),
         deadline: tokio::time::Instant::now() + Duration::from_secs(60),
         caller: Caller::Function {
             name: "f".to_owned(),

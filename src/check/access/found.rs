@@ -119,7 +119,7 @@ fn of_sample(telling: &[&Assessment]) -> &'static str {
             || context.iter().any(|context| context.ends_with(SAMPLE_NAME))
     });
     if is_of_objects {
-        "; asked for an object that stands for all with the prefix of the rule"
+        "; evaluated for a sample object under the rule's prefix"
     } else {
         ""
     }

@@ -59,7 +59,7 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
         outcome.unread(&not_known(
             &first.requirement.request.action,
             format!(
-                "whether the role may {} on {object}: {doubt}",
+                "whether the role is allowed {} on {object}: {doubt}",
                 actions_of(&undetermined)
             ),
         ));

@@ -131,12 +131,12 @@ fn nothing(facts: &Facts<'_>, group: &Group<'_>) -> String {
     match &group.cause {
         Cause::Role => match facts.snapshot.role.found() {
             Some(role) => format!(
-                "no statement of the role's policies ({}) is about it",
+                "no statement of the role's policies ({}) covers it",
                 policies(role)
             ),
-            None => "no statement of the role's policies is about it".to_owned(),
+            None => "no statement of the role's policies covers it".to_owned(),
         },
-        Cause::Boundary => "no statement of the permissions boundary is about it".to_owned(),
+        Cause::Boundary => "no statement of the permissions boundary covers it".to_owned(),
         Cause::Denied(_) | Cause::Resource => match group.area {
             Area::SourceKey(_) | Area::ReplicaKey(_) => {
                 "the key policy neither names the role nor leaves it to the role's account".to_owned()

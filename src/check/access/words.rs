@@ -128,7 +128,7 @@ impl Words {
 
     pub(super) fn expected(&self) -> String {
         format!(
-            "role `{}` may {} on {}{}",
+            "role `{}` is allowed {} on {}{}",
             self.role, self.actions, self.object, self.context
         )
     }

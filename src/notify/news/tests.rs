@@ -20,6 +20,7 @@ fn found(standing: &[&'static str]) -> Tidings {
         announced: BTreeMap::new(),
         done: None,
         may_have_repaired: false,
+        may_be_late: true,
         is_complete: true,
         is_not_configured: false,
         failed_objects: 0,
@@ -44,7 +45,7 @@ impl Life {
     fn sees(&mut self, tidings: &Tidings, now: Timestamp) -> Option<Telling> {
         match consider(self.0.as_ref(), tidings, now, DAY) {
             Step::Nothing => None,
-            Step::Wait => panic!("nobody else is there"),
+            Step::Wait | Step::Late => panic!("nobody else is there"),
             Step::Remember(record) => {
                 self.0 = Some(record);
                 None
@@ -69,7 +70,7 @@ impl Life {
                 self.0 = Some(record.clone());
                 record
             }
-            other @ (Step::Nothing | Step::Wait | Step::Remember(_)) => panic!("{other:?}"),
+            other @ (Step::Nothing | Step::Wait | Step::Late | Step::Remember(_)) => panic!("{other:?}"),
         }
     }
 }
@@ -241,6 +242,68 @@ fn a_repair_that_may_have_been_made_for_an_event_is_told_unless_a_message_came_a
     life.tells(&found(&["key"]), at(0), Reason::New);
     life.tells(&found(&[]), at(6), Reason::Resolved);
     assert_eq!(life.sees(&again, at(10)), None);
+}
+
+#[test]
+fn whoever_looked_before_what_people_know_looks_again_before_anything_else_is_told() {
+    let mut life = Life::default();
+    life.tells(&found(&["key"]), at(10), Reason::New);
+    let seen_at = |tidings: &Tidings, minute| consider(life.0.as_ref(), tidings, at(minute), DAY);
+    assert_eq!(seen_at(&found(&[]), 9), Step::Late);
+    assert_eq!(seen_at(&found(&["key", "role"]), 9), Step::Late);
+    assert!(
+        matches!(seen_at(&found(&[]), 10), Step::Tell(..)),
+        "a later look, or one at the same time"
+    );
+    let mut last = found(&[]);
+    last.may_be_late = false;
+    assert!(
+        matches!(seen_at(&last, 9), Step::Tell(..)),
+        "telling wins over silence"
+    );
+    let Step::Remember(record) = seen_at(&found(&["key"]), 9) else {
+        panic!("the same is no news, whenever it was seen")
+    };
+    assert_eq!(record.looked_at, Some(at(10)));
+}
+
+#[test]
+fn a_change_that_was_told_is_not_told_again_by_who_finds_it_in_the_records_even_after_good_news() {
+    let mut life = Life::default();
+    let mut repaired = found(&[]);
+    repaired.done = Some("applied");
+    repaired.announced = [("request-1".to_owned(), CHANGED)].into();
+    life.tells(&repaired, at(0), Reason::New);
+    let mut again = found(&[]);
+    again.announced = repaired.announced;
+    assert_eq!(life.sees(&again, at(1)), None);
+    again.announced = [("request-2".to_owned(), CHANGED)].into();
+    life.tells(&again, at(2), Reason::Changed);
+}
+
+#[test]
+fn since_when_objects_are_left_behind_is_not_since_when_there_was_a_warning() {
+    let mut life = Life::default();
+    let warned = Tidings {
+        verdict: Verdict::AtRisk,
+        ..found(&["alias"])
+    };
+    let unread = Tidings {
+        verdict: Verdict::Undetermined,
+        is_complete: false,
+        ..found(&["unread"])
+    };
+    assert_eq!(life.tells(&warned, at(0), Reason::New).broken_since, None);
+    let broken = life.tells(&found(&["alias", "key"]), at(1), Reason::Worse);
+    assert_eq!(
+        (broken.first_seen, broken.broken_since),
+        (Some(at(0)), Some(at(1)))
+    );
+    assert_eq!(
+        life.tells(&unread, at(2), Reason::Changed).broken_since,
+        Some(at(1))
+    );
+    assert_eq!(life.tells(&warned, at(3), Reason::Changed).broken_since, None);
 }
 
 #[test]

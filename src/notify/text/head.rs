@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use jiff::Timestamp;
+
 use super::FIELD;
 use crate::check::Verdict;
 use crate::event::{Change, TriggerKind};
@@ -20,16 +22,15 @@ const TAGS: usize = 3;
 /// What a report comes to.
 pub(in crate::notify) fn meaning(report: &Report) -> String {
     match report.verdict {
-        Verdict::Broken => match rules_of_errors(report).as_deref() {
-            Some([only]) => format!(
-                "{} that rule {} takes are not replicated",
-                objects(report, only),
-                quoted(only)
-            ),
-            Some(rules @ [_, ..]) => format!("objects that rules {} take are not replicated", few(rules)),
-            Some([]) | None => "objects are not replicated".to_owned(),
+        Verdict::Broken => broken(report, "are not replicated"),
+        Verdict::AtRisk => match report
+            .findings
+            .iter()
+            .any(|finding| finding.check == CheckId::FailedObjects)
+        {
+            true => "objects failed to replicate; see the warnings below".to_owned(),
+            false => "objects replicate today, but see the warnings below".to_owned(),
         },
-        Verdict::AtRisk => "objects replicate today, with the reservations below".to_owned(),
         Verdict::Undetermined => "whether objects replicate could not be determined".to_owned(),
         Verdict::Healthy => match report
             .findings
@@ -40,6 +41,19 @@ pub(in crate::notify) fn meaning(report: &Report) -> String {
             false => "nothing is wrong".to_owned(),
         },
     }
+}
+
+/// Whose objects are left behind.
+fn broken(report: &Report, state: &str) -> String {
+    let whose = match rules_of_errors(report).as_deref() {
+        Some([only]) => match objects(report, only).as_str() {
+            "objects" => format!("objects matched by rule {}", quoted(only)),
+            objects => format!("{objects} (rule {})", quoted(only)),
+        },
+        Some(rules @ [_, ..]) => format!("objects matched by rules {}", few(rules)),
+        Some([]) | None => "objects".to_owned(),
+    };
+    format!("{whose} {state}")
 }
 
 /// A text from outside between signs that it cannot end.
@@ -92,30 +106,43 @@ fn concerned(report: &Report) -> String {
     out
 }
 
-/// Since when there is trouble, and what that rests on; nothing where nobody knows. A change that an event tells of need
-/// not be what broke it, so that only a failure that S3 reported counts, and what was seen.
-fn since(report: &Report, telling: &Telling) -> String {
-    let first = telling.first_seen.filter(|first| *first < report.time);
-    let is_failure =
-        report.verdict == Verdict::Broken && report.trigger.kind == TriggerKind::ReplicationFailed;
-    let failed = report.trigger.event_time.filter(|_| is_failure);
-    match (first, failed) {
-        (_, _) if report.verdict == Verdict::Healthy => String::new(),
-        (first, Some(failed)) if first.is_none_or(|first| failed <= first) => {
-            format!(
-                "since when: {failed} at the latest, when S3 reported an object that it could not replicate\n"
-            )
-        }
-        (Some(first), _) => format!("since when: {first} at the latest, when trouble was first seen\n"),
-        (None, _) => String::new(),
-    }
+/// Since when objects are left behind at least, and what that rests on; none where nobody knows. A change that an event
+/// tells of need not be what broke it, so that only a failure that S3 reported counts, and what was found.
+fn since(report: &Report, telling: &Telling) -> Option<(Timestamp, &'static str)> {
+    let found = telling
+        .broken_since
+        .filter(|since| *since < report.time)
+        .map(|since| (since, "when this program first found it"));
+    let failed = report
+        .trigger
+        .event_time
+        .filter(|_| is_reported(report))
+        .map(|failed| (failed, "when S3 reported a failed object"));
+    found.into_iter().chain(failed).min_by_key(|(since, _)| *since)
+}
+
+/// Did S3 report the failure of an object that a broken rule matches?
+fn is_reported(report: &Report) -> bool {
+    let trigger = &report.trigger;
+    let is_broken = |id: &str| rules_of_errors(report).is_none_or(|rules| rules.contains(&id));
+    trigger.kind == TriggerKind::ReplicationFailed
+        && trigger
+            .objects
+            .iter()
+            .all(|object| object.rule_id.as_deref().is_none_or(is_broken))
 }
 
 /// Verdict, what it means, and who caused it.
 pub(super) fn head(report: &Report, telling: &Telling) -> String {
     let bucket = &report.bucket;
     let mut out = String::new();
-    let meaning = meaning(report);
+    let meaning = match since(report, telling).filter(|_| report.verdict == Verdict::Broken) {
+        Some((since, basis)) => broken(
+            report,
+            &format!("have not been replicated since at least {since}, {basis}"),
+        ),
+        None => meaning(report),
+    };
     let verdict = report.verdict.as_str().to_uppercase();
     let _ = writeln!(out, "{verdict}: {}: {meaning}", bucket.name);
     out.push_str(&concerned(report));
@@ -136,12 +163,15 @@ pub(super) fn head(report: &Report, telling: &Telling) -> String {
     if !counts.is_empty() {
         let _ = writeln!(out, "{counts}");
     }
-    out.push_str(&since(report, telling));
+    let first = telling.first_seen.filter(|first| *first < report.time);
+    if let (Some(first), Verdict::AtRisk | Verdict::Undetermined) = (first, report.verdict) {
+        let _ = writeln!(out, "first seen: {first}");
+    }
     let _ = writeln!(out, "{}", cause(report));
     out
 }
 
-/// `3 errors, 1 warning`
+/// `3 errors, 1 warning`.
 pub(in crate::notify) fn counts(report: &Report) -> String {
     let counts: Vec<String> = [
         (Severity::Error, "error"),
@@ -180,12 +210,12 @@ pub(super) fn history(telling: &Telling) -> String {
     let mut out = String::new();
     let news = match telling.reason {
         Reason::New => "",
-        Reason::Resolved => "new: what was told is mended",
-        Reason::Reopened => "new: it was well, and is not any more",
-        Reason::Worse => "new: it is worse than it was told",
-        Reason::Changed => "new: it is not as it was told",
-        Reason::Reminder => "not new: it goes on as it was told",
-        Reason::Unconfirmed => "told again, because an earlier message may not have reached you",
+        Reason::Resolved => "resolved: what was reported before is fixed",
+        Reason::Reopened => "reopened: it was fixed, and is not any more",
+        Reason::Worse => "worse than the last message said",
+        Reason::Changed => "changed since the last message",
+        Reason::Reminder => "reminder: nothing has changed since the last message",
+        Reason::Unconfirmed => "repeated, because an earlier message may not have reached you",
     };
     if !news.is_empty() {
         let _ = writeln!(out, "{news}");
@@ -212,15 +242,12 @@ pub(super) fn history(telling: &Telling) -> String {
             1 => "; S3 reported 1 failed object version meanwhile".to_owned(),
             count => format!("; S3 reported {count} failed object versions meanwhile"),
         };
-        let _ = writeln!(
-            out,
-            "the same was seen {times} since it was told at {last}{objects}"
-        );
+        let _ = writeln!(out, "seen again {times} since the message of {last}{objects}");
     }
     if telling.within_the_hour + 1 == MOST_OF_A_BUCKET {
         let _ = writeln!(
             out,
-            "the last message about this bucket by itself within this hour: what follows is told together"
+            "the last separate message about this bucket within the hour: what follows comes in a summary"
         );
     }
     out
@@ -237,9 +264,11 @@ pub(in crate::notify) fn occasion(trigger: &Trigger) -> &'static str {
         TriggerKind::ReplicationFailed => "S3 reported objects that it could not replicate",
         TriggerKind::Alarm => "an alarm on failed replication went off",
         TriggerKind::Drift => "something that replication depends on was changed",
-        TriggerKind::Sweep if trigger.follow_up => "looked again after a repair: it is not as that left it",
+        TriggerKind::Sweep if trigger.follow_up => {
+            "looked again after a repair: it is not as the repair left it"
+        }
         TriggerKind::Sweep => "regular check",
-        TriggerKind::Command => "asked for",
+        TriggerKind::Command => "somebody asked",
     }
 }
 
@@ -258,10 +287,12 @@ fn cause(report: &Report) -> String {
     if let Some(time) = trigger.event_time {
         let _ = write!(out, " at {time}");
     }
-    if let Some(actor) = &trigger.actor {
+    // That S3 reports what S3 does says nothing.
+    let is_s3 = trigger.kind == TriggerKind::ReplicationFailed;
+    if let Some(actor) = trigger.actor.as_ref().filter(|_| !is_s3) {
         let _ = write!(out, " by {}", line(actor, FIELD));
     }
-    if let Some(source) = &trigger.source_ip {
+    if let Some(source) = trigger.source_ip.as_ref().filter(|_| !is_s3) {
         let _ = write!(out, " from {}", line(source, FIELD));
     }
     if let Some(event) = &trigger.event_id {
@@ -282,7 +313,9 @@ pub(super) fn count(report: &Report, severity: Severity) -> usize {
 /// The noun for so many.
 pub(super) fn plural(count: usize, noun: &str) -> String {
     match (count, noun) {
-        (1, _) | (_, "advice") => noun.to_owned(),
+        (1, "advice") => "piece of advice".to_owned(),
+        (_, "advice") => "pieces of advice".to_owned(),
+        (1, _) => noun.to_owned(),
         _ => format!("{noun}s"),
     }
 }

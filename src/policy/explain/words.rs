@@ -196,7 +196,7 @@ impl fmt::Display for DoubtReason {
             ),
             Self::Principal(principal) => write!(f, "whom the principal {} covers is not known", quoted(principal)),
             Self::ValueUnknown { key } => {
-                write!(f, "what the call has for condition key {} is not known here", quoted(key))
+                write!(f, "the value of condition key {} in S3's request is not known here", quoted(key))
             }
             Self::SeveralValues { key } => {
                 write!(f, "{} has several values, and the operator is for one", quoted(key))

@@ -62,7 +62,7 @@ impl Queue for &Outbox {
 impl Publisher for &Stage {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         let is_mute = match bulletin {
-            Bulletin::State(_) => &self.is_bus_mute,
+            Bulletin::State(..) => &self.is_bus_mute,
             Bulletin::News(..) | Bulletin::Summary(_) => &self.is_mute,
         };
         if is_mute.get() {
@@ -71,7 +71,7 @@ impl Publisher for &Stage {
             });
         }
         match bulletin {
-            Bulletin::State(report) => self.states.borrow_mut().push(report.clone()),
+            Bulletin::State(report, _) => self.states.borrow_mut().push(report.clone()),
             Bulletin::News(_, message) | Bulletin::Summary(message) => {
                 self.told.borrow_mut().push(message.clone())
             }
@@ -178,6 +178,7 @@ impl Stage {
             let invocation = Invocation {
                 identity: self.world.identity(),
                 now: self.now.get(),
+                began: Instant::now(),
                 deadline: Instant::now() + self.time_left,
                 caller: Caller::Function {
                     name: "s3-replication-remediator".to_owned(),

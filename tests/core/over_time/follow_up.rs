@@ -29,11 +29,11 @@ fn a_repair_is_looked_at_again_after_five_minutes_and_nobody_is_told_that_it_hol
     let deployment = just_repaired();
     let told = deployment.told().remove(0).text;
     assert!(
-        told.contains("works everywhere by 2026-09-14T09:05:20Z"),
+        told.contains("in effect everywhere by 2026-09-14T09:05:20Z"),
         "{told}"
     );
     assert!(
-        told.contains("looks again then, and tells if it finds anything else"),
+        told.contains("looks again then, and tells only what differs"),
         "{told}"
     );
     let waiting = deployment.waiting();
@@ -113,7 +113,7 @@ fn without_a_queue_that_takes_it_the_report_promises_no_second_look() {
     deployment.run();
     let told = deployment.told();
     assert_eq!(told.len(), 1);
-    assert!(told[0].text.contains("works everywhere by") && !told[0].text.contains("looks again"));
+    assert!(told[0].text.contains("in effect everywhere by") && !told[0].text.contains("looks again"));
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Publisher for &Scene {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         self.world.steps.step().await;
         match bulletin {
-            Bulletin::State(_) => {}
+            Bulletin::State(..) => {}
             Bulletin::News(_, message) | Bulletin::Summary(message) => {
                 self.told.borrow_mut().push(message.text.clone())
             }
@@ -124,6 +124,7 @@ impl Scene {
         Invocation {
             identity: self.world.identity(),
             now: self.now.get(),
+            began: Instant::now(),
             deadline: Instant::now() + Duration::from_secs(60),
             caller: Caller::Function {
                 name: "s3-replication-remediator".to_owned(),

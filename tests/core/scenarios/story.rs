@@ -243,6 +243,7 @@ impl Story {
                 let invocation = Invocation {
                     identity: world.identity(),
                     now: NOW.parse().unwrap(),
+                    began: Instant::now(),
                     deadline: Instant::now() + Duration::from_secs(60),
                     caller: Caller::Function {
                         name: "s3-replication-remediator".to_owned(),
