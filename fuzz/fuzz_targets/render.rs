@@ -53,7 +53,7 @@ impl Publisher for &Told {
             chat_is_sound(&chat);
             self.0.borrow_mut().push(message.clone());
         }
-        if let Bulletin::State(report) = bulletin {
+        if let Bulletin::State(report, _) = bulletin {
             for event in events::render(report, &Partition::aws()) {
                 assert!(event.detail.len() <= 256 * 1024);
                 serde_json::from_str::<Value>(&event.detail).expect("the detail of an event is JSON");
@@ -198,6 +198,7 @@ async fn invoke(world: &World, mode: Mode, ledger: &MemoryLedger, payload: &Valu
     let invocation = Invocation {
         identity: world.identity(),
         now: "2026-11-21T00:00:00Z".parse().expect("a time"),
+        began: Instant::now(),
         deadline: Instant::now() + Duration::from_secs(60),
         caller: Caller::Function {
             name: "s3-replication-remediator".to_owned(),
