@@ -9,7 +9,6 @@
 
 #![no_main]
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -22,7 +21,7 @@ use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::ledger::{Item, Ledger, Place};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{
-    About, Bulletin, Notification, PublishFailure, Publisher, chat, events, security_hub,
+    Bulletin, Notification, PublishFailure, Publisher, chat, events, security_hub,
 };
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::{Caller, Report};
@@ -38,11 +37,11 @@ mod shared {
 
 use shared::account::{State, World};
 
-/// Everything that was told, in every form.
-#[derive(Debug, Default)]
-struct Told(RefCell<Vec<Notification>>);
+/// Reads everything that is told, in every form.
+#[derive(Debug)]
+struct Reader;
 
-impl Publisher for &Told {
+impl Publisher for Reader {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         if let Bulletin::News(_, message) | Bulletin::Summary(message) = bulletin {
             message_is_sound(message);
@@ -51,7 +50,6 @@ impl Publisher for &Told {
                 None => chat::summary(message, &Partition::aws()),
             };
             chat_is_sound(&chat);
-            self.0.borrow_mut().push(message.clone());
         }
         if let Bulletin::State(report, _) = bulletin {
             for event in events::render(report, &Partition::aws()) {
@@ -175,10 +173,9 @@ async fn remembered(text: Option<&str>) -> MemoryLedger {
 }
 
 async fn invoke(world: &World, mode: Mode, ledger: &MemoryLedger, payload: &Value) {
-    let told = Told::default();
     let handler = Handler {
         aws: world,
-        publisher: &told,
+        publisher: Reader,
         ledger,
         memory: MemoryLedger::default(),
         queue: NoQueue,
@@ -214,11 +211,6 @@ async fn invoke(world: &World, mode: Mode, ledger: &MemoryLedger, payload: &Valu
         }
         Ok(Answer::Batch(_) | Answer::Sweep(_)) => {}
         Err(error) => assert!(!error.to_string().contains(is_forbidden), "{error}"),
-    }
-    for message in told.0.take() {
-        if let About::Many(buckets) = message.about {
-            assert!(!buckets.is_empty());
-        }
     }
 }
 

@@ -22,8 +22,8 @@ const ROLES: [&str; 2] = [
     "arn:aws:iam::111122223333:role/Zz9",
 ];
 const KEYS: [&str; 2] = [
-    "arn:aws:kms:eu-west-1:111122223333:key/0123abcd-4567-89ef-0123-456789abcdef",
-    "arn:aws:kms:eu-west-1:111122223333:key/mrk-fedcba9876543210fedcba9876543210",
+    "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000",
+    "arn:aws:kms:eu-west-1:111122223333:key/11111111-1111-1111-1111-111111111111",
 ];
 
 fn names_no_more_than_it_says(patterns: &[ArnPattern], all: [&str; 2]) {

@@ -74,7 +74,8 @@ impl ArnPattern {
             None if resource.chars().all(|c| "*?".contains(c)) && !resource.is_empty() => Err(too_wide),
             None => Err(malformed),
             Some("") => Err(malformed),
-            Some(name) if name.chars().all(|c| "*?/".contains(c)) => Err(too_wide),
+            // Every id of a key has hyphens.
+            Some(name) if name.chars().all(|c| "*?/-".contains(c)) => Err(too_wide),
             Some(_) => Ok(Self(text.to_owned())),
         }
     }

@@ -119,7 +119,18 @@ pub(super) fn tag(text: &str) -> Result<Tag, &'static str> {
     if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
         return Err("a tag's key has 1 to 128 characters and its value at most 256");
     }
-    if key.starts_with("aws:") {
+    if key.trim() != key || value.trim() != value {
+        return Err("expected KEY=VALUE without blanks around the key or the value");
+    }
+    // What no tag can hold would mark nothing, and nobody would notice.
+    let may_hold = |c: char| c.is_alphanumeric() || "_.:/=+-@ ".contains(c);
+    if !key.chars().chain(value.chars()).all(may_hold) {
+        return Err("a tag has letters, digits, blanks and `_.:/=+-@`");
+    }
+    if key
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+    {
         return Err("nobody can set tags whose key starts with `aws:`; choose another key");
     }
     Ok(Tag::new(key, value))

@@ -35,6 +35,8 @@ mod race;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod template;
 #[cfg(test)]
 mod text;
