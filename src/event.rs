@@ -260,6 +260,9 @@ pub enum DropReason {
     /// An alarm on something else.
     #[error("the alarm {0} does not watch the metric `OperationsFailedReplication` of `AWS/S3`")]
     OtherAlarm(Quoted),
+    /// An alarm on the metrics of many buckets, as a whole: for each that is concerned comes an event of its own.
+    #[error("the alarm {0} watches many buckets, and names those that it is about one by one")]
+    AlarmOfMany(Quoted),
     /// An EventBridge event of another kind.
     #[error("the EventBridge event {detail_type} from {sender} is none that this function acts on")]
     OtherEventBridge {

@@ -197,13 +197,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         batch: Batch,
     ) -> Result<Answer, HandlerError> {
         let mut again = BTreeSet::new();
+        let mut nameless = None;
         for invalid in batch.invalid {
             error!(message_id = invalid.message_id, error = %chain(&invalid.item), "message cannot be used");
             match invalid.message_id {
-                Some(id) => again.insert(id),
-                // A message without an id cannot be named in the answer: only the failure of all keeps it.
-                None => return Err(HandlerError::Invalid(invalid.item)),
-            };
+                Some(id) => {
+                    again.insert(id);
+                }
+                None => nameless = Some(invalid.item),
+            }
         }
         let failed: Vec<BTreeSet<String>> = stream::iter(batch.subjects)
             .map(|subject| async move {
@@ -227,7 +229,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 again.extend(command.message_id);
             }
         }
-        Ok(Answer::Batch(again))
+        // A message without an id cannot be named in the answer: only the failure of all keeps it. What it came with is
+        // done all the same.
+        match nameless {
+            Some(invalid) => Err(HandlerError::Invalid(invalid)),
+            None => Ok(Answer::Batch(again)),
+        }
     }
 
     /// An event or a command that came by itself.

@@ -21,6 +21,10 @@ const SOURCE: &str = "amzn-s3-demo-source-bucket";
 const EXPECTED: &str = r#"
 alarm/event-bridge-composite.json: reports
     dropped: the alarm `storage-health` does not watch the metric `OperationsFailedReplication` of `AWS/S3`
+alarm/event-bridge-contributor-without-bucket.json: reports
+    invalid: field `detail.alarmContributor.attributes.SourceBucket`: expected the name of the source bucket, found nothing
+alarm/event-bridge-contributor.json: reports
+    alarm SOURCE
 alarm/event-bridge-metric-math.json: reports
     alarm SOURCE
     alarm amzn-s3-demo-bucket2
@@ -28,12 +32,18 @@ alarm/event-bridge-ok.json: reports
     dropped: the alarm `replication-failures` is in state `OK`, not `ALARM`
 alarm/event-bridge-other-metric.json: reports
     dropped: the alarm `orders-queue-age` does not watch the metric `OperationsFailedReplication` of `AWS/S3`
+alarm/event-bridge-query.json: reports
+    dropped: the alarm `replication-failures-anywhere` watches many buckets, and names those that it is about one by one
 alarm/event-bridge-without-bucket.json: reports
     invalid: field `detail.configuration.metrics[0].metricStat.metric.dimensions.SourceBucket`: expected the name of the source bucket, found nothing
 alarm/event-bridge.json: reports
     alarm SOURCE
+alarm/lambda-action-contributor.json: reports
+    alarm SOURCE
 alarm/lambda-action.json: reports
     alarm SOURCE
+alarm/sns-composite.json: reports
+    dropped: the alarm `storage-health` does not watch the metric `OperationsFailedReplication` of `AWS/S3`
 alarm/sns-metric-math.json: reports
     alarm SOURCE
 alarm/sns-ok.json: reports
@@ -46,16 +56,24 @@ cloudtrail/put-access-denied.json: reports
     dropped: the call `PutBucketReplication` failed with `AccessDenied`, so nothing changed
 cloudtrail/put-all-digit-bucket.json: reports
     replication-configured 0420420420 Configured by arn:aws:iam::111122223333:user/storage-admin
+cloudtrail/put-by-account.json: reports
+    replication-configured SOURCE Configured by AIDAEXAMPLEEXAMPLEEXA
 cloudtrail/put-by-another-account.json: reports
     replication-configured SOURCE Configured by arn:aws:sts::444455556666:assumed-role/platform/migration
 cloudtrail/put-by-cloudformation.json: reports
     replication-configured SOURCE Configured by arn:aws:sts::111122223333:assumed-role/cfn-execution/AWSCloudFormation
+cloudtrail/put-by-federated-user.json: reports
+    replication-configured SOURCE Configured by arn:aws:sts::111122223333:federated-user/ada
+cloudtrail/put-by-identity-center-user.json: reports
+    replication-configured SOURCE Configured by 544894e8-80c1-707f-60e3-3ba6510dfac1
 cloudtrail/put-by-own-role.json: reports
     dropped: the call `PutBucketReplication` was made by this function's own role
 cloudtrail/put-by-root.json: reports
     replication-configured SOURCE Configured by arn:aws:iam::111122223333:root
 cloudtrail/put-by-service.json: reports
     replication-configured SOURCE Configured by controltower.amazonaws.com
+cloudtrail/put-by-unknown.json: reports
+    replication-configured SOURCE Configured by 444455556666
 cloudtrail/put-filter-as-string.json: reports
     replication-configured SOURCE Configured by arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_StorageAdmin_0123456789abcdef/storage.admin
 cloudtrail/put-kms-rule.json: reports
@@ -179,6 +197,8 @@ envelope/sqs-check-commands.json: batch
     #2: sweep amzn-s3-demo-bucket2
 envelope/sqs-event-bridge.json: batch
     #1: replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
+envelope/sqs-lambda-destination.json: batch
+    #1: replication-failed SOURCE by s3.amazonaws.com invoices/2026-09/0001.pdf DstPutObjectNotPermitted
 envelope/sqs-mixed-with-poison.json: batch
     #1: replication-configured SOURCE Configured by arn:aws:iam::111122223333:user/storage-admin
     #2: invalid: field `Records[1].body`: expected a text that holds JSON, found `{\"Records\":[{\"eventSource\":\"aws:s3\"`
@@ -229,6 +249,8 @@ s3-notification/failed-with-encoded-key.json: reports
     replication-failed SOURCE by s3.amazonaws.com résumés/2026 09/100% + tax.pdf DstPutObjectNotPermitted
 s3-notification/failed-with-event-prefix.json: reports
     replication-failed SOURCE by s3.amazonaws.com invoices/2026-09/0001.pdf DstPutObjectNotPermitted
+s3-notification/failed-with-key-that-is-no-utf-8.json: reports
+    invalid: field `Records[0].s3.object.key`: expected an object key of 1 to 1024 bytes of UTF-8, found `invoices/%E2%28%A1.pdf`
 s3-notification/failed-with-trailing-blank.json: reports
     replication-failed SOURCE by s3.amazonaws.com invoices/2026-09/0001.pdf DstVersionNotFound
 s3-notification/failed-with-unknown-reason.json: reports

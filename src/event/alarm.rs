@@ -16,6 +16,7 @@ use super::{Content, DropReason, Trigger, TriggerKind};
 use crate::arn::{Arn, BucketName, Region};
 
 const EVENT_ID_BYTES: usize = 128;
+const FAILURES: &str = "OperationsFailedReplication";
 
 /// What the three forms of an alarm have in common.
 struct Alarm<'a> {
@@ -28,7 +29,7 @@ struct Alarm<'a> {
     time: Option<Timestamp>,
 }
 
-/// EventBridge's `CloudWatch Alarm State Change`.
+/// EventBridge's `CloudWatch Alarm State Change`, and that of a contributor.
 pub(super) fn decode_event_bridge(event: &Field<'_>) -> Vec<Outcome> {
     let detail = event.get("detail");
     state_change(event, &detail)
@@ -42,15 +43,24 @@ pub(super) fn decode_action(event: &Field<'_>) -> Vec<Outcome> {
 
 fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<Outcome> {
     let metrics = alarm.get("configuration").get("metrics");
+    let name = alarm.get("alarmName");
+    let mut buckets: Vec<_> = metrics
+        .items()
+        .map(|item| item.get("metricStat").get("metric"))
+        .filter(|metric| watches_failures(metric, "namespace", "name"))
+        .map(|metric| metric.get("dimensions").get("SourceBucket"))
+        .collect();
+    if buckets.is_empty() && metrics.items().any(|item| asks_for_failures(&item)) {
+        let contributor = alarm.get("alarmContributor");
+        if !contributor.is_present() {
+            return vec![Ok(Content::Dropped(DropReason::AlarmOfMany(name.quoted())))];
+        }
+        buckets.push(contributor.get("attributes").get("SourceBucket"));
+    }
     Alarm {
-        name: alarm.get("alarmName"),
+        name,
         state: alarm.get("state").get("value"),
-        buckets: metrics
-            .items()
-            .map(|item| item.get("metricStat").get("metric"))
-            .filter(|metric| watches_failures(metric, "namespace", "name"))
-            .map(|metric| metric.get("dimensions").get("SourceBucket"))
-            .collect(),
+        buckets,
         region: event.get("region").hint(),
         event_id: event.get("id").cut(EVENT_ID_BYTES),
         time: alarm
@@ -97,8 +107,15 @@ pub(super) fn decode_sns(event: &Field<'_>) -> Vec<Outcome> {
     .outcomes()
 }
 
+/// A query over the metrics of many buckets, whose alarm goes off for each of them as a contributor:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html>.
+fn asks_for_failures(item: &Field<'_>) -> bool {
+    let query = item.get("expression").text().unwrap_or_default();
+    query.contains("AWS/S3") && query.contains(FAILURES)
+}
+
 fn watches_failures(metric: &Field<'_>, namespace: &str, name: &str) -> bool {
-    metric.get(namespace).is("AWS/S3") && metric.get(name).is("OperationsFailedReplication")
+    metric.get(namespace).is("AWS/S3") && metric.get(name).is(FAILURES)
 }
 
 impl Alarm<'_> {

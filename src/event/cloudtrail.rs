@@ -75,11 +75,20 @@ pub(super) fn is_nothing_new(call: &Field<'_>, own_role: Option<&RoleArn>) -> Op
         .then_some(DropReason::OwnCall(name))
 }
 
-/// Who acted, by the most telling name that CloudTrail gives. S3's notifications carry the same structure.
+/// Who acted, by the most telling name that CloudTrail gives: which there are depends on the type of identity. S3's
+/// notifications carry the same structure.
 pub(super) fn actor(identity: &Field<'_>) -> Option<String> {
-    ["arn", "principalId", "invokedBy"]
-        .into_iter()
-        .find_map(|name| identity.get(name).cut(ACTOR_BYTES))
+    [
+        identity.get("arn"),
+        identity.get("principalId"),
+        identity.get("userName"),
+        // Somebody of IAM Identity Center has no principal in any account.
+        identity.get("onBehalfOf").get("userId"),
+        identity.get("invokedBy"),
+        identity.get("accountId"),
+    ]
+    .iter()
+    .find_map(|name| name.cut(ACTOR_BYTES))
 }
 
 /// The bucket's name is the one parameter that every record has, but an all-digit name arrives as a number and may have

@@ -3,7 +3,8 @@
 //!
 //! Implements <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>,
-//! <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html> and
+//! <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html> and
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html>.
 
 use std::collections::BTreeSet;
@@ -110,9 +111,7 @@ impl Opener<'_> {
     /// JSON inside a text.
     fn inside(&self, text: &Field<'_>, depth: usize) -> Vec<Outcome> {
         if depth >= MAX_DEPTH {
-            return vec![Err(
-                text.invalid(format!("an event in at most {MAX_DEPTH} envelopes"))
-            )];
+            return vec![Err(too_deep(text))];
         }
         let Some(value) = text
             .text()
@@ -172,19 +171,34 @@ impl Opener<'_> {
                 .items()
                 .flat_map(|record| self.record(&record, depth))
                 .collect()
+        } else if has("requestPayload") && has("requestContext") {
+            self.passed_on(event, depth)
         } else if has("alarmData") && event.get("source").is("aws.cloudwatch") {
             alarm::decode_action(event)
         } else if has("detail-type") {
             self.event_bridge(event)
         } else if event.get("Event").is("s3:TestEvent") {
             vec![Ok(Content::Dropped(DropReason::TestEvent))]
-        } else if has("AlarmName") && has("Trigger") {
+        } else if has("AlarmName") && has("NewStateValue") {
             alarm::decode_sns(event)
         } else if has("Type") && has("TopicArn") {
             self.notification(event, depth)
         } else {
             vec![foreign(event)]
         }
+    }
+
+    /// What Lambda hands on of an invocation that failed. What succeeded was dealt with: a success of our own that led to
+    /// a look would lead to the next one.
+    fn passed_on(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+        let payload = event.get("requestPayload");
+        if event.get("requestContext").get("condition").is("Success") {
+            return vec![foreign(event)];
+        }
+        if depth >= MAX_DEPTH {
+            return vec![Err(too_deep(&payload))];
+        }
+        self.event(&payload, depth.saturating_add(1))
     }
 
     /// The envelope of SNS as queues get it without raw message delivery.
@@ -209,7 +223,10 @@ impl Opener<'_> {
             ("KMS Imported Key Material Expiration" | "KMS CMK Deletion", "aws.kms") => {
                 vec![drift::decode_kms(event)]
             }
-            ("CloudWatch Alarm State Change", "aws.cloudwatch") => alarm::decode_event_bridge(event),
+            (
+                "CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change",
+                "aws.cloudwatch",
+            ) => alarm::decode_event_bridge(event),
             ("Scheduled Event", "aws.events" | "aws.scheduler") => vec![schedule::decode()],
             _ => vec![Ok(Content::Dropped(DropReason::OtherEventBridge {
                 detail_type: kind.quoted(),
@@ -217,6 +234,10 @@ impl Opener<'_> {
             }))],
         }
     }
+}
+
+fn too_deep(place: &Field<'_>) -> InvalidEvent {
+    place.invalid(format!("an event in at most {MAX_DEPTH} envelopes"))
 }
 
 fn foreign(event: &Field<'_>) -> Outcome {

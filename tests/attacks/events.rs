@@ -280,3 +280,80 @@ fn deep_and_huge_payloads_are_refused_or_read_without_harm() {
     assert!(trigger.actor.as_ref().unwrap().len() <= 600 && trigger.event_id.as_ref().unwrap().len() <= 200);
     let _ = GuardSettings::default();
 }
+
+#[test]
+fn what_lambda_hands_on_orders_nothing_goes_round_in_no_circle_and_nests_only_so_deep() {
+    let handed_on = |condition: &str, payload: &Value| {
+        json!({"version": "1.0", "requestContext": {"condition": condition}, "requestPayload": payload,
+            "responseContext": {"statusCode": 200}})
+    };
+    let only = |payload: &Value| {
+        let mut decoded = decode(payload, Some(&own_role()));
+        assert_eq!(decoded.records.len(), 1, "{payload}");
+        decoded.records.remove(0).content
+    };
+    let digest = format!("sha256:{}", "0".repeat(64));
+    for order in [
+        json!({"command": "apply", "bucket": "source", "plan": digest}),
+        json!({"command": "undo", "bucket": "source", "plan": digest}),
+        json!({"command": "backlog", "bucket": "source"}),
+    ] {
+        let failed = handed_on("RetriesExhausted", &order);
+        for payload in [failed.clone(), batch(&[failed.clone()]), through_a_topic(&failed)] {
+            assert!(
+                matches!(
+                    only(&payload),
+                    Ok(Content::Dropped(DropReason::CommandNotDirect(_)))
+                ),
+                "{payload}"
+            );
+        }
+    }
+    assert!(is_look(&handed_on("EventAgeExceeded", &put_event("source"))));
+    // A look that was a success would otherwise ask for the next one.
+    let success = handed_on("Success", &put_event("source"));
+    assert!(matches!(only(&success), Ok(Content::Dropped(_))));
+    let nested = (0..9).fold(put_event("source"), |inner, _| {
+        handed_on("RetriesExhausted", &inner)
+    });
+    let error = only(&nested).unwrap_err().to_string();
+    assert!(error.contains("an event in at most 4 envelopes"), "{error}");
+}
+
+#[test]
+fn an_alarm_on_many_buckets_leads_to_those_that_its_contributors_name_and_to_no_other() {
+    let contributor = |attributes: Value, query: &str| {
+        json!({"detail-type": "CloudWatch Alarm Contributor State Change", "source": "aws.cloudwatch",
+            "detail": {"alarmName": "a\u{1b}[31m", "state": {"value": "ALARM"},
+                "alarmContributor": {"id": "1", "attributes": attributes},
+                "configuration": {"metrics": [{"id": "q", "expression": query}]}}})
+    };
+    let query = "SELECT SUM(OperationsFailedReplication) FROM \"AWS/S3\" GROUP BY SourceBucket";
+    assert!(is_look(&contributor(json!({"SourceBucket": "source"}), query)));
+    for (attributes, query) in [
+        (json!({"SourceBucket": "../$(id)"}), query),
+        (json!({"SourceBucket": ["source"]}), query),
+        (json!({"RuleId": "source"}), query),
+        (json!(null), query),
+        (
+            json!({"SourceBucket": "source"}),
+            "SELECT SUM(Errors) FROM \"AWS/Lambda\" GROUP BY SourceBucket",
+        ),
+    ] {
+        assert!(
+            !is_look(&contributor(attributes.clone(), query)),
+            "{attributes} {query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_named_costs_the_others_of_its_batch_nothing() {
+    let world = world(&bare());
+    let mut payload = batch(&[json!({"command": "check"}), put_event("source")]);
+    payload["Records"][0].as_object_mut().unwrap().remove("messageId");
+    let led = invoke(&world, Mode::Auto, &payload).await;
+    assert!(led.answer.is_err(), "only so is it kept");
+    assert_eq!(led.told.len(), 1);
+    assert_eq!(world.writes().len(), 1);
+}

@@ -19,6 +19,9 @@ TAKEN_BY = {
     "cloudtrail/put-versioning.json": ["DriftOfBucketsRule"],
     "alarm/event-bridge.json": ["ReplicationAlarmRule"],
     "alarm/event-bridge-metric-math.json": ["ReplicationAlarmRule"],
+    "alarm/event-bridge-contributor.json": ["ReplicationAlarmContributorRule"],
+    "alarm/event-bridge-contributor-without-bucket.json": [],
+    "alarm/event-bridge-query.json": [],
     "alarm/event-bridge-ok.json": [],
     "alarm/event-bridge-other-metric.json": [],
 }

@@ -118,7 +118,7 @@ def test_the_smallest_installation_has_nothing_that_nobody_asked_for() -> None:
     assert Resolver({}).resources() == {
         "Function", "FunctionRole", "ReadPolicy", "LogGroup",
         "Queue", "QueuePolicy", "DeadLetterQueue", "DeadLetterQueuePolicy",
-        "ReplicationConfiguredRule", "ReplicationAlarmRule",
+        "ReplicationConfiguredRule", "ReplicationAlarmRule", "ReplicationAlarmContributorRule",
         # What worked must not break unseen.
         "DriftOfBucketsRule", "DriftOfKeysRule", "DriftOfKeysByThemselvesRule", "DriftOfRolesRule",
         "Topic", "TopicPolicy",
