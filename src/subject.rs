@@ -128,10 +128,6 @@ impl Gathered {
                 // Whoever asks without a promise wants to hear of what there is.
                 first.promised = first.promised.filter(|_| second.promised.is_some());
                 first.sweep = first.sweep.or(second.sweep);
-                // Among other reasons to look, what a repair promised no longer says what is news.
-                if first.kind == second.kind {
-                    first.promised = first.promised.or(second.promised);
-                }
                 first
             }
         };
@@ -239,6 +235,19 @@ mod tests {
         alarm.region_hint = Some("eu-west-1".parse().unwrap());
         let subject = merged([alarm, trigger(TriggerKind::ReplicationConfigured, 0)]);
         assert_eq!(subject.trigger.region_hint.unwrap().as_str(), "eu-west-1");
+    }
+
+    #[test]
+    fn whoever_asks_without_a_promise_hears_of_what_there_is_in_whatever_order_it_came() {
+        let promise = format!("sha256:{}", "0".repeat(64));
+        let check = |promised: bool| Trigger {
+            promised: promised.then(|| promise.parse().unwrap()),
+            ..trigger(TriggerKind::Sweep, 0)
+        };
+        for (first, second) in [(true, false), (false, true), (false, false)] {
+            assert_eq!(merged([check(first), check(second)]).trigger.promised, None);
+        }
+        assert!(merged([check(true), check(true)]).trigger.promised.is_some());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn meant<'a>(name: &str, settings: impl IntoIterator<Item = &'a str>)
             && edits(&found, &joined(setting)) <= 2
     };
     let has_the_words = |setting: &&str| GUARDS.contains(setting) && has_the_words_of(name, setting);
-    let near = settings.iter().copied().find(|setting| is_near(setting));
+    let near = settings.iter().copied().find(is_near);
     near.or_else(|| settings.into_iter().find(has_the_words))
 }
 

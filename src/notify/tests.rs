@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
+use super::news::Telling;
 use super::once::Once;
 use super::several::Both;
+use super::text;
 use super::{About, Bulletin, Notification, PublishFailure, Publisher};
+use crate::apply::{Cause, Entry, State};
 use crate::check::Verdict;
 use crate::event::{FailedObject, TriggerKind};
 use crate::report::Report;
@@ -33,6 +37,33 @@ impl Publisher for &Recorder {
         self.told.borrow_mut().push(verdict);
         Ok(())
     }
+}
+
+#[test]
+fn a_message_fits_whatever_the_records_hold() {
+    let entry = Entry {
+        number: 1,
+        kind: "put-role-policy".to_owned(),
+        target: "<".repeat(100_000),
+        name: "\u{202e}".repeat(100_000),
+        before: Value::Null,
+        after: Value::Null,
+        undo: String::new(),
+        plan: String::new(),
+        cause: Cause::default(),
+        begun: Timestamp::UNIX_EPOCH,
+        state: State::Made,
+        ended: None,
+        request_id: None,
+        grant_id: None,
+        error: None,
+        untold: false,
+    };
+    let mut report = Report::healthy();
+    report.earlier = vec![entry; 100];
+    let message = text::render(&report, &Telling::default());
+    assert!(message.text.len() <= 250 * 1024, "{}", message.text.len());
+    assert!(message.text.contains("(cut: the end left out"));
 }
 
 fn of(kind: TriggerKind, event: Option<&str>, verdict: Verdict) -> Report {

@@ -159,6 +159,9 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('\n');
+    if out.len() > most {
+        left_out.push("the end".to_owned());
+    }
     if !left_out.is_empty() {
         out.truncate(out.floor_char_boundary(most.saturating_sub(1_000)));
         let _ = writeln!(

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::notify::plain::visible;
 
 /// What nothing was written about for so long is forgotten.
 const FORGET: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -26,7 +27,11 @@ impl<T: Serialize + DeserializeOwned> Remembered<T> {
         let value = item.and_then(|item| match serde_json::from_value(item.value) {
             Ok(value) => Some(value),
             Err(error) => {
-                warn!(partition = place.partition, %error, "what the ledger remembers cannot be read; it is made anew");
+                let error = visible(&error.to_string());
+                warn!(
+                    partition = place.partition,
+                    error, "what the ledger remembers cannot be read; it is made anew"
+                );
                 None
             }
         });
