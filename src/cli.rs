@@ -46,6 +46,15 @@ use settings::Given;
 
 /// The whole program: reads the arguments, does what they say, tells what went wrong.
 pub fn main() -> ExitCode {
+    // What is wrong with an argument is told with the argument itself, which need not come from whoever reads that.
+    let mut said = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    if let Some(odd) = said.find(|argument| argument.contains(char::is_control)) {
+        complain(&format!(
+            "the argument `{}` holds control characters; leave them out",
+            odd.escape_debug()
+        ));
+        return Exit::Usage.into();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return told_by_clap(&error).into(),

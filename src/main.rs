@@ -22,6 +22,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -41,14 +44,18 @@ fn write_log(variables: &BTreeMap<String, String>) {
         .into_iter()
         .find_map(|name| variables.get(name)?.parse().ok())
         .unwrap_or(LevelFilter::INFO);
-    let log = tracing_subscriber::fmt()
+    // At finer levels the SDK writes down what it signs, with the token of the session in it.
+    let levels = Targets::new()
+        .with_default(level.min(LevelFilter::INFO))
+        .with_target("s3_replication_remediator", level);
+    let log = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(false)
-        .without_time()
-        .with_max_level(level);
+        .without_time();
+    let registry = tracing_subscriber::registry().with(levels);
     match variables.get("AWS_LAMBDA_LOG_FORMAT") {
-        Some(format) if format.eq_ignore_ascii_case("json") => log.json().init(),
-        Some(_) | None => log.init(),
+        Some(format) if format.eq_ignore_ascii_case("json") => registry.with(log.json()).init(),
+        Some(_) | None => registry.with(log).init(),
     }
 }
 

@@ -52,7 +52,7 @@ fn absent_codes(read: Read) -> &'static [&'static str] {
 pub(super) struct Failure {
     /// AWS's error code, or ours where no answer came.
     pub(super) code: String,
-    /// AWS's message, control characters removed.
+    /// AWS's message.
     message: String,
     /// Where S3 says that the bucket lies.
     pub(super) region: Option<Region>,
@@ -123,6 +123,7 @@ impl Failure {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let (code, message) = code_and_message(error, status);
+        let (code, message) = (shown(&code, CODE), shown(&message, MESSAGE));
         let retryable = is_temporary(&code) || status.is_some_and(|status| status >= 500);
         Self {
             region: error.raw_response().and_then(bucket_region),
@@ -130,7 +131,7 @@ impl Failure {
             is_listing: error.raw_response().is_some_and(is_listing),
             retryable,
             code,
-            message: message.chars().filter(|c| !c.is_control()).collect(),
+            message,
         }
     }
 
@@ -200,6 +201,15 @@ impl Failure {
             retryable: self.retryable,
         }
     }
+}
+
+/// Longer than any code of AWS, and than any message that says more than it repeats.
+const CODE: usize = 128;
+const MESSAGE: usize = 2_000;
+
+/// Whatever answers us, be it AWS or something in its place, writes no line of ours.
+fn shown(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 fn code_and_message<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> (String, String)

@@ -296,6 +296,8 @@ fn endpoint_url(text: &str) -> Result<String, &'static str> {
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     match rest {
+        // Reports repeat it in their commands, so that it must hold no password.
+        Some(rest) if rest.contains('@') => Err("expected a URL without a user"),
         Some(rest) if !rest.is_empty() && !text.contains(char::is_whitespace) => Ok(text.to_owned()),
         Some(_) | None => Err("expected a URL, such as `http://127.0.0.1:4566`"),
     }

@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRule.html>, and no others: a misspelt one would be
 //! lost without a word.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -292,11 +293,7 @@ impl Configuration {
         };
         Ok(Self {
             replication: known(&document, under)?,
-            lines: rules
-                .unwrap_or_default()
-                .into_iter()
-                .map(|rule| line_of(text, rule.get()))
-                .collect(),
+            lines: lines_of(text, &rules.unwrap_or_default()),
         })
     }
 
@@ -344,10 +341,17 @@ fn foreign(text: &str) -> &'static str {
     }
 }
 
-/// `part` is a part of `text`.
-fn line_of(text: &str, part: &str) -> usize {
-    let at = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+/// The lines on which parts of the text begin, which stand in it one after another.
+fn lines_of(text: &str, parts: &[&RawValue]) -> Vec<usize> {
+    let (mut line, mut seen) = (1, 0);
+    let mut line_of = |part: &&RawValue| {
+        let at = (part.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let between = text.as_bytes().get(seen..at).unwrap_or_default();
+        line += between.iter().filter(|byte| **byte == b'\n').count();
+        seen = at;
+        line
+    };
+    parts.iter().map(&mut line_of).collect()
 }
 
 /// The configuration as the program knows it: as if S3 had taken it and given it back.
@@ -367,8 +371,9 @@ fn known(document: &Document, under: &str) -> Result<Replication, InvalidConfigu
         1..=MOST_RULES => {}
         _ => problem("Rules", "expected at most 1,000 rules"),
     }
+    let mut seen = BTreeSet::new();
     for (at, rule) in rules.iter().enumerate() {
-        if rules.iter().take(at).any(|other| other.id == rule.id) {
+        if !seen.insert(&rule.id) {
             problem(
                 &format!("Rules[{at}].ID"),
                 "another rule has this id; S3 takes each id once",

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::arguments::{DecodeArguments, PlainFormat};
 use super::exit::Exit;
+use super::output::UnwritableAnswers;
+use super::output::json::pretty;
 use super::{Problem, read, say};
 use crate::error::chain;
 use crate::event::{AnswerForm, Command, Record, decode};
@@ -29,7 +31,7 @@ pub(super) fn run(said: &DecodeArguments) -> Result<Exit, Problem> {
     };
     let made = described(decoded.answer, &batch);
     let text = match said.output {
-        PlainFormat::Json => format!("{made:#}\n"),
+        PlainFormat::Json => pretty(&made).map_err(UnwritableAnswers::Json)?,
         PlainFormat::Text => shown(&batch),
     };
     say(&text)?;

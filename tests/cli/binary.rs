@@ -359,3 +359,19 @@ fn a_place_for_the_output_that_does_not_exist_is_told_before_anybody_logs_in() {
         "`Cargo.toml/man` cannot be written: ",
     );
 }
+
+#[test]
+fn an_argument_that_would_write_on_the_terminal_is_refused_and_shown_as_it_is() {
+    for odd in ["\u{1b}[31mred", "a\nerror: all is well", "\u{9b}2J", "--\u{7}"] {
+        let refused = run(&["check", odd]);
+        is_refused(&refused, Exit::Usage, "holds control characters");
+        let shown = err(&refused).trim_end().chars().any(char::is_control);
+        assert!(!shown, "{:?}", err(&refused));
+    }
+}
+
+#[test]
+fn a_password_in_the_address_of_an_endpoint_is_refused() {
+    let refused = run(&["check", "logs", "--endpoint-url", "http://me:secret@127.0.0.1:1"]);
+    is_refused(&refused, Exit::Usage, "expected a URL without a user");
+}

@@ -13,6 +13,8 @@ mod keys;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod queue;

@@ -163,6 +163,11 @@ impl Server {
         server
     }
 
+    /// `http://127.0.0.1:PORT`
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// All requests so far but GetCallerIdentity.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()

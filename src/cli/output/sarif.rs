@@ -51,7 +51,7 @@ pub fn render(answers: &Answers) -> Result<String, serde_json::Error> {
             "columnKind": "unicodeCodePoints",
         }],
     });
-    Ok(serde_json::to_string_pretty(&sarif)? + "\n")
+    super::json::pretty(&sarif)
 }
 
 fn rule(chapter: &Chapter) -> Value {
@@ -86,7 +86,7 @@ fn result(
     let mut result = json!({
         "ruleId": finding.check,
         "level": level,
-        "message": {"text": text},
+        "message": {"text": without_links(&text)},
         "locations": [location(report, finding, file)],
         "partialFingerprints": {FINGERPRINT: fingerprint(report, finding, seen)},
         "properties": {
@@ -147,8 +147,15 @@ fn unread(report: &Report) -> impl Iterator<Item = Value> + '_ {
         if !unread.permit.is_empty() {
             text.push_str(&format!(" To permit it: {}", visible(&unread.permit)));
         }
-        json!({"level": "warning", "message": {"text": text}})
+        json!({"level": "warning", "message": {"text": without_links(&text)}})
     })
+}
+
+/// Viewers make a link of `[text](address)`
+/// (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html#_Toc34317465>). We write none, and in JSON, which is
+/// where such a thing may stand in a command, the escape means the same.
+fn without_links(text: &str) -> String {
+    text.replace("](", "]\\u0028")
 }
 
 /// A relative reference (<https://www.rfc-editor.org/rfc/rfc3986#section-4.2>) to a file as it was named.
@@ -172,6 +179,14 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_writes_a_link_into_a_message() {
+        assert_eq!(
+            without_links("rule `[log in](https://evil)`"),
+            "rule `[log in]\\u0028https://evil)`"
+        );
+    }
 
     #[test]
     fn a_path_becomes_a_reference_whatever_it_is_called() {

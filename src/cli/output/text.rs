@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::Answers;
 use crate::cli::report::{Report, Severity, Verdict};
-use crate::notify::plain::line;
+use crate::notify::plain::{line, visible};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -92,6 +92,8 @@ fn painted(text: &str, verdict: Verdict) -> String {
             0 => verdict_style(verdict),
             _ => style_of(row),
         };
+        // The text of an interrupted run was kept in a file meanwhile.
+        let row = visible(row);
         let _ = match row.is_empty() {
             true => writeln!(out),
             false => writeln!(out, "{style}{row}{style:#}"),
