@@ -410,7 +410,10 @@ mod tests {
             .await
             .unwrap();
         tally.lines(invocation());
-        tally.publish(Bulletin::State(&Report::healthy())).await.unwrap();
+        tally
+            .publish(Bulletin::State(&Report::healthy(), None))
+            .await
+            .unwrap();
         let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
         assert_eq!(document["HealthyBuckets"], 1);
     }

@@ -299,7 +299,11 @@ fn what_lambda_hands_on_orders_nothing_goes_round_in_no_circle_and_nests_only_so
         json!({"command": "backlog", "bucket": "source"}),
     ] {
         let failed = handed_on("RetriesExhausted", &order);
-        for payload in [failed.clone(), batch(&[failed.clone()]), through_a_topic(&failed)] {
+        for payload in [
+            failed.clone(),
+            batch(std::slice::from_ref(&failed)),
+            through_a_topic(&failed),
+        ] {
             assert!(
                 matches!(
                     only(&payload),

@@ -24,6 +24,9 @@ use serde_json::Value;
 
 pub(crate) use model::State;
 
+/// At the first call of which operation somebody else does what.
+type Meanwhile = (&'static str, fn(&mut State));
+
 /// AWS as one test sees it.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -33,7 +36,7 @@ pub(crate) struct World {
     /// How long every call takes; with tokio's paused clock, time then counts the rounds.
     latency: Duration,
     /// What somebody else does at the first call of an operation.
-    meanwhile: Cell<Option<(&'static str, fn(&mut State))>>,
+    meanwhile: Cell<Option<Meanwhile>>,
     /// When it may be stopped.
     pub(crate) steps: steps::Steps,
 }

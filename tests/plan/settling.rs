@@ -64,7 +64,7 @@ fn ours(world: &World) -> BTreeSet<String> {
                 .iter()
                 .filter(|(key, _)| *key != "Sid")
                 .for_each(|(_, item)| collect(item, texts)),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
     let state = world.state();
