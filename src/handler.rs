@@ -8,6 +8,7 @@ mod backlog;
 mod drift;
 mod error;
 mod follow_up;
+mod look;
 mod records;
 mod repair;
 mod settle;
@@ -28,12 +29,10 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::apply::Outcome as Applied;
-use crate::arn::{BucketName, KeyArn, RoleArn};
-use crate::assessment::{Assessment, assess};
-use crate::check::{Facts, Outcome as Examination, examine};
-use crate::collect::{Scope, Shared, Wanted, WantedObject, collect};
+use crate::arn::BucketName;
+use crate::collect::{Scope, Shared};
 use crate::error::chain;
-use crate::event::{AnswerForm, Change, Command, PlanDigest, Record, TriggerKind, decode};
+use crate::event::{AnswerForm, Change, Command, PlanDigest, Record, decode};
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
@@ -41,18 +40,16 @@ use crate::mode::Mode;
 use crate::notify::summary::Noted;
 use crate::notify::tidings::Sight;
 use crate::notify::{Bulletin, Publisher};
-use crate::observed::{Observed, ReadFailure};
 use crate::plan::undo::Memory;
 use crate::queue::Queue;
 use crate::report::{Caller, Report};
-use crate::snapshot::{Identity, Snapshot};
+use crate::snapshot::Identity;
 use crate::source::Source;
-use crate::source::read::is_temporary;
 use crate::subject::{Batch, Subject, subjects};
 use crate::target::Writable;
 
 use follow_up::is_as_promised;
-use records::Remembered;
+use look::{Asked, Look};
 use repair::not_written;
 use sweep::Order;
 
@@ -151,19 +148,6 @@ enum Intent<'a> {
     /// The plan with this digest.
     Apply(&'a PlanDigest),
 }
-
-/// All that one look at a bucket gives.
-struct Look {
-    snapshot: Snapshot,
-    assessments: Vec<Assessment>,
-    examination: Examination,
-    remembered: Remembered,
-    /// Was something read that the event contradicts? It may have been read too early.
-    is_contradicted: bool,
-}
-
-/// Where a command wants to be looked beside what the rules name.
-type Asked = (BTreeSet<RoleArn>, BTreeSet<KeyArn>);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Does what a payload asks for.
@@ -407,85 +391,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             Ok(report)
         };
         in_time(invocation, &subject.bucket, work).await
-    }
-
-    /// Reads everything, and judges it.
-    async fn look(
-        &self,
-        invocation: &Invocation,
-        reads: &Shared<'_, A>,
-        subject: &Subject,
-        asked: Asked,
-    ) -> Look {
-        let trigger = &subject.trigger;
-        let mut remembered = self.remember(&subject.bucket).await;
-        let wanted = Wanted {
-            bucket: subject.bucket.clone(),
-            region: trigger
-                .region_hint
-                .clone()
-                .unwrap_or_else(|| invocation.caller.region().clone()),
-            expects_configuration: match trigger.kind {
-                TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
-                TriggerKind::ReplicationFailed | TriggerKind::Alarm => true,
-                TriggerKind::Drift | TriggerKind::Sweep | TriggerKind::Command => false,
-            },
-            objects: trigger
-                .objects
-                .iter()
-                .map(|object| WantedObject {
-                    key: object.key.clone(),
-                    version_id: object.version_id.clone(),
-                })
-                .collect(),
-            former: remembered.places(&subject.bucket, asked),
-            // What others read before counts as seen then.
-            now: invocation.time(reads.since()),
-        };
-        let snapshot = Box::pin(collect(
-            reads,
-            &invocation.identity,
-            &self.settings.scope,
-            &wanted,
-        ))
-        .await;
-        self.compare(invocation, subject, &mut remembered, &snapshot)
-            .await;
-        let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
-        let facts = Facts {
-            snapshot: &snapshot,
-            subject,
-            assessments: &assessments,
-        };
-        let examination = examine(&facts);
-        Look {
-            is_contradicted: wanted.expects_configuration && snapshot.replication.is_absent(),
-            snapshot,
-            assessments,
-            examination,
-            remembered,
-        }
-    }
-
-    fn is_opted_out(&self, look: &Look) -> bool {
-        let tag = self.settings.guards.opt_out.as_ref();
-        let tags = look.snapshot.source.tags.found();
-        tag.zip(tags).is_some_and(|(tag, tags)| tag.is_in(tags))
-    }
-
-    /// What failed for want of capacity only, where that is worth another try before it is told as undetermined. The
-    /// bucket's tags count among what must be known: they may say that it is to be left alone.
-    fn passing<'l>(&self, subject: &Subject, look: &'l Look) -> Option<&'l ReadFailure> {
-        let tags = match &look.snapshot.source.tags {
-            Observed::Unreadable(failure) if self.settings.guards.opt_out.is_some() => Some(failure),
-            Observed::Unreadable(_) | Observed::Found(_) | Observed::Absent => None,
-        };
-        look.examination
-            .unread
-            .iter()
-            .chain(tags)
-            .find(|failure| is_temporary(&failure.error_code))
-            .filter(|_| may_come_again(subject))
     }
 
     /// Machines keep the state of buckets, and hear of each look.

@@ -96,8 +96,9 @@ fn disagreement(line: &str) -> Result<Option<String>, BadCase> {
         .iter()
         .map(|absent| absent.key.as_str())
         .collect();
-    let expected: BTreeSet<&str> = line["restsOn"]
-        .as_array()
+    let expected: BTreeSet<&str> = line
+        .get("restsOn")
+        .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)

@@ -839,7 +839,10 @@ fn of_a_key_with_several_possible_values_only_what_holds_for_all_of_them_is_cert
         assert_eq!(verdict(&world("Deny", &condition)), when_denying, "{condition}");
     }
     let told = world("Deny", &json!({"NumericLessThan": {"s3:TlsVersion": "1.3"}})).told();
-    assert!(told.contains("`s3:TlsVersion` is not known here"), "{told}");
+    assert!(
+        told.contains("`s3:TlsVersion` in S3's request is not known here"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -15,12 +15,15 @@ use serde_json::{Value, json};
 use super::put;
 use super::stage::{REPLICA_KEY, SOURCE, Stage, batch};
 
+/// What somebody else writes.
+type Meanwhile<'a> = &'a dyn Fn(&MemoryLedger);
+
 /// A ledger that outlives the process, and in which somebody else may write before it is read for the last time.
 #[derive(Default)]
 struct Table<'a> {
     memory: MemoryLedger,
     reads: Cell<u32>,
-    meanwhile: Option<(u32, &'a dyn Fn(&MemoryLedger))>,
+    meanwhile: Option<(u32, Meanwhile<'a>)>,
 }
 
 impl Ledger for &Table<'_> {
@@ -68,7 +71,7 @@ fn a_message_that_comes_again_about_a_healthy_bucket_is_no_news_where_the_record
     let table = Table::default();
     deliver(&stage, &table, &[("m", 2, put())]);
     assert_eq!(stage.told(), [], "every repair would stand in the records");
-    deliver(&stage, &MemoryLedger::default(), &[("m", 2, put())]);
+    deliver(&stage, MemoryLedger::default(), &[("m", 2, put())]);
     assert_eq!(
         stage.only_message().attributes["news"],
         "unconfirmed",
