@@ -14,7 +14,7 @@ mod outcome;
 
 use std::future::Future;
 
-use crate::arn::KeyReference;
+use crate::arn::{KeyArn, KeyReference};
 use crate::mode::WriteAccess;
 use crate::observed::Observed;
 use crate::plan::canonical::canonical;
@@ -161,13 +161,7 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
         if let Some(grant) = now.iter().find(|grant| key_grant::is(grant, request)) {
             return Ok(ChangeOutcome::in_place(Some(&grant.id)));
         }
-        let reference = KeyReference::Key(request.key.clone());
-        let key = read(source.describe_key(&reference, &Reader::Own).await, "the key")?;
-        if key.map(Basis::Key).as_ref() != Some(basis) {
-            return Err(ChangeOutcome::refused(
-                "the key is no longer as it was when the plan was made",
-            ));
-        }
+        self.unchanged_key(&request.key, basis).await?;
         let failed = |failure: WriteFailure| ChangeOutcome::failed(&failure);
         target.try_grant(request).await.map_err(failed)?;
         let seen = |written: Written| {
@@ -187,6 +181,29 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
             })
         };
         self.write(change, target.create_grant(request), seen).await
+    }
+
+    async fn unchanged_key(&self, key: &KeyArn, basis: &Basis) -> Result<(), ChangeOutcome> {
+        const CHANGED: &str = "the key is no longer as it was when the plan was made";
+        let Basis::Key { metadata, tags } = basis else {
+            return Err(ChangeOutcome::refused(CHANGED));
+        };
+        let reference = KeyReference::Key(key.clone());
+        let now = read(
+            self.source.describe_key(&reference, &Reader::Own).await,
+            "the key",
+        )?;
+        if now.as_ref() != Some(metadata) {
+            return Err(ChangeOutcome::refused(CHANGED));
+        }
+        // Where they could not be read, it is the allow-list that opens the key.
+        if let Some(tags) = tags {
+            let now = read(self.source.key_tags(key, &Reader::Own).await, "the key's tags")?;
+            if now.as_ref() != Some(tags) {
+                return Err(ChangeOutcome::refused(format!("{CHANGED}: its tags")));
+            }
+        }
+        Ok(())
     }
 
     async fn revoke_grant(&self, change: &Change, revocation: &GrantRevocation) -> Applied {

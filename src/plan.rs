@@ -27,7 +27,7 @@ use crate::assessment::Assessment;
 use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
 use crate::policy::{Grant, PolicyDocument};
 use crate::requirement::Requirement;
-use crate::snapshot::{KeyMetadata, Role, Snapshot};
+use crate::snapshot::{Key, KeyMetadata, Role, Snapshot, Tags};
 use crate::source::RoleRecord;
 use crate::target::GrantRequest;
 
@@ -73,7 +73,12 @@ pub enum Basis {
     /// The role: who may assume it, how it is tagged, what bounds it. The `id` tells it from a later namesake.
     Role(RoleRecord),
     /// The key.
-    Key(KeyMetadata),
+    Key {
+        /// What it is.
+        metadata: KeyMetadata,
+        /// How it is tagged, where that can be read.
+        tags: Option<Tags>,
+    },
     /// No more than the change itself says.
     Nothing,
 }
@@ -188,7 +193,7 @@ pub(crate) fn digest(source: &BucketName, changes: &[Planned]) -> String {
         .map(|planned| {
             let basis = match &planned.basis {
                 Basis::Role(role) => json!([role.arn, role.id]),
-                Basis::Key(key) => json!(key.arn),
+                Basis::Key { metadata, .. } => json!(metadata.arn),
                 Basis::Nothing => Value::Null,
             };
             let mut all = named(&planned.change);
@@ -311,6 +316,14 @@ pub(crate) fn record(role: &Role) -> RoleRecord {
         tags: role.tags.clone(),
         boundary: role.boundary_arn.clone(),
     }
+}
+
+/// What a grant on the key is made from; none where the key could not be read.
+pub(crate) fn key_basis(key: &Key) -> Option<Basis> {
+    Some(Basis::Key {
+        metadata: key.metadata.found()?.clone(),
+        tags: key.tags.found().cloned(),
+    })
 }
 
 impl Serialize for Change {

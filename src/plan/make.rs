@@ -280,7 +280,8 @@ impl<'a> Planner<'a> {
                     "IAM takes {} characters in all inline policies of a role; {room} are left and {size} are needed",
                     size::LIMIT
                 ),
-                "move other inline policies of the role into managed policies",
+                "move other inline policies of the role into managed policies, or give buckets that share it a role of \
+                 their own",
             ));
         }
         let clash = self.ours.clash(permissions, &self.source);

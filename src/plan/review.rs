@@ -17,11 +17,12 @@ use crate::arn::{BucketName, KeyArn};
 use crate::assessment::{Assessment, key_of};
 use crate::guard::{GuardSettings, Refusal, Subject, refusals};
 use crate::policy::Grant;
-use crate::snapshot::{Identity, Role, Snapshot};
+use crate::requirement::Requirement;
+use crate::snapshot::{Identity, Role, RulesById, Snapshot};
 
 use super::key_grant;
 use super::role_policy::{bucket_in, policy_name};
-use super::{Basis, Change, Plan, Planned, record};
+use super::{Basis, Change, Plan, Planned, key_basis, record};
 
 /// A plan that passed its review. Only a review makes one, and only such a plan can be told or applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,6 +135,7 @@ pub fn review(
         Some(role) => {
             let reviewer = Reviewer {
                 snapshot,
+                rules: snapshot.rules_by_id(),
                 role,
                 assessments,
                 settings,
@@ -197,6 +199,7 @@ pub(super) fn review_removal(
 
 struct Reviewer<'a> {
     snapshot: &'a Snapshot,
+    rules: RulesById<'a>,
     role: &'a Role,
     assessments: &'a [Assessment],
     settings: &'a GuardSettings,
@@ -265,8 +268,8 @@ impl Reviewer<'_> {
                         format!("grant `{}` is not one of ours", request.name),
                     );
                 }
-                let metadata = key_of(self.snapshot, &request.key).and_then(|key| key.metadata.found());
-                if metadata.map(|metadata| Basis::Key(metadata.clone())).as_ref() != Some(&planned.basis) {
+                let basis = key_of(self.snapshot, &request.key).and_then(key_basis);
+                if basis.as_ref() != Some(&planned.basis) {
                     object(Fault::Basis, format!("`{}` is not as the plan says", request.key));
                 }
             }
@@ -286,6 +289,14 @@ impl Reviewer<'_> {
         }
     }
 
+    /// Does a rule have the requirement whose destination is proven to be ours?
+    fn serves_us(&self, requirement: &Requirement) -> bool {
+        self.rules.named(&requirement.rule_ids).any(|rule| {
+            let destination = Subject::Destination(&rule.destination);
+            refusals(destination, self.snapshot, self.settings).is_empty()
+        })
+    }
+
     fn grants(&self, key: &KeyArn) -> Vec<Grant> {
         key_of(self.snapshot, key)
             .and_then(|key| key.grants.found())
@@ -301,12 +312,9 @@ impl Reviewer<'_> {
         let mut buckets = Vec::new();
         match change {
             Change::PutRolePolicy(change) => {
-                for text in form::names_added(change) {
-                    if let Ok(key) = text.parse() {
-                        refused.extend(ask(Subject::KeyInPolicy(&key)));
-                    }
-                    buckets.extend(bucket_in(&text));
-                }
+                let (keys, touched) = universe::touched(change, self);
+                refused.extend(keys.iter().flat_map(|key| ask(Subject::KeyInPolicy(key))));
+                buckets.extend(touched);
             }
             Change::CreateGrant(request) => {
                 refused.extend(ask(Subject::KeyForGrant(&request.key)));

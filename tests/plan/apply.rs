@@ -107,7 +107,7 @@ async fn what_cannot_be_read_again_is_not_changed() {
         assert_eq!(outcome.status, Status::Refused, "{operation}");
         assert_eq!(world.writes(), []);
     }
-    for operation in ["kms:DescribeKey", "kms:ListGrants"] {
+    for operation in ["kms:DescribeKey", "kms:ListGrants", "kms:ListResourceTags"] {
         let world = world(&closed_keys());
         let checked = check(&world).await;
         world.deny(operation, "*");
@@ -130,6 +130,39 @@ async fn a_key_that_was_disabled_meanwhile_gets_no_grant() {
     let outcome = apply_to(&world, &checked).await;
     assert_eq!(statuses(&outcome), [ChangeStatus::Refused, ChangeStatus::Applied]);
     assert_eq!(outcome.status, Status::PartlyApplied);
+}
+
+#[tokio::test]
+async fn a_key_that_its_owner_closed_to_us_meanwhile_gets_no_grant() {
+    let world = world(&closed_keys());
+    let checked = check(&world).await;
+    world.edit(|state| {
+        state
+            .keys
+            .get_mut(&SOURCE_KEY.parse().unwrap())
+            .unwrap()
+            .tags
+            .clear()
+    });
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(statuses(&outcome), [ChangeStatus::Refused, ChangeStatus::Applied]);
+    assert!(
+        outcome.changes[0].error.as_ref().unwrap().contains("its tags"),
+        "{outcome:?}"
+    );
+    assert_eq!(world.called("kms:CreateGrant", SOURCE_KEY), 0);
+}
+
+#[tokio::test]
+async fn a_listed_key_whose_tags_nobody_lets_us_read_gets_its_grant() {
+    let world = world(&closed_keys());
+    world.deny("kms:ListResourceTags", "*");
+    let settings = GuardSettings {
+        allowed_keys: vec![SOURCE_KEY.to_owned(), REPLICA_KEY.to_owned()],
+        ..GuardSettings::default()
+    };
+    let checked = check_with(&world, settings).await;
+    assert_eq!(apply_to(&world, &checked).await.status, Status::Applied);
 }
 
 #[tokio::test]

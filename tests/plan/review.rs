@@ -1,8 +1,10 @@
 //! The review, against plans that somebody tampered with: it did not make them, and believes nothing.
 
+use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::plan::review::{Fault, review};
 use s3_replication_remediator::plan::{Change, Plan, Planned};
 use s3_replication_remediator::policy::PolicyDocument;
+use s3_replication_remediator::requirement::Area;
 use s3_replication_remediator::target::GrantRequest;
 use serde_json::{Value, json};
 
@@ -128,6 +130,102 @@ async fn an_action_on_objects_that_no_rule_takes_is_found_by_trying_it() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_not_as_ours_around_its_statements_is_refused() {
+    // Under the older version of the language `${*}` is no longer a bare star, so that statements say something else.
+    type Rewrite = fn(&mut Value);
+    let rewrites: [Rewrite; 4] = [
+        |document| document["Version"] = json!("2008-10-17"),
+        |document| drop(document.as_object_mut().unwrap().remove("Version")),
+        |document| document["Id"] = json!("ours"),
+        |document| document["Statement"] = document["Statement"][0].clone(),
+    ];
+    for rewrite in rewrites {
+        let faults = rewritten(rewrite).await;
+        assert!(faults.contains(&Fault::Form), "{faults:?}");
+    }
+}
+
+const PAYROLL: &str = "arn:aws:kms:eu-west-1:111122223333:key/payroll";
+
+/// A statement that gives a key for one bucket, as we would write it.
+fn lends(key: &str, bucket: &str) -> Value {
+    json!({"Sid": "Lent", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key], "Condition": {
+        "StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:aws:s3:arn": [format!("arn:aws:s3:::{bucket}/*")]},
+    }})
+}
+
+#[tokio::test]
+async fn what_somebody_planted_into_our_policy_makes_nothing_more_pass_its_review() {
+    // It names the key and the bucket, and would give the key if the role were in that organization.
+    let mut planted = lends(PAYROLL, "elsewhere");
+    planted["Sid"] = json!("Planted");
+    planted["Condition"]["StringEqualsIfExists"] = json!({"aws:PrincipalOrgID": "o-example"});
+    let mut account = with(
+        bare(),
+        &at("roles", ROLE, "inline"),
+        json!({POLICY: {"Version": "2012-10-17", "Statement": [planted]}}),
+    );
+    account["keys"][PAYROLL] = json!({"tags": opted_in()});
+    let checked = check_json(&account).await;
+    checked.reviewed();
+    let faults = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            let mut document = change.after.as_ref().unwrap().raw().clone();
+            let statements = document["Statement"].as_array_mut().unwrap();
+            statements.push(lends(PAYROLL, "elsewhere"));
+            change.after = Some(PolicyDocument::from_value(document).unwrap());
+        }
+    });
+    assert_eq!(faults, [Fault::Digest, Fault::Guarded, Fault::TooMuch]);
+}
+
+#[tokio::test]
+async fn a_statement_that_somebody_else_wrote_into_our_policy_may_not_go() {
+    // Nothing needs it; but it is theirs.
+    let theirs = json!({"Sid": "Theirs", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+    let account = with(
+        bare(),
+        &at("roles", ROLE, "inline"),
+        json!({POLICY: {"Version": "2012-10-17", "Statement": [theirs]}}),
+    );
+    let checked = check_json(&account).await;
+    checked.reviewed();
+    let faults = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            let mut document = change.after.as_ref().unwrap().raw().clone();
+            let statements = document["Statement"].as_array_mut().unwrap();
+            statements.retain(|statement| statement["Sid"] != "Theirs");
+            change.after = Some(PolicyDocument::from_value(document).unwrap());
+        }
+    });
+    assert_eq!(faults, [Fault::Digest, Fault::NotOurs]);
+}
+
+#[tokio::test]
+async fn what_is_named_in_our_policy_already_is_judged_again_where_more_of_it_is_given() {
+    // As we write it, and for the replicas of another rule: the key has been in our policy before.
+    for planted in [
+        json!({"Sid": "Planted", "Effect": "Deny", "Action": ["kms:Encrypt"], "Resource": [SOURCE_KEY]}),
+        lends(SOURCE_KEY, "elsewhere"),
+    ] {
+        let account = with(
+            bare(),
+            &at("roles", ROLE, "inline"),
+            json!({POLICY: {"Version": "2012-10-17", "Statement": [planted]}}),
+        );
+        let checked = check_json(&account).await;
+        checked.reviewed();
+        let mut untagged = checked.snapshot.clone();
+        let key = SOURCE_KEY.parse().unwrap();
+        untagged.keys.get_mut(&key).unwrap().tags = Observed::Absent;
+        let (assessments, settings) = (&checked.assessments, &checked.settings);
+        let failure = review(&untagged, assessments, checked.plan.clone(), settings).unwrap_err();
+        assert!(failure.to_string().contains("key-opt-in"), "{planted} {failure}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_claimed_must_be_met() {
     let faults = rewritten(|document| {
         document["Statement"].as_array_mut().unwrap().remove(0);
@@ -210,7 +308,7 @@ async fn a_guard_that_the_plan_forgot_is_asked_again() {
     let checked = check_json(&bare()).await;
     let mut untagged = checked.snapshot.clone();
     let key = SOURCE_KEY.parse().unwrap();
-    untagged.keys.get_mut(&key).unwrap().tags = s3_replication_remediator::observed::Observed::Absent;
+    untagged.keys.get_mut(&key).unwrap().tags = Observed::Absent;
     let failure = review(
         &untagged,
         &checked.assessments,
@@ -220,4 +318,40 @@ async fn a_guard_that_the_plan_forgot_is_asked_again() {
     .unwrap_err();
     assert_eq!(failure.objections[0].fault, Fault::Guarded);
     assert!(failure.to_string().contains("key-opt-in"), "{failure}");
+}
+
+#[tokio::test]
+async fn what_only_a_strangers_rule_needs_is_too_much_on_our_side_as_well() {
+    for account in [bare(), closed_keys()] {
+        let checked = check_json(&account).await;
+        let mut snapshot = checked.snapshot.clone();
+        let replica = snapshot
+            .destinations
+            .get_mut(&"replica".parse().unwrap())
+            .unwrap();
+        if let Observed::Found(bucket) = replica {
+            bucket.owner = Observed::Found(OTHER.parse().unwrap());
+        }
+        // The part of the plan that names nothing of the stranger's.
+        let mut plan = checked.plan.clone();
+        plan.changes
+            .retain(|planned| planned.change.target() != REPLICA_KEY);
+        let ours = |area: &Area| matches!(area, Area::Source | Area::SourceKey(_));
+        for planned in &mut plan.changes {
+            planned.meets.retain(|requirement| ours(&requirement.area));
+            if let Change::PutRolePolicy(change) = &mut planned.change {
+                let mut document = change.after.as_ref().unwrap().raw().clone();
+                let statements = document["Statement"].as_array_mut().unwrap();
+                statements.retain(|statement| !statement.to_string().contains("replica"));
+                change.after = Some(PolicyDocument::from_value(document).unwrap());
+            }
+        }
+        let failure = review(&snapshot, &checked.assessments, plan, &checked.settings).unwrap_err();
+        let faults: Vec<Fault> = failure
+            .objections
+            .iter()
+            .map(|objection| objection.fault)
+            .collect();
+        assert!(faults.contains(&Fault::TooMuch), "{failure}");
+    }
 }

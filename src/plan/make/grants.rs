@@ -13,7 +13,7 @@ use crate::observed::Observed;
 use crate::plan::former::may_be_named;
 use crate::plan::key_grant;
 use crate::plan::need::{Means, Need, standing};
-use crate::plan::{Basis, Change, GrantRevocation, Planned, Withheld};
+use crate::plan::{Basis, Change, GrantRevocation, Planned, Withheld, key_basis};
 use crate::policy::{Grant, PolicySet};
 use crate::requirement::Area;
 use crate::target::GrantRequest;
@@ -46,12 +46,8 @@ impl Planner<'_> {
                 .flat_map(|need| need.refusals.iter().cloned())
                 .collect();
             let change = Change::CreateGrant(request);
-            match key.metadata.found() {
-                Some(metadata) if refusals.is_empty() => changes.push(Planned {
-                    change,
-                    basis: Basis::Key(metadata.clone()),
-                    meets,
-                }),
+            match key_basis(key) {
+                Some(basis) if refusals.is_empty() => changes.push(Planned { change, basis, meets }),
                 Some(_) | None => withheld.push(Withheld {
                     change,
                     refusals: refusals.into_iter().collect(),

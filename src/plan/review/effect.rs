@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::{Fault, Objection, Reviewer};
 use crate::assessment::{Assessment, Repair, answer_with, grants_of};
-use crate::guard::{Subject, refusals};
 use crate::observed::Observed;
 use crate::plan::key_grant;
 use crate::plan::{Change, Plan, Slot, slot};
@@ -76,15 +75,7 @@ impl Reviewer<'_> {
     /// Would it be missed? Not what is only advised of S3, nor what serves nothing but strangers' destinations.
     fn matters(&self, requirement: &Requirement) -> bool {
         let is_of_key = matches!(requirement.area, Area::SourceKey(_) | Area::ReplicaKey(_));
-        (is_of_key || requirement.necessity.is_certain_or_likely())
-            && self
-                .snapshot
-                .enabled_rules()
-                .filter(|rule| requirement.rule_ids.contains(&rule.id))
-                .any(|rule| {
-                    let destination = Subject::Destination(&rule.destination);
-                    refusals(destination, self.snapshot, self.settings).is_empty()
-                })
+        (is_of_key || requirement.necessity.is_certain_or_likely()) && self.serves_us(requirement)
     }
 }
 

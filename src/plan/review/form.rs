@@ -58,14 +58,22 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
         );
     }
     for removed in only_in(change.before.as_ref(), change.after.as_ref()) {
-        if removed.get("Effect").and_then(Value::as_str) != Some("Allow") {
+        if let Err(reason) = statement(&removed) {
             object(
-                Fault::Form,
-                "a statement goes that does not allow something".to_owned(),
+                Fault::NotOurs,
+                format!("a statement goes that {reason}, so that it is not ours"),
             );
         }
     }
     let Some(after) = &change.after else { return };
+    if ![change.before.as_ref(), Some(after)]
+        .into_iter()
+        .flatten()
+        .all(is_plain)
+    {
+        let detail = "there is something else than statements in the document, or it is of another version";
+        object(Fault::Form, detail.to_owned());
+    }
     for added in only_in(change.after.as_ref(), change.before.as_ref()) {
         if let Err(reason) = statement(&added) {
             object(Fault::Form, format!("a statement {reason}"));
@@ -92,6 +100,15 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     }
 }
 
+/// Are there but statements and the version under which they mean what is judged here?
+fn is_plain(document: &PolicyDocument) -> bool {
+    let raw = document.raw();
+    raw.as_object().is_some_and(|object| object.len() == 2)
+        && raw.get("Version").and_then(Value::as_str) == Some("2012-10-17")
+        && raw.get("Statement").is_some_and(Value::is_array)
+}
+
+/// Is the statement of our form?
 pub(super) fn statement(statement: &Value) -> Result<(), String> {
     let object = statement.as_object().ok_or("is not an object")?;
     if let Some(unknown) = object
@@ -219,25 +236,12 @@ pub(super) fn only_in(one: Option<&PolicyDocument>, other: Option<&PolicyDocumen
     own
 }
 
-/// Does a change of our policy take away what allows something, and nothing else?
+/// Does a change of our policy take away statements of our form, and nothing else?
 pub(super) fn only_takes_away(change: &RolePolicyChange) -> bool {
     only_in(change.before.as_ref(), change.after.as_ref())
         .iter()
-        .all(|removed| removed.get("Effect").and_then(Value::as_str) == Some("Allow"))
+        .all(|removed| statement(removed).is_ok())
         && only_in(change.after.as_ref(), change.before.as_ref()).is_empty()
-}
-
-/// Every text in the statements that come in addition and that stood nowhere before: what it names is touched.
-pub(super) fn names_added(change: &RolePolicyChange) -> Vec<String> {
-    let mut before = BTreeSet::new();
-    for statement in statements(change.before.as_ref()) {
-        collect(&statement, &mut before);
-    }
-    let mut added = BTreeSet::new();
-    for statement in only_in(change.after.as_ref(), change.before.as_ref()) {
-        collect(&statement, &mut added);
-    }
-    added.difference(&before).cloned().collect()
 }
 
 /// All texts in a JSON value.

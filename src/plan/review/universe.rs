@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::form::{collect, only_in};
+use super::form::{collect, only_in, statement, statements};
 use super::{Fault, Objection, Reviewer};
 use crate::arn::{BucketName, KeyArn, Partition, Region, RoleArn};
 use crate::assessment::Assessment;
+use crate::plan::role_policy::bucket_in;
 use crate::plan::{Change, Plan, RolePolicyChange};
 use crate::policy::{Caller, Context, NamedPolicy, PolicyDocument, PolicySet, Request, identity_verdict};
 use crate::requirement::{Area, ContextForm, Necessity, Requirement};
@@ -105,7 +106,7 @@ pub(super) fn explore(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec
 /// Our statements only allow, so a document gives what its statements give, and each is tried by itself. That keeps the
 /// trials as few as the document is short, however many rules there are.
 fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
-    let before = change.before.as_ref().map(set).unwrap_or_default();
+    let before = own(change.before.as_ref());
     let anywhere = anywhere(&reviewer.role.arn);
     let mut needed: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
     for assessment in reviewer
@@ -121,20 +122,21 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     }
     for statement in only_in(change.after.as_ref(), change.before.as_ref()) {
         let mut universe = Universe::around(&statement, reviewer);
-        let document = json!({"Version": "2012-10-17", "Statement": [statement]});
-        let Ok(added) = PolicyDocument::from_value(document) else {
-            let detail = "what is added is no policy by itself";
-            objections.push(Objection::new(Fault::Form, detail));
-            return;
-        };
+        let added = set(vec![statement]);
         // A statement that is not about an action does not give it anywhere.
-        universe.own.actions.retain(|action| added.is_about(action));
-        universe.others.actions.retain(|action| added.is_about(action));
-        let added = set(&added);
+        let is_about = |action: &String| {
+            added
+                .policies
+                .iter()
+                .any(|policy| policy.document.is_about(action))
+        };
+        universe.own.actions.retain(is_about);
+        universe.others.actions.retain(is_about);
         universe.given(&added, &anywhere, |place, request| {
             let is_needed = || {
                 let needed = needed.get(request.action.as_str());
-                needed.is_some_and(|needed| needed.iter().any(|one| needs(one, place)))
+                let serves = |one: &&Requirement| needs(one, place) && reviewer.serves_us(one);
+                needed.is_some_and(|needed| needed.iter().any(serves))
             };
             if !gives(&before, request) && !is_needed() {
                 let detail = format!(
@@ -150,24 +152,54 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     }
 }
 
-/// Does the change take away anything that a statement gives now?
+/// Does the change take away anything that a statement of ours gives now?
 pub(super) fn takes(change: &RolePolicyChange, reviewer: &Reviewer<'_>) -> bool {
-    let after = change.after.as_ref().map(set).unwrap_or_default();
+    let mut takes = false;
+    given_beside(change.before.as_ref(), change.after.as_ref(), reviewer, |_| {
+        takes = true
+    });
+    takes
+}
+
+/// The keys and buckets of which the change gives more than our statements gave before.
+pub(super) fn touched(
+    change: &RolePolicyChange,
+    reviewer: &Reviewer<'_>,
+) -> (BTreeSet<KeyArn>, BTreeSet<BucketName>) {
+    let (mut keys, mut buckets) = (BTreeSet::new(), BTreeSet::new());
+    given_beside(change.after.as_ref(), change.before.as_ref(), reviewer, |place| {
+        keys.extend(place.resource.parse::<KeyArn>());
+        buckets.extend(bucket_in(place.resource));
+        buckets.extend(place.encryption_context.and_then(bucket_in));
+    });
+    (keys, buckets)
+}
+
+/// Finds what the statements that `one` alone has give, of all that they name, and ours in `other` do not.
+fn given_beside(
+    one: Option<&PolicyDocument>,
+    other: Option<&PolicyDocument>,
+    reviewer: &Reviewer<'_>,
+    mut found: impl FnMut(Place<'_>),
+) {
+    let others = own(other);
     let anywhere = anywhere(&reviewer.role.arn);
-    only_in(change.before.as_ref(), change.after.as_ref())
-        .into_iter()
-        .any(|statement| {
-            let own = Universe::around(&statement, reviewer).own;
-            let document = json!({"Version": "2012-10-17", "Statement": [statement]});
-            let Ok(removed) = PolicyDocument::from_value(document) else {
-                return true;
-            };
-            let mut takes = false;
-            own.given(&set(&removed), &anywhere, |_, request| {
-                takes = takes || !gives(&after, request);
-            });
-            takes
-        })
+    for statement in only_in(one, other) {
+        let names = Universe::around(&statement, reviewer).own;
+        names.given(&set(vec![statement]), &anywhere, |place, request| {
+            if !gives(&others, request) {
+                found(place);
+            }
+        });
+    }
+}
+
+/// The statements of our form in a document. What somebody else wrote into it, perhaps under a condition, must not pass
+/// for something that was given before.
+fn own(document: Option<&PolicyDocument>) -> PolicySet {
+    let mut own = statements(document);
+    own.retain(|one| statement(one).is_ok());
+    set(own)
 }
 
 /// A request of the role, whose action and resource are still to be filled in.
@@ -196,6 +228,7 @@ fn grant(request: &GrantRequest, reviewer: &Reviewer<'_>, objections: &mut Vec<O
                 && requirement.request.action == format!("kms:{operation}")
                 && requirement.request.resource == request.key.to_string()
                 && fits
+                && reviewer.serves_us(requirement)
         })
     };
     let is_bound = !request.context_equals.is_empty() || reviewer.settings.unconstrained_grants;
@@ -207,8 +240,14 @@ fn grant(request: &GrantRequest, reviewer: &Reviewer<'_>, objections: &mut Vec<O
     }
 }
 
-fn set(document: &PolicyDocument) -> PolicySet {
-    PolicySet::complete(vec![NamedPolicy::new("under review", document.clone())])
+fn set(statements: Vec<Value>) -> PolicySet {
+    let document = PolicyDocument::from_value(json!({"Version": "2012-10-17", "Statement": statements}));
+    PolicySet::complete(
+        document
+            .map(|document| NamedPolicy::new("under review", document))
+            .into_iter()
+            .collect(),
+    )
 }
 
 /// Would the policies let the role do it where nothing else is in the way? When in doubt, they would.

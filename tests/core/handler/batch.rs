@@ -8,6 +8,7 @@ use s3_replication_remediator::mode::Mode;
 use serde_json::Value;
 
 use super::put;
+use super::records::later;
 use super::stage::{ROLE, SOURCE, Stage};
 use crate::account::model::Switch;
 
@@ -151,6 +152,42 @@ fn each_of_the_buckets_is_repaired_although_all_share_one_role() {
         if !is_slow {
             // The first look; then for each what the write is compared with, and the look after it, which serves the next.
             assert_eq!(asked, 1 + 2 * 6);
+        }
+    }
+}
+
+#[test]
+fn buckets_for_which_their_common_role_has_no_room_are_told_and_take_nothing_from_the_others() {
+    for is_slow in [false, true] {
+        let stage = Stage::repairable(Mode::Auto);
+        let stage = if is_slow { slow(stage) } else { stage };
+        let messages = many(&stage, 14);
+        for part in messages.chunks(7) {
+            assert!(deliver(&stage, part).is_empty());
+        }
+        let policies = || stage.world.state().roles[&ROLE.parse().unwrap()].inline.clone();
+        let (written, given) = (stage.world.writes().len(), policies());
+        assert_eq!(
+            given.len(),
+            written + 1,
+            "each policy was written once, beside the one that was there"
+        );
+        // Nobody's policy makes way for another's, however often all are looked at.
+        later(&stage, 60);
+        for part in messages.chunks(7) {
+            assert!(deliver(&stage, part).is_empty());
+        }
+        assert_eq!((stage.world.writes().len(), policies()), (written, given));
+        for number in 0..14 {
+            let report = stage.command(&serde_json::json!({"command": "check", "bucket": name(number)}));
+            let is_given = policies().contains_key(&format!("s3-replication-remediator-{}", name(number)));
+            assert_eq!(report.verdict == Verdict::Healthy, is_given);
+            let plan = serde_json::json!(report.plan);
+            if !is_given {
+                assert_eq!(plan["withheld"][0]["guard"], "inline-policy-size");
+                let permit = plan["withheld"][0]["permit"].as_str().unwrap();
+                assert!(permit.contains("a role of their own"), "{permit}");
+            }
         }
     }
 }
