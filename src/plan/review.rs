@@ -5,6 +5,7 @@
 //! this program: it is reported as such, and never offered.
 
 mod effect;
+mod excess;
 mod form;
 mod former;
 mod universe;
@@ -221,13 +222,13 @@ impl Reviewer<'_> {
         }
         self.nothing_is_taken_too_early(plan, objections);
         effect::of(plan, self, objections);
-        universe::explore(plan, self, objections);
+        excess::explore(plan, self, objections);
     }
 
     fn nothing_is_taken_too_early(&self, plan: &Plan, objections: &mut Vec<Objection>) {
         let against = refusals(Subject::Rules, self.snapshot, self.settings);
         let takes = |planned: &Planned| match &planned.change {
-            Change::PutRolePolicy(change) => universe::takes(change, self),
+            Change::PutRolePolicy(change) => excess::takes(change, self),
             Change::RevokeGrant(_) => true,
             Change::CreateGrant(_) => false,
         };
@@ -312,7 +313,7 @@ impl Reviewer<'_> {
         let mut buckets = Vec::new();
         match change {
             Change::PutRolePolicy(change) => {
-                let (keys, touched) = universe::touched(change, self);
+                let (keys, touched) = excess::touched(change, self);
                 refused.extend(keys.iter().flat_map(|key| ask(Subject::KeyInPolicy(key))));
                 buckets.extend(touched);
             }
