@@ -182,9 +182,10 @@ async fn an_item_that_somebody_else_wrote_is_no_value_and_takes_nothing_from_the
     let server = Server::start(|_| {
         let foreign = |sort: &str, name: &str, value: Value| {
             let mut item = written(sort);
-            match value {
-                Value::Null => drop(item.as_object_mut().unwrap().remove(name)),
-                value => item[name] = value,
+            if value.is_null() {
+                item.as_object_mut().unwrap().remove(name);
+            } else {
+                item[name] = value;
             }
             item
         };
