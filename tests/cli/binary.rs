@@ -228,7 +228,7 @@ fn every_check_is_explained() {
     is_refused(
         &run(&["explain", "\u{1b}[31m"]),
         Exit::Usage,
-        "there is no check `\\u{1b}[31m`",
+        "the argument `\\u{1b}[31m` holds control characters",
     );
 }
 

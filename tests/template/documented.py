@@ -103,6 +103,7 @@ TRIED = {
     "make invoke": "`tests/deployed/test_demo.py` runs it",
     "make live": "`tests/deployed/test_live.py` runs the same script against the emulator",
     "make package": "`tests/template/test_package.py` runs the script",
+    "make sweep": "takes long; docs/PERFORMANCE.md has what it wrote",
     "make soak": "takes an hour; docs/RELIABILITY.md has what it wrote",
     "make test": "what CI runs",
     "make tools": "a part of `make test`",
