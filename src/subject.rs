@@ -201,19 +201,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_repair_promised_silences_a_look_only_where_nobody_else_asks_for_it() {
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let look = |promises: bool| Trigger {
-            promised: promises.then(|| digest.parse().unwrap()),
-            ..Trigger::new(TriggerKind::Sweep, "logs".parse().unwrap())
-        };
-        for (one, other) in [(true, true), (true, false), (false, true), (false, false)] {
-            let subject = merged([look(one), look(other)]);
-            assert_eq!(subject.trigger.promised.is_some(), one && other, "{one} {other}");
-        }
-    }
-
-    #[test]
     fn the_most_telling_kind_leads_in_whatever_order_it_came() {
         let put = || trigger(TriggerKind::ReplicationConfigured, 0);
         let failure = || Trigger {

@@ -339,3 +339,106 @@ fn objection(refusal: Refusal) -> Objection {
         format!("{}: {}", refusal.guard.as_str(), refusal.reason),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::arn::Partition;
+    use crate::plan::{GrantRevocation, RolePolicyChange};
+    use crate::policy::PolicyDocument;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/replicate";
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/source";
+
+    fn identity() -> Identity {
+        Identity {
+            partition: Partition::aws(),
+            account: "111122223333".parse().unwrap(),
+            role: None,
+        }
+    }
+
+    fn source() -> BucketName {
+        "source".parse().unwrap()
+    }
+
+    fn plan(change: Change) -> Plan {
+        let planned = Planned {
+            change,
+            basis: Basis::Nothing,
+            meets: Vec::new(),
+        };
+        Plan::new(&source(), vec![planned], Vec::new(), None)
+    }
+
+    fn ours(action: &str) -> Value {
+        json!({"Sid": "Ours", "Effect": "Allow", "Action": [action], "Resource": ["arn:aws:s3:::source/*"]})
+    }
+
+    fn policy(role: &str, name: &str, before: &[&Value], after: &[&Value]) -> Change {
+        let document = |statements: &[&Value]| {
+            let document = json!({"Version": "2012-10-17", "Statement": statements});
+            (!statements.is_empty()).then(|| PolicyDocument::from_value(document).unwrap())
+        };
+        Change::PutRolePolicy(RolePolicyChange {
+            role: role.parse().unwrap(),
+            name: name.to_owned(),
+            before: document(before),
+            after: document(after),
+        })
+    }
+
+    fn grant(key: &str, edit: impl FnOnce(&mut Grant)) -> Change {
+        let operations = ["Decrypt".to_owned()].into();
+        let role = ROLE.parse().unwrap();
+        let again = key_grant::grant(
+            &identity(),
+            &source(),
+            &role,
+            &key.parse().unwrap(),
+            operations,
+            None,
+        );
+        let mut grant = key_grant::as_granted(&again);
+        edit(&mut grant);
+        Change::RevokeGrant(Box::new(GrantRevocation { grant, again }))
+    }
+
+    #[test]
+    fn what_is_taken_back_is_ours_by_name_and_by_form_and_in_our_account_and_nothing_is_given() {
+        let acl = ours("s3:GetObjectVersionAcl");
+        let denial = json!({"Sid": "Theirs", "Effect": "Deny", "Action": ["s3:*"], "Resource": ["*"]});
+        let theirs = ours("s3:GetObject");
+        let name = &policy_name(&source());
+        let elsewhere = ROLE.replace("111122223333", "444455556666");
+        let given = key_grant::grant(
+            &identity(),
+            &source(),
+            &ROLE.parse().unwrap(),
+            &KEY.parse().unwrap(),
+            ["Decrypt".to_owned()].into(),
+            None,
+        );
+        for (change, is_ours) in [
+            (policy(ROLE, name, &[&acl], &[]), true),
+            (policy(ROLE, name, &[&acl, &theirs], &[&theirs]), true),
+            (policy(ROLE, name, &[&acl, &denial], &[]), false),
+            (policy(ROLE, name, &[&acl, &theirs], &[]), false),
+            (policy(ROLE, name, &[&acl], &[&theirs]), false),
+            (policy(ROLE, "theirs", &[&acl], &[]), false),
+            (policy(&elsewhere, name, &[&acl], &[]), false),
+            (grant(KEY, |_| {}), true),
+            (grant(KEY, |grant| grant.name = Some("theirs".to_owned())), false),
+            (grant(&KEY.replace("111122223333", "444455556666"), |_| {}), false),
+            (Change::CreateGrant(given), false),
+        ] {
+            let answer = review_removal(&identity(), &source(), plan(change.clone()));
+            assert_eq!(answer.is_ok(), is_ours, "{change:?}");
+        }
+        let mut another = plan(grant(KEY, |_| {}));
+        another.digest = "sha256:0".to_owned();
+        assert!(review_removal(&identity(), &source(), another).is_err());
+    }
+}

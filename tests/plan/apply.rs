@@ -1,11 +1,15 @@
 //! Applying: to what the plan was made from and to nothing else, once, and to the same end from wherever it was stopped.
 
 use s3_replication_remediator::apply::{ChangeStatus, NoJournal, Outcome, Status, apply};
+use s3_replication_remediator::arn::{KeyArn, RoleArn};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
+use s3_replication_remediator::policy::PolicyDocument;
+use s3_replication_remediator::target::{GrantRequest, Target, WriteFailure, Written};
 use serde_json::{Value, json};
 
-use crate::grants::closed_keys;
+use crate::grants::{closed_keys, moved};
+use crate::shared::account::model::State;
 use crate::world::*;
 
 pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
@@ -216,39 +220,16 @@ async fn whoever_is_stopped_between_two_changes_ends_where_the_first_run_would_h
 
 #[tokio::test]
 async fn nothing_is_taken_away_while_something_is_not_in_place() {
-    // A grant without a binding is there; the owner no longer allows it, and a bound one would do.
-    let unbound = with(
-        closed_keys(),
-        "/buckets/source/encryption/bucketKey",
-        json!(false),
-    );
-    let world = world(&unbound);
-    let settings = GuardSettings {
-        unconstrained_grants: true,
-        ..GuardSettings::default()
-    };
-    apply_to(&world, &check_with(&world, settings).await).await;
-    world.edit(|state| {
-        state
-            .buckets
-            .get_mut(&"source".parse().unwrap())
-            .unwrap()
-            .encryption
-            .bucket_key = true
-    });
+    let world = moved().await;
     let checked = check(&world).await;
-    let outcome = {
-        world.fail("kms:CreateGrant", "*", "LimitExceededException");
-        apply_to(&world, &checked).await
-    };
-    assert!(
-        outcome
-            .changes
-            .iter()
-            .all(|change| change.status != ChangeStatus::Applied),
-        "{:?} {outcome:?}",
-        checked.kinds()
-    );
+    assert_eq!(checked.kinds(), ["create-grant", "revoke-grant"]);
+    world.fail("kms:CreateGrant", "*", "LimitExceededException");
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(statuses(&outcome), [ChangeStatus::Failed, ChangeStatus::Refused]);
+    assert_eq!(world.writes(), []);
+    world.edit(|state| state.failing.clear());
+    let outcome = apply_to(&world, &checked).await;
+    assert_eq!(statuses(&outcome), [ChangeStatus::Applied, ChangeStatus::Applied]);
 }
 
 #[tokio::test]
@@ -298,4 +279,82 @@ async fn a_grant_is_tried_before_it_is_made_and_what_fails_the_trial_is_not_made
             .iter()
             .all(|planned| !planned.change.name().is_empty())
     );
+}
+
+/// Writes as usual, and then somebody else does something before anybody reads.
+struct Meddled<'w>(&'w World, fn(&mut State));
+
+impl Meddled<'_> {
+    async fn then<T>(&self, write: impl Future<Output = T>) -> T {
+        let written = write.await;
+        self.0.edit(self.1);
+        written
+    }
+}
+
+impl Target for Meddled<'_> {
+    async fn put_role_policy(
+        &self,
+        role: &RoleArn,
+        name: &str,
+        document: &PolicyDocument,
+    ) -> Result<Written, WriteFailure> {
+        self.then(self.0.put_role_policy(role, name, document)).await
+    }
+
+    async fn delete_role_policy(&self, role: &RoleArn, name: &str) -> Result<Written, WriteFailure> {
+        self.then(self.0.delete_role_policy(role, name)).await
+    }
+
+    async fn try_grant(&self, grant: &GrantRequest) -> Result<(), WriteFailure> {
+        self.0.try_grant(grant).await
+    }
+
+    async fn create_grant(&self, grant: &GrantRequest) -> Result<Written, WriteFailure> {
+        self.then(self.0.create_grant(grant)).await
+    }
+
+    async fn revoke_grant(&self, key: &KeyArn, grant_id: &str) -> Result<Written, WriteFailure> {
+        self.then(self.0.revoke_grant(key, grant_id)).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_seen_after_a_write_is_told_as_it_is() {
+    fn policy(state: &mut State) -> &mut std::collections::BTreeMap<String, Value> {
+        &mut state.roles.get_mut(&ROLE.parse().unwrap()).unwrap().inline
+    }
+    fn grants(state: &mut State) -> &mut Vec<crate::shared::account::model::Grant> {
+        &mut state.keys.get_mut(&SOURCE_KEY.parse().unwrap()).unwrap().grants
+    }
+    const SOMEBODY: &str = "shows something else: somebody else is writing as well";
+    const NOT_YET: &str = "does not show it yet";
+    let theirs: fn(&mut State) = |state| {
+        policy(state).insert(
+            POLICY.to_owned(),
+            json!({"Version": "2012-10-17", "Statement": []}),
+        );
+    };
+    let stale: fn(&mut State) = |state| drop(policy(state).remove(POLICY));
+    let other_grant: fn(&mut State) = |state| {
+        grants(state)
+            .iter_mut()
+            .for_each(|grant| grant.operations.clear());
+    };
+    let no_grant: fn(&mut State) = |state| grants(state).clear();
+    for (account, meddle, status, said) in [
+        (bare(), theirs, ChangeStatus::Failed, SOMEBODY),
+        (bare(), stale, ChangeStatus::Applied, NOT_YET),
+        (closed_keys(), other_grant, ChangeStatus::Failed, SOMEBODY),
+        (closed_keys(), no_grant, ChangeStatus::Applied, NOT_YET),
+    ] {
+        let world = world(&account);
+        let checked = check(&world).await;
+        let access = Mode::Auto.write_access().unwrap();
+        let target = Meddled(&world, meddle);
+        let outcome = apply(&access, &world, &target, &NoJournal, &checked.reviewed()).await;
+        assert_eq!(outcome.changes[0].status, status, "{outcome:?}");
+        let error = outcome.changes[0].error.as_ref().unwrap();
+        assert!(error.contains(said), "{error}");
+    }
 }

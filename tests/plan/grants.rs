@@ -3,6 +3,7 @@
 use s3_replication_remediator::guard::GuardSettings;
 use serde_json::{Value, json};
 
+use crate::apply::apply_to;
 use crate::world::*;
 
 /// Lets us manage grants, and leaves nothing else to the account.
@@ -21,6 +22,17 @@ pub(crate) fn closed_keys() -> Value {
         own_policy(),
     );
     with(source, &at("keys", REPLICA_KEY, "policy"), own_policy())
+}
+
+/// An account that was repaired by grants, and whose rule leads to another bucket since: the replica key has a grant that is
+/// bound to the bucket before.
+pub(crate) async fn moved() -> World {
+    let before = world(&closed_keys());
+    apply_to(&before, &check(&before).await).await;
+    let mut state = serde_json::to_value(&*before.state()).unwrap();
+    state["buckets"]["second"] = json!({"region": "eu-west-2"});
+    state["buckets"]["source"]["replication"]["Rules"] = json!([rule("r1", "", "second", REPLICA_KEY)]);
+    world(&state)
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Who is not helped: each guard as somebody would try to get past it.
 
-use s3_replication_remediator::guard::{GuardSettings, Tag};
+use s3_replication_remediator::guard::{GuardSettings, Subject, Tag, refusals};
+use s3_replication_remediator::observed::Observed;
+use s3_replication_remediator::snapshot::{FormerRole, KeyState, Snapshot};
+use s3_replication_remediator::source::Read;
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -283,4 +286,107 @@ async fn without_any_opt_in_configured_nothing_has_opted_in() {
     };
     let checked = check_with(&world(&bare()), settings).await;
     assert_eq!(refused(&checked), ["key-opt-in", "role-opt-in"]);
+}
+
+#[tokio::test]
+async fn each_guard_refuses_by_itself_whatever_another_would_say() {
+    type Edit = fn(&mut Snapshot);
+    let unread = || Read::Role.failed("it".to_owned(), "AccessDenied");
+    let checked = check_json(&bare()).await;
+    let (key, unknown) = (
+        SOURCE_KEY.parse().unwrap(),
+        SOURCE_KEY.replace("source", "x").parse().unwrap(),
+    );
+    let foreign = SOURCE_KEY.replace(OWN, OTHER).parse().unwrap();
+    let former = |record| FormerRole {
+        arn: ROLE.parse().unwrap(),
+        record,
+        policy: Observed::Absent,
+    };
+    let unread_role = former(Observed::Unreadable(unread()));
+    let replica = "replica".parse().unwrap();
+    let as_it_is: Edit = |_| {};
+    let settings = GuardSettings {
+        trusted_accounts: [OTHER.parse().unwrap()].into(),
+        allowed_keys: vec!["*".to_owned()],
+        ..GuardSettings::default()
+    };
+    let cases: [(Subject<'_>, Edit, &[&str]); 12] = [
+        (Subject::Role, as_it_is, &[]),
+        (
+            Subject::Role,
+            |snapshot| {
+                let Observed::Found(role) = &mut snapshot.role else {
+                    panic!()
+                };
+                role.arn = ROLE.replace(OWN, OTHER).parse().unwrap();
+            },
+            &["role-account"],
+        ),
+        (
+            Subject::Role,
+            |snapshot| {
+                let Observed::Found(role) = &mut snapshot.role else {
+                    panic!()
+                };
+                role.trust = Observed::Absent;
+            },
+            &["role-trust"],
+        ),
+        (Subject::FormerRole(&unread_role), as_it_is, &["facts-unread"]),
+        (Subject::KeyForGrant(&key), as_it_is, &[]),
+        (
+            Subject::KeyForGrant(&key),
+            |snapshot| {
+                let Observed::Found(metadata) = &mut snapshot
+                    .keys
+                    .get_mut(&SOURCE_KEY.parse().unwrap())
+                    .unwrap()
+                    .metadata
+                else {
+                    panic!()
+                };
+                metadata.state = KeyState::Disabled;
+            },
+            &["key-state"],
+        ),
+        (
+            Subject::KeyForGrant(&foreign),
+            as_it_is,
+            &["key-account", "facts-unread"],
+        ),
+        (Subject::KeyInPolicy(&foreign), as_it_is, &["facts-unread"]),
+        (Subject::KeyInPolicy(&unknown), as_it_is, &["facts-unread"]),
+        (
+            Subject::Source,
+            |snapshot| snapshot.source.owner = Observed::Found(OTHER.parse().unwrap()),
+            &["source-account"],
+        ),
+        (
+            Subject::Source,
+            |snapshot| {
+                let failure = Read::HeadBucket.failed("it".to_owned(), "Forbidden");
+                snapshot.source.owner = Observed::Unreadable(failure);
+            },
+            &["facts-unread"],
+        ),
+        (
+            Subject::Destination(&replica),
+            |snapshot| {
+                drop(
+                    snapshot
+                        .destinations
+                        .insert("replica".parse().unwrap(), Observed::Absent),
+                )
+            },
+            &["destination-account"],
+        ),
+    ];
+    for (subject, edit, guards) in cases {
+        let mut snapshot = checked.snapshot.clone();
+        edit(&mut snapshot);
+        let refused = refusals(subject, &snapshot, &settings);
+        let refused: Vec<&str> = refused.iter().map(|refusal| refusal.guard.as_str()).collect();
+        assert_eq!(refused, guards, "{subject:?}");
+    }
 }

@@ -2,13 +2,14 @@
 
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::plan::review::{Fault, review};
-use s3_replication_remediator::plan::{Change, Plan, Planned};
-use s3_replication_remediator::policy::PolicyDocument;
+use s3_replication_remediator::plan::{Change, Plan, Planned, key_grant};
+use s3_replication_remediator::policy::{Grant, PolicyDocument};
 use s3_replication_remediator::requirement::Area;
+use s3_replication_remediator::snapshot::Snapshot;
 use s3_replication_remediator::target::GrantRequest;
 use serde_json::{Value, json};
 
-use crate::grants::closed_keys;
+use crate::grants::{closed_keys, moved};
 use crate::world::*;
 
 /// What the review says to the plan after it was tampered with. The digest is that of another plan in any case.
@@ -353,5 +354,254 @@ async fn what_only_a_strangers_rule_needs_is_too_much_on_our_side_as_well() {
             .map(|objection| objection.fault)
             .collect();
         assert!(faults.contains(&Fault::TooMuch), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_was_made_from_something_else_than_what_is_there_is_refused() {
+    let theirs = PolicyDocument::from_value(json!({"Version": "2012-10-17", "Statement": []})).unwrap();
+    let recreated = with(bare(), &at("roles", ROLE, "id"), json!("AROAANOTHERANOTHERAAA"));
+    let [other_role, other_key] = [
+        check_json(&recreated).await.plan.changes[0].basis.clone(),
+        check_json(&with(closed_keys(), &at("keys", SOURCE_KEY, "tags"), json!({})))
+            .await
+            .plan
+            .changes[0]
+            .basis
+            .clone(),
+    ];
+    let checked = check_json(&bare()).await;
+    let before = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            change.before = Some(theirs);
+        }
+    });
+    assert!(before.contains(&Fault::Basis), "{before:?}");
+    let role = faults(&checked, |changes| changes[0].basis = other_role);
+    assert_eq!(role, [Fault::Digest, Fault::Basis]);
+    let checked = check_json(&closed_keys()).await;
+    let key = faults(&checked, |changes| changes[0].basis = other_key);
+    assert_eq!(key, [Fault::Digest, Fault::Basis]);
+}
+
+#[tokio::test]
+async fn a_grant_to_another_role_is_refused_though_its_name_follows_from_it_and_so_is_one_of_another_name() {
+    let checked = check_json(&closed_keys()).await;
+    let renamed = faults(&checked, |changes| {
+        if let Change::CreateGrant(request) = &mut changes[0].change {
+            request.name = "s3-replication-remediator/0".to_owned();
+        }
+    });
+    assert_eq!(renamed, [Fault::Digest, Fault::NotOurs]);
+    let identity = &checked.snapshot.identity;
+    let other = faults(&checked, |changes| {
+        if let Change::CreateGrant(request) = &mut changes[0].change {
+            let (source, bound_to) = ("source".parse().unwrap(), "source".parse().unwrap());
+            let eve = "arn:aws:iam::111122223333:role/eve".parse().unwrap();
+            let (key, operations) = (request.key.clone(), request.operations.clone());
+            *request = key_grant::grant(identity, &source, &eve, &key, operations, Some(&bound_to));
+        }
+    });
+    assert!(other.contains(&Fault::NotOurs), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_grant_is_revoked_only_if_it_is_ours_and_there() {
+    let world = moved().await;
+    let checked = check(&world).await;
+    checked.reviewed();
+    let revoked = |changes: &mut Vec<Planned>, edit: fn(&mut Grant)| {
+        let all = changes.iter_mut().map(|planned| &mut planned.change);
+        let mut edited = 0;
+        for change in all {
+            if let Change::RevokeGrant(revocation) = change {
+                edit(&mut revocation.grant);
+                edited += 1;
+            }
+        }
+        assert!(edited > 0);
+    };
+    let other_id = faults(&checked, |changes| {
+        revoked(changes, |grant| grant.id = "x".to_owned())
+    });
+    assert!(other_id.contains(&Fault::Basis), "{other_id:?}");
+    let mut unsettled = checked.snapshot.clone();
+    unsettled.former.is_settled = false;
+    let failure = review(
+        &unsettled,
+        &checked.assessments,
+        checked.plan.clone(),
+        &checked.settings,
+    )
+    .unwrap_err();
+    assert!(failure.to_string().contains("rules-unsettled"), "{failure}");
+    // Somebody else's, in the plan and in the account.
+    let rename: fn(&mut Grant) = |grant| grant.name = Some("theirs".to_owned());
+    let mut snapshot = checked.snapshot.clone();
+    for key in snapshot.keys.values_mut() {
+        if let Observed::Found(grants) = &mut key.grants {
+            grants.iter_mut().for_each(rename);
+        }
+    }
+    let mut plan = checked.plan.clone();
+    revoked(&mut plan.changes, rename);
+    let failure = review(&snapshot, &checked.assessments, plan, &checked.settings).unwrap_err();
+    assert!(failure.to_string().contains("is not ours"), "{failure}");
+}
+
+#[tokio::test]
+async fn every_guard_is_asked_again_about_all_that_is_touched() {
+    type Edit = fn(&mut Snapshot);
+    let edits: [(Edit, &str); 4] = [
+        (
+            |snapshot| match &mut snapshot.role {
+                Observed::Found(role) => role.tags.clear(),
+                Observed::Absent | Observed::Unreadable(_) => panic!("there is a role"),
+            },
+            "role-opt-in",
+        ),
+        (
+            |snapshot| {
+                let tags = [("s3-replication-remediator".to_owned(), "ignore".to_owned())];
+                snapshot.source.tags = Observed::Found(tags.into_iter().collect());
+            },
+            "source-opt-out",
+        ),
+        (
+            |snapshot| {
+                for key in snapshot.keys.values_mut() {
+                    key.tags = Observed::Absent;
+                }
+            },
+            "key-opt-in",
+        ),
+        (
+            |snapshot| match snapshot
+                .destinations
+                .get_mut(&"replica".parse().unwrap())
+                .unwrap()
+            {
+                Observed::Found(bucket) => bucket.owner = Observed::Found(OTHER.parse().unwrap()),
+                Observed::Absent | Observed::Unreadable(_) => panic!("there is a destination"),
+            },
+            "destination-account",
+        ),
+    ];
+    for account in [bare(), closed_keys()] {
+        let checked = check_json(&account).await;
+        for (edit, guard) in edits {
+            let mut snapshot = checked.snapshot.clone();
+            edit(&mut snapshot);
+            let (assessments, settings) = (&checked.assessments, &checked.settings);
+            let failure = review(&snapshot, assessments, checked.plan.clone(), settings).unwrap_err();
+            assert!(failure.to_string().contains(guard), "{guard}: {failure}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_statement_of_another_form_is_refused_whatever_it_gives() {
+    type Rewrite = fn(&mut Value);
+    let rewrites: [(&str, Rewrite); 12] = [
+        ("no name", |statements| {
+            drop(statements[0].as_object_mut().unwrap().remove("Sid"))
+        }),
+        ("an odd name", |statements| statements[0]["Sid"] = json!("a b")),
+        ("one name twice", |statements| {
+            statements[0]["Sid"] = statements[1]["Sid"].clone()
+        }),
+        ("an element", |statements| statements[0]["Comment"] = json!("")),
+        ("a text for a list", |statements| {
+            statements[2]["Resource"] = statements[2]["Resource"][0].clone()
+        }),
+        ("a denial", |statements| {
+            let mut denial = statements[3].clone();
+            denial["Sid"] = json!("Denial");
+            denial["Effect"] = json!("Deny");
+            denial["Resource"] = json!(["arn:aws:s3:::elsewhere/*"]);
+            statements.as_array_mut().unwrap().push(denial);
+        }),
+        ("an action on a key", |statements| {
+            statements[0]["Action"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!("kms:DescribeKey"));
+        }),
+        ("a wildcard within a name", |statements| {
+            statements[4]["Resource"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!("arn:aws:s3:::replica/*/x*"));
+        }),
+        ("a condition more", |statements| {
+            statements[0]["Condition"]["Bool"] = json!({"aws:SecureTransport": "true"});
+        }),
+        ("a condition on buckets", |statements| {
+            statements[3]["Condition"] = json!({"Bool": {"aws:SecureTransport": "true"}});
+        }),
+        ("another service", |statements| {
+            statements[0]["Condition"]["StringEquals"]["kms:ViaService"] =
+                json!("s3.eu-west-2.amazonaws.com");
+        }),
+        ("any context", |statements| {
+            statements[0]["Condition"]["StringLike"]["kms:EncryptionContext:aws:s3:arn"] = json!(["*"]);
+        }),
+    ];
+    for (what, rewrite) in rewrites {
+        let faults = rewritten(|document| rewrite(&mut document["Statement"])).await;
+        assert!(faults.contains(&Fault::Form), "{what}: {faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_iam_or_kms_would_refuse_is_refused_before() {
+    let large = rewritten(|document| {
+        let statements = document["Statement"].as_array_mut().unwrap();
+        for number in 0..60 {
+            let mut again = statements[0].clone();
+            again["Sid"] = json!(format!("Again{number}"));
+            statements.push(again);
+        }
+    });
+    assert!(large.await.contains(&Fault::TooLarge));
+    let checked = check_json(&bare()).await;
+    let named = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            change.name = "a b".to_owned();
+        }
+    });
+    assert!(named.contains(&Fault::Form), "{named:?}");
+    let twice = faults(&checked, |changes| changes.push(changes[0].clone()));
+    assert!(twice.contains(&Fault::Form), "{twice:?}");
+    let checked = check_json(&closed_keys()).await;
+    type Tamper = fn(&mut GrantRequest);
+    let tampering: [(Tamper, Fault); 4] = [
+        (|request| request.name = "a b".to_owned(), Fault::Form),
+        (|request| request.operations.clear(), Fault::Form),
+        (
+            |request| {
+                drop(
+                    request
+                        .context_equals
+                        .insert("tenant".to_owned(), "arn:aws:s3:::source".to_owned()),
+                )
+            },
+            Fault::Form,
+        ),
+        (
+            |request| {
+                let long = format!("arn:aws:s3:::{}", "a".repeat(400));
+                request.context_equals.insert("aws:s3:arn".to_owned(), long);
+            },
+            Fault::TooLarge,
+        ),
+    ];
+    for (tamper, fault) in tampering {
+        let faults = faults(&checked, |changes| {
+            if let Change::CreateGrant(request) = &mut changes[0].change {
+                tamper(request);
+            }
+        });
+        assert!(faults.contains(&fault), "{faults:?}");
     }
 }
