@@ -1,8 +1,9 @@
 //! Makes the changes of a reviewed plan: reads again what each was made from, writes, and reads what was written.
 //!
-//! Nothing is decided here. A change whose basis is no longer as it was is refused; one that is in place already is left
-//! alone; so whoever is killed half-way, or comes second, ends where the first would have. What takes away comes last, and
-//! only when everything that allows is in place. What cannot be written down is not done: nobody could say later who did it.
+//! Nothing is decided here. A change whose basis is no longer as it was is refused; one that is already in place is
+//! left alone. So an invocation that is killed half-way, or runs second, reaches the same end state. Revocations come
+//! last, and only once everything that allows is in place. A change that cannot be recorded is not made: nobody could
+//! say later who made it.
 //!
 //! IAM and KMS take up to about five minutes until a change works everywhere:
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>,

@@ -1,4 +1,4 @@
-//! Every requirement, answered; and for each that is not met, all that stands in the way, and what kind of change would
+//! Every requirement, evaluated; and for each that is not met, everything that blocks it, and what kind of change would
 //! meet it.
 //!
 //! The question "would a policy on the role help?" is not answered by reasoning about layers but by asking the evaluator

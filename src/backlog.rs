@@ -1,8 +1,8 @@
-//! What replicates that which failed before: the job of S3 Batch Replication, who may run it, and when it may be ordered.
+//! The S3 Batch Replication job for objects that failed before: what it takes, its role, and when it may be created.
 //!
 //! S3 never tries a failed version again, and never one that it passed over
-//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>). A job made here waits for a
-//! person to confirm it, whoever made it: what it moves, and what that costs, nobody here can know.
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>). A job made here always
+//! waits for a person to confirm it: this program cannot know how much it will copy, and at what cost.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -1,8 +1,7 @@
 //! Every setting: its name, its default, and what is not accepted as its value.
 //!
-//! Settings are environment variables
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). All problems are told at once, and any
-//! problem stops the start: a guard that is misspelt must never be a guard that is not there.
+//! Settings are environment variables (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). All
+//! problems are reported together, and any problem stops the start: a misspelt guard must not silently be no guard.
 
 mod pattern;
 mod settings;

@@ -1,4 +1,4 @@
-//! How an error is told: with all that caused it, each once, on one line.
+//! How an error is shown: with its whole chain of causes, each once, on one line.
 
 use std::error::Error;
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! What woke us: decides for each part of a Lambda payload whether it is a reason to look at a bucket, a command, none
-//! of our business, or meant for us but unusable.
+//! What invoked us: decides for each part of a Lambda payload whether it is a reason to look at a bucket, a command,
+//! none of our business, or meant for us but unusable.
 //!
 //! An event is a pointer, never a fact. Anyone who may change a bucket, or write to a queue or topic before us, chooses
 //! what it says; so only the bucket's name, checked, leads anywhere, and everything else is shown and never believed.

@@ -1,4 +1,4 @@
-//! Who may be helped: what must hold before any change may be planned. This list decides, and nothing overrides it.
+//! The guards: what must hold before any change may be planned. This list decides, and nothing overrides it.
 //!
 //! Whoever wrote the replication rule may be an attacker: `s3:PutReplicationConfiguration` is a known way to carry data
 //! off (<https://attack.mitre.org/techniques/T1537/>), and the rule's author chooses role, destination and key. Writing
@@ -13,8 +13,8 @@
 //! destination that is not proven to be ours. Refusing what an honest rule needs because a foreign one stands beside it
 //! would protect nothing (its author could write the two one after the other) and would let anyone switch repairs off.
 //!
-//! Taking back what we gave makes nobody stronger, so neither the role's trust policy nor the destination nor the key's
-//! state stands against it. That its owner no longer wants us to touch a role or key does.
+//! Revoking what we granted makes nobody stronger, so neither the role's trust policy nor the destination nor the key's
+//! state blocks it. A role or key that its owner no longer opts in does.
 
 mod bucket;
 mod key;

@@ -1,8 +1,8 @@
 //! One invocation: what is done for each part of a payload, in which order, and what is answered.
 //!
-//! A message is answered for only after its report is out; what cannot be finished goes back to the queue
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). Killed at any point, the next
-//! delivery does the same again and comes to the same end.
+//! A message is acknowledged only after its report is published; unfinished ones go back to the queue
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>). If an invocation is killed at any
+//! point, the next delivery repeats the work and reaches the same end state.
 
 mod backlog;
 mod drift;

@@ -1,9 +1,10 @@
 //! The port to what is remembered from one invocation to the next: what was told, what was changed, and which buckets a
 //! key or role concerns.
 //!
-//! A ledger only stores. What its items mean is decided by those who write them. It is optional, and never a fact about the
-//! account: whoever loses it loses thrift and convenience, never a finding. Items are written only over the version that
-//! was read (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>),
+//! A ledger only stores. What its items mean is decided by those who write them. It is optional, and never a fact about
+//! the account: losing it costs duplicate messages and extra reads, never a finding. Items are written only over the
+//! version that was read
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>),
 //! so that of two invocations at once one learns of the other.
 
 pub mod changes;

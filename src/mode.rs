@@ -1,4 +1,4 @@
-//! Whether this program may change anything, and the value that every write demands.
+//! Whether this program may change anything, and the value that every write requires.
 
 use std::fmt;
 use std::str::FromStr;

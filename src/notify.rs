@@ -1,4 +1,4 @@
-//! What is news, how it is put, and the port through which it is told.
+//! What is news, how it is worded, and the port through which it is published.
 
 pub mod chat;
 pub mod concerned;

@@ -1,4 +1,4 @@
-//! Decides what would be changed to make replication work: the least change that may be made, and what may not be.
+//! Decides what to change so that replication works: the least change that is allowed, and what is withheld.
 //!
 //! The plan is complete, so that nothing is left to decide when it is applied, and it is made of the snapshot alone.
 //! [`review`] checks it with code that did not make it; only a reviewed plan can be told or applied.

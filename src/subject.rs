@@ -1,7 +1,7 @@
 //! What to look at: one subject per bucket, however many events of a batch name it.
 //!
-//! A storm of failed objects is one question about one bucket. Which messages asked it is kept, because each must be
-//! answered for; SQS delivers at least once and in any order
+//! A storm of failed objects is one question about one bucket. The messages that asked it are kept, because each must
+//! be acknowledged; SQS delivers at least once and in any order
 //! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>),
 //! so the same failure may come twice and a deletion before the put that it undid.
 

@@ -1,4 +1,4 @@
-//! What is written down about one change: all that an auditor asks, and how to take it back.
+//! The record of one change: everything that an auditor asks for, and how to undo it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The port through which changes are written down.
+//! The port through which changes are recorded.
 
 use std::future::Future;
 

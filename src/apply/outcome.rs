@@ -1,4 +1,4 @@
-//! What became of a plan, as reports tell it.
+//! The result of applying a plan, as reports show it.
 
 use jiff::Timestamp;
 use serde::Serialize;

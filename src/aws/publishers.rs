@@ -1,4 +1,4 @@
-//! Those who are told, reached through AWS: the topic and the chat for people, the bus and Security Hub for machines.
+//! The publishers that AWS provides: the topic and the chat for people, the bus and Security Hub for machines.
 
 use tracing::info;
 

@@ -1,4 +1,4 @@
-//! The port for writing. Only who may write can have one.
+//! The port for writing. Only holders of `WriteAccess` can get one.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>,
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html>

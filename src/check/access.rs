@@ -1,8 +1,8 @@
-//! What the role needs and may not do: what the five checks of access share.
+//! What the role needs and may not do: shared by the five access checks.
 //!
-//! What is needed stands in [`crate::requirement`], what the policies say to it in [`crate::assessment`]. Denials that one
-//! change in one place would lift are one finding, with everything that is missing there: a person can repair it without
-//! reading the others.
+//! [`crate::requirement`] has what is needed, [`crate::assessment`] what the policies say about it. Denials that one
+//! change in one place would lift are one finding, with everything that is missing there: a person can repair it
+//! without reading the others.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 

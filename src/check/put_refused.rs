@@ -2,8 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>
 //!
-//! Reached only where the settings ask for it. The refused configuration is stored nowhere and the event is nobody's
-//! word, so S3's answer is quoted and explained, and nothing is concluded from it.
+//! Reached only where the settings ask for it. The refused configuration is stored nowhere and the event proves
+//! nothing, so S3's answer is quoted and explained, and no conclusion is drawn from it.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
-//! `apply`, `undo` and `backlog`: nothing is changed but the plan that was shown, by whoever was asked and said yes.
+//! `apply`, `undo` and `backlog`: only the plan that was shown is applied, and only after confirmation.
 //!
-//! The digest is what is agreed to, as in the function's `approve`: if the plan of now is another one, it is refused and
+//! The digest is what a person approves, as in the function's `approve`: if the current plan differs, it is refused and
 //! shown. All guards are the core's.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

@@ -1,4 +1,4 @@
-//! What the process answers with, for pipelines.
+//! The exit codes, for pipelines.
 //!
 //! <https://www.gnu.org/software/libc/manual/html_node/Exit-Status.html>: a few small numbers, each with one meaning, and
 //! never those above 125, which shells use themselves.

@@ -1,4 +1,4 @@
-//! `explain`: what a check means, out of `docs/CHECKS.md`, which is inside the program.
+//! `explain`: what a check means, from the copy of `docs/CHECKS.md` in the program.
 
 use std::fmt::Write as _;
 

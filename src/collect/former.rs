@@ -1,4 +1,5 @@
-//! What there is of ours in roles and on keys that the rules do not name, as far as somebody remembers them.
+//! Policies and grants of ours in roles and on keys that the rules no longer name, as far as records or a person name
+//! them.
 //!
 //! Only what lies in our own account is read: nothing of ours is anywhere else. IAM is asked by a role's name alone, so a
 //! role that bears the name of the one in the rules is that one, whatever path is remembered.

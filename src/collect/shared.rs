@@ -1,13 +1,14 @@
 //! Which reads the looks of one invocation share: buckets of one batch often have their role, keys and destinations in
-//! common, and each fact is read once for all of them, also where several ask at the same time.
+//! common, and each fact is read once for all of them, even when several ask at the same time.
 //!
 //! What is shared was read in this invocation, so it is younger than all that its messages tell of, and it is soon read
 //! anew. It also ends with each change of our own: while one is under way every look reads for itself, and what was read
 //! before is forgotten. Whoever compares before writing reads past this, from the source itself.
 //!
-//! An answer holds for all, and so does a refusal. Any other failure is passing or nobody's but this call's
-//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>): those who wait for the same call hear of
-//! it, because asking again at once would only add to a throttled service's load; whoever comes later asks again.
+//! An answer is shared, and so is an access denial. Any other failure is transient, or concerns this call alone
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>): those who wait for the same call
+//! hear of it, because asking again at once would only add to a throttled service's load; whoever comes later asks
+//! again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

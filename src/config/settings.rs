@@ -18,27 +18,27 @@ pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "MODE",
         default: "dry-run",
-        doc: "`dry-run` only tells, `approve` repairs what a person approved by its digest, `auto` repairs at once.",
+        doc: "`dry-run` only reports, `approve` applies a plan whose digest a person sends back, `auto` applies it immediately.",
     },
     Setting {
         name: "NOTIFICATION_TOPIC_ARN",
         default: "",
-        doc: "The SNS topic that reports are sent to; without one they stand in the answer and the log.",
+        doc: "The SNS topic that reports are sent to; without one they are only in the response and the log.",
     },
     Setting {
         name: "LEDGER_TABLE",
         default: "",
-        doc: "The DynamoDB table that remembers what was told; without one each process remembers for itself.",
+        doc: "The DynamoDB table that stores what was reported; without one each process remembers for itself.",
     },
     Setting {
         name: "REMIND_AFTER_HOURS",
         default: "24",
-        doc: "How long trouble that goes on unchanged is not told again, in hours; 0 is for ever.",
+        doc: "Hours until an unchanged problem is reported again; 0 means never.",
     },
     Setting {
         name: "EVENT_BUS_NAME",
         default: "",
-        doc: "The EventBridge bus, by name or ARN, that is told the state of a bucket after each look, and each repair.",
+        doc: "The EventBridge bus, by name or ARN, that gets an event after each look at a bucket and after each repair.",
     },
     Setting {
         name: "CHAT_TOPIC_ARN",
@@ -53,7 +53,7 @@ pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "TRUSTED_ACCOUNTS",
         default: "",
-        doc: "Comma-separated ids of the accounts whose buckets and keys count as ours beside our own.",
+        doc: "Comma-separated ids of the other accounts whose buckets and keys count as yours.",
     },
     Setting {
         name: "ALLOWED_ROLE_ARNS",
@@ -83,7 +83,7 @@ pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "MEMBER_ROLE_NAME",
         default: "",
-        doc: "The name of the role that is assumed in trusted accounts, for reading alone.",
+        doc: "The name of the read-only role that is assumed in trusted accounts.",
     },
     Setting {
         name: "MEMBER_ROLE_EXTERNAL_ID",
@@ -93,22 +93,22 @@ pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "UNCONSTRAINED_GRANTS",
         default: "false",
-        doc: "Whether a grant may be made that is bound to no bucket, for objects that use no S3 Bucket Key.",
+        doc: "Whether a grant may be created that is not bound to a bucket, for objects without an S3 Bucket Key.",
     },
     Setting {
         name: "BATCH_ROLE_ARN",
         default: "",
-        doc: "The role that jobs of S3 Batch Replication are ordered for by `backlog`; without one none is ordered.",
+        doc: "The role for the Batch Replication jobs that `backlog` creates; without one, none is created.",
     },
     Setting {
         name: "INSPECT_OBJECTS",
         default: "false",
-        doc: "Whether failed objects are looked at with HEAD, which needs `s3:GetObjectVersion`.",
+        doc: "Whether failed objects are read with HEAD, which needs `s3:GetObjectVersion`.",
     },
     Setting {
         name: "SAMPLE_OBJECTS",
         default: "0",
-        doc: "How many recent object versions are looked at for each rule, 0 to 100; needs INSPECT_OBJECTS.",
+        doc: "How many recent object versions are read with HEAD for each rule, 0 to 100; needs INSPECT_OBJECTS.",
     },
     Setting {
         name: "REPORT_REFUSED_PUTS",
@@ -118,7 +118,7 @@ pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "QUEUE_URL",
         default: "",
-        doc: "The queue that the function reads, for the work that it leaves itself; the stack sets it to its own.",
+        doc: "The function's own queue, to which it sends follow-up work; the stack sets it.",
     },
 ];
 

@@ -1,4 +1,4 @@
-//! What is accepted as a setting, what is refused, and how it is told.
+//! What is accepted as a setting, what is refused, and with which message.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How the text of a setting becomes a value, and what is told when it does not.
+//! How the text of a setting becomes a value, and the error when it cannot.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>: every value is text, and an empty one is
 //! what a template passes for none.

@@ -1,4 +1,4 @@
-//! Which commands there are, what each needs, and from where it is taken.
+//! Which commands exist, what each needs, and from which source each is accepted.
 //!
 //! A command is written by a person or a script, so it is read strictly: a misspelt field must not be ignored. Who may
 //! invoke the function may command it (<https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>);

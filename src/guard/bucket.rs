@@ -1,4 +1,4 @@
-//! Decides whether replication out of a bucket, or into one, may be helped.
+//! Decides whether replication out of a bucket, or into one, may be repaired.
 
 use super::{Guard, Guards, Refusal};
 use crate::arn::BucketName;

@@ -1,4 +1,4 @@
-//! Decides whether a key may be named in a policy of ours, or lent by a grant.
+//! Decides whether a key may be named in a policy of ours or given a grant.
 //!
 //! Implements <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html> for grants.
 

@@ -1,4 +1,4 @@
-//! Decides whether a role may be given more.
+//! Decides whether a role may be given more permissions.
 
 use super::{Guard, Guards, Refusal, matches_any, trust};
 use crate::arn::RoleArn;

@@ -1,4 +1,4 @@
-//! Decides whether a role's trust policy lets in S3 and nobody else. What it does not know, it takes for a stranger.
+//! Decides whether a role's trust policy lets in S3 and nobody else. An unknown principal counts as a stranger.
 //!
 //! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html> (who must be
 //! trusted) and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>.

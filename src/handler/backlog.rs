@@ -1,4 +1,4 @@
-//! Ordering the job that replicates what failed before: for whom it is allowed, and what is answered.
+//! Creating the job for objects that failed before: for which buckets it is allowed, and what is answered.
 
 use super::{Asked, Handler, HandlerError, Intent, Invocation};
 use crate::backlog::{Job, Refusal, Terms, order};

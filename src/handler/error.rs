@@ -1,4 +1,4 @@
-//! Why an invocation, or a part of it, cannot be answered, and under which name Lambda shows that.
+//! Why an invocation, or a part of it, fails, and the error type that Lambda shows.
 
 use jiff::Timestamp;
 

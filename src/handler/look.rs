@@ -1,6 +1,6 @@
-//! One look at a bucket: what is wanted of AWS for what woke us, what was read, and how it is judged.
+//! One look at a bucket: what to read for this event, what was read, and how it is judged.
 //!
-//! Where to look beside the rules is remembered; nothing that is remembered is a fact.
+//! Records may add places to look beyond the rules; nothing recorded counts as a fact.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is done about one look at a bucket: the plan, what of it is carried out, and the report of both.
+//! What follows from one look at a bucket: the plan, how much of it is applied, and the report of both.
 
 use tracing::error;
 

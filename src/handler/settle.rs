@@ -1,10 +1,10 @@
-//! Decides whether what the rules do not need has been superfluous for long enough to be taken back unasked.
+//! Decides whether access that the rules do not need has been unneeded for long enough to be revoked automatically.
 //!
-//! Tools that replace a configuration remove it first, and put it again within minutes; others have rules, or a bucket's
-//! default encryption, go to and fro. S3 never repeats what failed in between, and IAM is not to be written each time. So
-//! what waits is noted with the time, and goes when it has been the same for ten minutes. What an event that is younger
-//! tells of has certainly not been so for ten minutes, whatever is noted: whoever may write the table gains no more than that
-//! something which no rule needs goes a little earlier, at a look that nothing new led to.
+//! Some tools replace a configuration by deleting it and putting it again within minutes; others switch rules, or a
+//! bucket's default encryption, back and forth. S3 never retries what failed in between, and IAM should not be written
+//! each time. So the pending revocation is recorded with its time, and made once it has been the same for ten minutes.
+//! An event younger than that overrides the record: its change cannot be ten minutes old. So anyone who can write the
+//! table can at most have unneeded access revoked a little early, at a look that no recent change led to.
 
 use std::time::Duration;
 

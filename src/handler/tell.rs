@@ -1,6 +1,6 @@
-//! Tells what is news, once: claims it in the ledger, publishes it, and confirms it there.
+//! Publishes news once: claims it in the ledger, publishes it, and confirms it there.
 //!
-//! The ledger may be slow, be gone, or hold nonsense: telling wins over silence. What it does not remember, the process
+//! The ledger may be slow, missing or full of nonsense: when in doubt, publish. What it does not remember, the process
 //! remembers as well as it can.
 
 mod remembered;

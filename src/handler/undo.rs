@@ -1,4 +1,4 @@
-//! Taking back what was done for a bucket: shown first, and done where the digest of what was shown comes back.
+//! Undoing the repairs of a bucket: shown first, and done when the digest of what was shown is sent back.
 
 use super::follow_up::verify_after;
 use super::{Handler, HandlerError, Intent, Invocation, log};

@@ -1,4 +1,4 @@
-//! A ledger that lasts as long as the process: what there is without a table.
+//! A ledger in memory, which lasts as long as the process: used without a table.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

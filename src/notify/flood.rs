@@ -1,9 +1,9 @@
 //! Bounds how many messages people get, however many buckets have news and however often.
 //!
-//! Six messages an hour about one bucket suffice for whoever mends it step by step; sixty about all are a bad day. Whoever
-//! plants a new defect each minute, or breaks a key that a thousand buckets use, must not bury what else there is to say.
-//! Beyond that, news is put together: one message names every bucket, its verdict and when, and the next such comes a
-//! quarter of an hour later at the earliest. So there are at most 64 messages an hour, and nothing is passed over.
+//! Six messages an hour about one bucket are enough to fix it step by step; sixty about all are a bad day. A new defect
+//! each minute, or a broken key that a thousand buckets use, must not bury other news. Beyond these bounds, news is
+//! combined: one message names every bucket, its verdict and when, and the next such comes a quarter of an hour later
+//! at the earliest. So there are at most 64 messages an hour, and nothing is dropped.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Decides what one publisher has had already, so that a retry for another's sake does not tell it twice.
+//! Decides what one publisher has already received, so that a retry for another publisher does not repeat it.
 //!
 //! A message goes back to the queue where one publisher of several failed, and the look that follows is told to all. It
 //! also bounds storms: S3 announces each object that fails, and the state of the bucket stays the same. Only the last that

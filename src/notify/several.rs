@@ -1,4 +1,4 @@
-//! Several publishers as one. What fails with one does not stop the others.
+//! Several publishers as one. A failure of one does not stop the others.
 
 use futures_util::future::join;
 

@@ -1,4 +1,4 @@
-//! What people are told when a sweep is over: how many buckets there are, and what became of each that replicates.
+//! The summary of a finished sweep: how many buckets there are, and the result for each that replicates.
 //!
 //! It is told even if all is well: whoever switched the sweep on must be able to tell a silent one from one that did not
 //! run. The attribute `verdict` lets a subscription leave good news out.

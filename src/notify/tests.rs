@@ -1,4 +1,4 @@
-//! Several publishers, each told once.
+//! Several publishers, each reached once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

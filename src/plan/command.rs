@@ -1,4 +1,4 @@
-//! Writes the command of the AWS command line that takes a change back, safe to paste whatever strangers named things.
+//! Writes the command of the AWS command line that undoes a change, safe to paste whatever names strangers chose.
 //!
 //! Quoting follows <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_02_02>: inside single
 //! quotes every character is itself. Values are joined to their option with `=`, so that none can pass for an option.

@@ -1,9 +1,9 @@
-//! Decides what of ours is taken back from roles and keys that the rules no longer name.
+//! Decides which policies and grants of ours are revoked from roles and keys that the rules no longer name.
 //!
-//! It is taken back only where it is certain that the rules do not need it: they were read, and there are none, or they
-//! name a role that is there and is another one. A role that is missing may be a slip of the pen, and the next put may
-//! name the former again. What we took for a record of what we did decides nothing: it said where to look, and what
-//! stands there counts if it is ours by name and by form.
+//! They are revoked only where it is certain that the rules do not need them: these were read, and there are none, or they
+//! name a role that is there and is another one. A missing role may be a typo, and the next put may name the former one
+//! again. Records decide nothing: they say where to look, and what is found there counts if it is ours by name and by
+//! form.
 
 use crate::arn::KeyReference;
 use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};

@@ -1,4 +1,5 @@
-//! Decides the changes: what is missing, joined into one policy of ours and into grants, and what of ours may go.
+//! Decides the changes: what is missing, joined into one policy of ours and into grants, and what of ours can be
+//! removed.
 //!
 //! The account is first judged as if nothing of ours were in it. So the policy that is planned says what is needed now,
 //! whatever it said before, and planning again after it was applied plans nothing.

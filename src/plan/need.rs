@@ -1,4 +1,4 @@
-//! Decides what is missing, by which means it can be given, and what stands against giving it.
+//! Decides what is missing, whether a policy or a grant can provide it, and which guards withhold it.
 //!
 //! Only errors start a repair: a requirement without which replication breaks, certainly not met, and within our means.
 //! What merely might be better starts none, but a key that is repaired is repaired for good: with its whole set of

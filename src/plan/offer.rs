@@ -1,8 +1,8 @@
-//! Decides what is offered: the plan, if it passes its review, or else what of it only gives.
+//! Decides what is offered: the plan, if it passes its review, or else only its additions.
 //!
-//! The review is code of its own, and may see a use where the planner sees none. Then nothing is taken away, and a person
-//! is told what the two differ about; what the rules need is given all the same. Nobody who plants something odd in a role
-//! or on a key can keep that from being repaired.
+//! The review is code of its own, and may see a use where the planner sees none. Then nothing is removed, and the
+//! report says what the two disagree about; what the rules need is granted all the same. So planting something odd in a
+//! role or on a key prevents no repair.
 
 use crate::assessment::Assessment;
 use crate::guard::{Guard, GuardSettings, Refusal};

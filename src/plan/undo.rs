@@ -1,4 +1,5 @@
-//! Decides how everything is taken back that this program did for a bucket: what is ours by name goes, all else stays.
+//! Decides how to undo everything that this program did for a bucket: what is ours by name is removed, everything else
+//! stays.
 //!
 //! Our policy in a role has a name of its own for each bucket, and a grant of ours is told by its name following from
 //! all it gives, so what counts stands in the account. Which roles and keys earlier rules named does not: the command may

@@ -1,4 +1,5 @@
-//! What a report says of what failed before: the job that replicates it, ready to paste, and what became of an order.
+//! What a report says of objects that failed before: the job that replicates them, ready to paste, and the result of
+//! creating it.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>
 

@@ -1,4 +1,4 @@
-//! What there is of ours in roles and on keys that the rules may have named once: where it may have to be taken away.
+//! Policies and grants of ours in roles and on keys that the rules may have named once: candidates for revocation.
 //!
 //! Which roles and keys these are is hearsay, from records or from a person. What stands there is read like everything
 //! else, and nothing but that counts.

@@ -1,4 +1,4 @@
-//! How a sweep ends: what the looks came to that it asked for, and the summary of them.
+//! How a sweep ends: the results of the looks that it queued, and their summary.
 //!
 //! Each look notes its result in the ledger. A message to ourselves waits until they are due, and tells.
 

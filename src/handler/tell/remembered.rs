@@ -1,4 +1,4 @@
-//! Something that the ledger remembers, as it was read, and written over just that.
+//! A ledger item as it was read, written back only over that same version.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! How a message says what became of the job that replicates what failed before, and what to do next about it.
+//! How a message reports the job for objects that failed before, and what to do next about it.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html>
 

@@ -1,4 +1,4 @@
-//! What stands at the top of a message: how it stands, whom it concerns, since when, why now, and what was told before.
+//! The top of a message: the verdict, whom it concerns, since when, why now, and what was reported before.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

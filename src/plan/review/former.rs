@@ -1,4 +1,5 @@
-//! Decides whether what is taken back from roles and keys beside the rules may be: none of this code chose it.
+//! Decides whether revocations from roles and keys that the rules do not name are allowed; this code did not choose
+//! them.
 //!
 //! Every change must take away the whole of something that is ours by name and by form, that stands in our account as the
 //! plan says, and that the rules do not name.

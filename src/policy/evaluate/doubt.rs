@@ -1,4 +1,4 @@
-//! Decides what an answer owes to ignorance: keys that the request lacks, documents unread, elements not understood.
+//! Decides what makes an answer uncertain: keys that the request lacks, unread documents, elements not understood.
 
 use std::collections::BTreeSet;
 
