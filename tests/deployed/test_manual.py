@@ -7,6 +7,7 @@ installed here, does not need to be told.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -120,6 +121,9 @@ def test_the_commands_that_reports_print(emulator: Emulator, deploy: Deploy, pro
         "5678efab-56ef-78ab-90cd-567890abcdef": seeded.replica_key.rsplit("/", 1)[1],
         "--function-name s3-replication-remediator": f"--function-name {stack.outputs['FunctionName']}",
     }
+    # One remedy takes a configuration that its reader is to have in a file.
+    kept = emulator.client("s3", REGION).get_bucket_replication(Bucket=seeded.bucket)["ReplicationConfiguration"]
+    project.joinpath("replication.json").write_text(json.dumps(kept))
     shell = Shell(emulator, project, QUEUE_ARN=stack.outputs["QueueArn"])
     done: set[str] = set()
     for text in (PROJECT.joinpath(file).read_text() for file in REPORTS):
