@@ -27,7 +27,9 @@ DEFAULTS = {
 NOT_HELD = {
     "the policy denies the function too, and would on AWS": [
         "destination-policy-denies-and-role-lacks-it-too",
+        "destination-policy-denies-sessions-without-a-second-factor",
         "destination-policy-denies-the-role",
+        "destination-policy-takes-some-programs-only",
         "key-policy-denies-other-addresses",
     ],
     "the emulator speaks plain HTTP, which the policy denies": [
@@ -36,6 +38,7 @@ NOT_HELD = {
     ],
     "the emulator does not know the condition key, and so denies the function": [
         "destination-policy-asks-for-a-kind-of-signature",
+        "healthy/bucket-policy-demands-a-tls-that-s3-always-uses",
         "healthy/bucket-policy-denies-all-but-listed-roles",
         "key-policy-asks-for-an-organisation",
     ],
