@@ -269,6 +269,7 @@ const CAUSES: &[(&str, Shown)] = &[
         "Object Lock on one side only, or without the rights for it",
         By(&[
             "destination-without-object-lock",
+            "other-accounts-bucket-without-object-lock",
             "role-may-not-read-object-locks",
         ]),
     ),
