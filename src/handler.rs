@@ -32,7 +32,7 @@ use crate::apply::Outcome as Applied;
 use crate::arn::BucketName;
 use crate::collect::{Scope, Shared};
 use crate::error::chain;
-use crate::event::{AnswerForm, Change, Command, PlanDigest, Record, decode};
+use crate::event::{AnswerForm, Change, Command, PlanDigest, Record, TriggerKind, decode};
 use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
@@ -231,9 +231,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if let Some(command) = batch.commands.into_iter().next() {
             let answer = self.command(invocation, reads, command.item).await?;
             if let Answer::Report(report) = &answer {
-                // Whoever asked gets the answer whatever else fails.
-                if let Err(error) = self.tell_state(report, None).await {
-                    warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+                // Whoever asked gets the answer whatever else fails; machines that did not hear it do so from the next look.
+                match self.tell_state(report, None).await {
+                    Ok(()) => self.note_told(invocation, TriggerKind::Command, report).await,
+                    Err(error) => {
+                        warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+                    }
                 }
             }
             return Ok(answer);
@@ -326,7 +329,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         // Neither keeps the other from being told.
         let (state, news) = join(self.tell_state(&report, told_at), tell).await;
         news.and(state)?;
-        self.note_told(invocation, subject, &report).await;
+        self.note_told(invocation, subject.trigger.kind, &report).await;
         self.note(invocation, subject, &Noted::of(&report)).await;
         // Told what was done; the rest is for the next delivery.
         match report
@@ -386,9 +389,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let subject = Subject::asked(bucket);
         let work = async {
             let look = self.look(invocation, reads, &subject, Asked::default()).await;
-            let report = self.finish(invocation, reads, &subject, look, intent).await?;
-            self.note_told(invocation, &subject, &report).await;
-            Ok(report)
+            self.finish(invocation, reads, &subject, look, intent).await
         };
         in_time(invocation, &subject.bucket, work).await
     }

@@ -113,12 +113,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
     /// Notes that what a report says was changed is known to those whom it concerns: what this invocation changed, and,
     /// where people were told, what was changed before.
-    pub(super) async fn note_told(&self, invocation: &Invocation, subject: &Subject, report: &Report) {
+    pub(super) async fn note_told(&self, invocation: &Invocation, kind: TriggerKind, report: &Report) {
         let has_tried = report
             .outcome
             .as_ref()
             .is_some_and(|outcome| outcome.changes.iter().any(|change| change.request_id.is_some()));
-        let earlier = match subject.trigger.kind {
+        let earlier = match kind {
             // Whoever asked is not who is told of changes.
             TriggerKind::Command => &[],
             TriggerKind::ReplicationConfigured
@@ -138,9 +138,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                         == (entry.number, &entry.target, &entry.name, entry.begun)
                 })
         };
-        if let Err(failure) = self.mark_told(invocation, subject, is_told).await {
+        if let Err(failure) = self.mark_told(invocation, &report.bucket.name, is_told).await {
             warn!(
-                bucket = %subject.bucket, error = %chain(&failure),
+                bucket = %report.bucket.name, error = %chain(&failure),
                 "that a change was told could not be noted; it may be told once more"
             );
         }
@@ -149,17 +149,17 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn mark_told(
         &self,
         invocation: &Invocation,
-        subject: &Subject,
+        bucket: &BucketName,
         is_told: impl Fn(&Entry) -> bool,
     ) -> Result<(), LedgerFailure> {
         for _ in 0..TRIES {
             let mut is_done = true;
-            for item in self.ledger.items(&partition(&subject.bucket)).await? {
+            for item in self.ledger.items(&partition(bucket)).await? {
                 let Some(told) = Record::read(&item).and_then(|record| record.told(&is_told)) else {
                     continue;
                 };
                 let item = told
-                    .item(&subject.bucket, item.version.saturating_add(1), invocation.now)
+                    .item(bucket, item.version.saturating_add(1), invocation.now)
                     .map_err(|error| LedgerFailure::Unavailable(error.to_string()))?;
                 match self.ledger.put(&item).await {
                     Ok(()) => {}

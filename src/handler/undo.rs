@@ -68,7 +68,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             not_searched: undo.not_searched,
         });
         log(&report);
-        self.note_told(invocation, subject, &report).await;
         Ok(report)
     }
 }

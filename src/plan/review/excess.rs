@@ -50,6 +50,11 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     for statement in only_in(change.after.as_ref(), change.before.as_ref()) {
         let mut universe = Universe::around(&statement, reviewer);
         let added = set(vec![statement]);
+        if added.policies.is_empty() {
+            let detail = "what is added is no policy by itself";
+            objections.push(Objection::new(Fault::Form, detail));
+            return;
+        }
         // A statement that is not about an action does not give it anywhere.
         let is_about = |action: &String| {
             added

@@ -12,8 +12,8 @@ use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::events::{REPAIR_APPLIED, render};
 use serde_json::{Value, json};
 
-use super::put;
 use super::stage::{REPLICA_KEY, SOURCE, Stage, batch};
+use super::{apply, check, put};
 
 /// What somebody else writes.
 type Meanwhile<'a> = &'a dyn Fn(&MemoryLedger);
@@ -92,17 +92,54 @@ fn a_repair_of_which_the_bus_did_not_hear_is_told_to_it_on_the_next_delivery_and
     stage.is_bus_mute.set(false);
     deliver(&stage, &table, &[("m", 2, put())]);
     assert_eq!(stage.world.writes().len(), 1);
-    let states = stage.states.borrow();
-    let events = render(&states[0], &stage.world.identity().partition);
-    let repairs: Vec<Value> = events
-        .iter()
-        .filter(|event| event.detail_type == REPAIR_APPLIED)
-        .map(|event| serde_json::from_str(&event.detail).unwrap())
-        .collect();
+    let repairs = repairs_that_the_bus_hears_of(&stage);
     assert_eq!(repairs.len(), 1);
     assert_eq!(repairs[0]["kind"], "earlier");
     assert_eq!(repairs[0]["earlier"][0]["requestId"], "request-1");
     stage.only_message();
+}
+
+fn repairs_that_the_bus_hears_of(stage: &Stage) -> Vec<Value> {
+    let partition = stage.world.identity().partition;
+    let states = stage.states.borrow();
+    states
+        .iter()
+        .flat_map(|state| render(state, &partition))
+        .filter(|event| event.detail_type == REPAIR_APPLIED)
+        .map(|event| serde_json::from_str(&event.detail).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_repair_that_a_person_applied_and_of_which_the_bus_did_not_hear_is_told_to_it_by_the_next_look() {
+    let stage = Stage::repairable(Mode::Approve);
+    let table = Table::default();
+    let report = |answer| match answer {
+        Answer::Report(report) => *report,
+        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+    };
+    let shown = report(stage.handle_with(&table, &check()).unwrap());
+    stage.is_bus_mute.set(true);
+    let applied = stage
+        .handle_with(&table, &apply(shown.digest().unwrap()))
+        .unwrap();
+    assert!(
+        report(applied).outcome.unwrap().has_written(),
+        "whoever asked is answered"
+    );
+    assert_eq!(stage.world.writes().len(), 1);
+
+    stage.is_bus_mute.set(false);
+    stage.states.borrow_mut().clear();
+    // Whoever applied it may still be busy telling, for as long as an invocation takes.
+    stage.now.set(stage.now.get() + SignedDuration::from_mins(3));
+    deliver(&stage, &table, &[("m", 1, put())]);
+    deliver(&stage, &table, &[("n", 1, put())]);
+    let kinds: Vec<Value> = repairs_that_the_bus_hears_of(&stage)
+        .iter()
+        .map(|repair| repair["kind"].clone())
+        .collect();
+    assert_eq!(kinds, ["earlier"], "once");
 }
 
 #[test]
