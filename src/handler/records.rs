@@ -89,7 +89,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let Some(resolved) = record.resolve(snapshot) else {
                 continue;
             };
-            let item = resolved.item(&subject.bucket, *version + 1, now);
+            let item = resolved.item(&subject.bucket, version.saturating_add(1), now);
             let put = match &item {
                 Ok(item) => self.ledger.put(item).await,
                 Err(error) => Err(LedgerFailure::Unavailable(error.to_string())),

@@ -244,7 +244,7 @@ pub(super) fn history(telling: &Telling) -> String {
         };
         let _ = writeln!(out, "seen again {times} since the message of {last}{objects}");
     }
-    if telling.within_the_hour + 1 == MOST_OF_A_BUCKET {
+    if telling.within_the_hour.saturating_add(1) == MOST_OF_A_BUCKET {
         let _ = writeln!(
             out,
             "the last separate message about this bucket within the hour: what follows comes in a summary"

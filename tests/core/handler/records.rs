@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::apply::Status;
+use s3_replication_remediator::check::Verdict;
 use s3_replication_remediator::handler::Answer;
 use s3_replication_remediator::ledger::changes::Record;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
@@ -281,6 +282,47 @@ fn a_forged_record_leads_to_no_change() {
     deliver_own(&stage, &table);
     assert_eq!(ours(&stage), 1, "the victim's");
     assert_eq!(stage.world.state().roles[&victim.parse().unwrap()], before);
+}
+
+/// A table in which somebody gave every item the last version that there is.
+struct Spent<'a>(&'a Table);
+
+impl Ledger for Spent<'_> {
+    fn is_lasting(&self) -> bool {
+        true
+    }
+
+    async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
+        let mut items = Ledger::items(&self.0, partition).await?;
+        for item in &mut items {
+            item.version = u64::MAX;
+        }
+        Ok(items)
+    }
+
+    async fn put(&self, _: &Item) -> Result<(), LedgerFailure> {
+        Err(LedgerFailure::Changed)
+    }
+
+    async fn remove(&self, _: &Place, _: u64) -> Result<(), LedgerFailure> {
+        Err(LedgerFailure::Changed)
+    }
+}
+
+#[test]
+fn a_forged_version_stops_no_look() {
+    let (stage, table) = repaired();
+    for item in table.items() {
+        if let Some(mut value) = Record::read(&item).map(|_| item.value.clone()) {
+            value["changes"][0]["state"] = json!("begun");
+            table.forge(&item.place.sort, value);
+        }
+    }
+    let look = stage.handle_with(Spent(&table), &check()).unwrap();
+    let Answer::Report(report) = look else {
+        panic!("{look:?}")
+    };
+    assert_eq!(report.verdict, Verdict::Healthy);
 }
 
 #[test]
