@@ -95,7 +95,9 @@ impl Rule {
     /// selects, AWS does not say, so a rule that selects less does not.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRule.html>
     fn supersedes(&self, other: &Self) -> bool {
-        self.priority > other.priority
+        self.priority
+            .zip(other.priority)
+            .is_some_and(|(own, its)| own > its)
             && self.schema == Schema::V2
             && self.destination == other.destination
             && other.filter.prefix.starts_with(&self.filter.prefix)
@@ -174,7 +176,7 @@ mod tests {
         let tag = || ("class".to_owned(), "a".to_owned());
         let lower = |rule: &mut Rule| rule.filter.prefix = "logs/".to_owned();
         type Case<'a> = (&'a str, bool, &'a dyn Fn(&mut Rule));
-        let higher: [Case<'_>; 10] = [
+        let higher: [Case<'_>; 11] = [
             ("all objects", true, &|_| {}),
             ("the same prefix", true, &lower),
             ("a narrower prefix", false, &|rule| {
@@ -190,6 +192,7 @@ mod tests {
             }),
             ("a lower priority", false, &|rule| rule.priority = Some(0)),
             ("the same priority", false, &|rule| rule.priority = Some(1)),
+            ("no priority", false, &|rule| rule.priority = None),
             ("delete markers too", true, &|rule| rule.delete_markers = true),
         ];
         for (what, expected, change) in higher {
@@ -202,5 +205,10 @@ mod tests {
                 .collect();
             assert_eq!(superseded, [expected.then_some("high"), None], "{what}");
         }
+        // What priority a rule has that names none, AWS does not say.
+        let nameless = |rule: &mut Rule| rule.priority = None;
+        let role = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
+        let replication = Replication::new(role, vec![rule("low", 1, nameless), rule("high", 2, |_| {})]);
+        assert!(replication.rules.iter().all(|rule| rule.superseded_by.is_none()));
     }
 }
