@@ -121,6 +121,22 @@ async fn what_a_rule_says_and_nobody_knows_makes_the_configuration_unreadable() 
             "UnknownRuleStatus",
         ),
         (
+            "<Rule><Status>Enabled</Status><SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Some</Status></SseKmsEncryptedObjects></SourceSelectionCriteria><Destination><Bucket>arn:aws:s3:::b-1</Bucket></Destination></Rule>",
+            "UnknownRuleStatus",
+        ),
+        (
+            "<Rule><Status>Enabled</Status><SourceSelectionCriteria><ReplicaModifications><Status>Some</Status></ReplicaModifications></SourceSelectionCriteria><Destination><Bucket>arn:aws:s3:::b-1</Bucket></Destination></Rule>",
+            "UnknownRuleStatus",
+        ),
+        (
+            "<Rule><Status>Enabled</Status><Filter/><DeleteMarkerReplication><Status>Some</Status></DeleteMarkerReplication><Destination><Bucket>arn:aws:s3:::b-1</Bucket></Destination></Rule>",
+            "UnknownRuleStatus",
+        ),
+        (
+            "<Rule><Status>Enabled</Status><Destination><Bucket>arn:aws:s3:::b-1</Bucket><Metrics><Status>Some</Status></Metrics></Destination></Rule>",
+            "UnknownRuleStatus",
+        ),
+        (
             "<Rule><Status>Enabled</Status><Destination><Bucket>somewhere</Bucket></Destination></Rule>",
             "UnknownDestinationName",
         ),

@@ -7,9 +7,8 @@ use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotif
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{
-    DeleteMarkerReplicationStatus, EncodingType, Event, MetricsStatus, ReplicaModificationsStatus,
-    ReplicationConfiguration, ReplicationRule, ReplicationRuleFilter, ServerSideEncryption,
-    ServerSideEncryptionRule, SseKmsEncryptedObjectsStatus,
+    DeleteMarkerReplicationStatus, EncodingType, Event, ReplicationConfiguration, ReplicationRule,
+    ReplicationRuleFilter, ServerSideEncryption, ServerSideEncryptionRule,
 };
 use aws_smithy_types::DateTime;
 use percent_encoding::percent_decode_str;
@@ -45,17 +44,14 @@ fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
             },
         ),
     };
-    let replicates_markers = rule
-        .delete_marker_replication()
-        .and_then(|markers| markers.status())
-        .is_some_and(|status| *status == DeleteMarkerReplicationStatus::Enabled);
+    let replicates_markers = is_on(
+        rule.delete_marker_replication()
+            .and_then(|markers| markers.status())
+            .map(DeleteMarkerReplicationStatus::as_str),
+    )?;
     Ok(Rule {
         id: rule.id().unwrap_or_default().to_owned(),
-        enabled: match rule.status().as_str() {
-            "Enabled" => true,
-            "Disabled" => false,
-            _ => return Err("UnknownRuleStatus"),
-        },
+        enabled: is_on(Some(rule.status().as_str()))?,
         priority: rule.priority(),
         superseded_by: None,
         schema,
@@ -63,12 +59,16 @@ fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
         destination: BucketName::from_arn(destination.bucket()).map_err(|_| "UnknownDestinationName")?,
         claimed_account: destination.account().and_then(|account| account.parse().ok()),
         owner_override: destination.access_control_translation().is_some(),
-        sse_kms_objects: criteria
-            .and_then(|criteria| criteria.sse_kms_encrypted_objects())
-            .is_some_and(|objects| *objects.status() == SseKmsEncryptedObjectsStatus::Enabled),
-        replica_modifications: criteria
-            .and_then(|criteria| criteria.replica_modifications())
-            .is_some_and(|changes| *changes.status() == ReplicaModificationsStatus::Enabled),
+        sse_kms_objects: is_on(
+            criteria
+                .and_then(|criteria| criteria.sse_kms_encrypted_objects())
+                .map(|objects| objects.status().as_str()),
+        )?,
+        replica_modifications: is_on(
+            criteria
+                .and_then(|criteria| criteria.replica_modifications())
+                .map(|changes| changes.status().as_str()),
+        )?,
         replica_key: destination
             .encryption_configuration()
             .and_then(|encryption| encryption.replica_kms_key_id())
@@ -77,10 +77,17 @@ fn rule(rule: &ReplicationRule) -> Result<Rule, &'static str> {
             Schema::V1 => true,
             Schema::V2 => replicates_markers,
         },
-        metrics: destination
-            .metrics()
-            .is_some_and(|metrics| *metrics.status() == MetricsStatus::Enabled),
+        metrics: is_on(destination.metrics().map(|metrics| metrics.status().as_str()))?,
     })
+}
+
+/// What is not mentioned is off.
+fn is_on(status: Option<&str>) -> Result<bool, &'static str> {
+    match status {
+        Some("Enabled") => Ok(true),
+        Some("Disabled") | None => Ok(false),
+        Some(_) => Err("UnknownRuleStatus"),
+    }
 }
 
 /// A prefix, a tag, or both or several under `And`.
