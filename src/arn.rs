@@ -145,6 +145,21 @@ impl Region {
     pub fn us_east_1() -> Self {
         Self("us-east-1".into())
     }
+
+    /// The partition that the Region belongs to: <https://docs.aws.amazon.com/general/latest/gr/rande.html>
+    pub fn partition(&self) -> Partition {
+        const PARTITIONS: [(&str, &str); 7] = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("eusc-", "aws-eusc"),
+            ("us-iso-", "aws-iso"),
+            ("us-isob-", "aws-iso-b"),
+            ("eu-isoe-", "aws-iso-e"),
+            ("us-isof-", "aws-iso-f"),
+        ];
+        let known = PARTITIONS.iter().find(|(regions, _)| self.0.starts_with(regions));
+        Partition(known.map_or("aws", |(_, partition)| partition).into())
+    }
 }
 
 impl AccountId {
@@ -271,6 +286,23 @@ use as_text;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_region_belongs_to_one_part_of_aws() {
+        for (region, partition) in [
+            ("eu-west-1", "aws"),
+            ("us-east-2", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(region.parse::<Region>().unwrap().partition().as_str(), partition);
+        }
+    }
 
     #[test]
     fn a_role_arn_keeps_its_path_apart_from_its_name() {

@@ -9,6 +9,7 @@ mod dynamodb;
 mod error;
 mod eventbridge;
 mod iam;
+mod json;
 mod kms;
 #[cfg(feature = "cli")]
 mod login;
@@ -54,8 +55,6 @@ pub struct Aws {
     s3: Clients<aws_sdk_s3::Client>,
     kms: Clients<aws_sdk_kms::Client>,
     sns: Clients<aws_sdk_sns::Client>,
-    eventbridge: Clients<aws_sdk_eventbridge::Client>,
-    sqs: Clients<aws_sdk_sqs::Client>,
     iam: Clients<aws_sdk_iam::Client>,
     bucket_regions: Mutex<HashMap<BucketName, Region>>,
     calls: Mutex<BTreeMap<&'static str, u64>>,
@@ -103,9 +102,8 @@ impl Aws {
     }
 
     /// Counts a call that is about to be made.
-    fn count(&self, operation: &'static str, resource: &str) {
+    fn count(&self, operation: &'static str) {
         *lock(&self.calls).entry(operation).or_default() += 1;
-        tracing::debug!(operation, resource, "calling AWS");
     }
 
     /// May an answer that something does not exist be believed? AWS gives strangers the same answer as for what they

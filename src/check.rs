@@ -1,7 +1,7 @@
 //! Every check, and the verdict that their findings add up to.
 //!
 //! A check is a function of the facts. It reads nothing from AWS, and says of each fact either what is wrong with it or
-//! that it is missing. To add one: a file in `check/`, and a line in [`CHECKS`].
+//! that it is missing. To add one: a file in `check/`, and here its `mod` and its row in `checks!`.
 
 mod access;
 mod default_key;
@@ -14,11 +14,13 @@ mod destination_requester_pays;
 mod encrypted_objects_not_selected;
 mod failed_objects;
 mod failure_events_not_routed;
+mod failure_reason;
+mod finding;
+mod key_state;
 mod metrics_disabled;
 mod object_ownership;
-mod key_state;
-mod replica_key;
 mod put_refused;
+mod replica_key;
 mod replica_key_alias;
 mod replica_key_aws_managed;
 mod replica_key_missing;
@@ -27,14 +29,13 @@ mod replica_key_not_usable;
 mod replica_key_wrong_region;
 mod replica_key_wrong_type;
 mod replication_not_configured;
-mod rule_edit;
-mod failure_reason;
+mod role_destination_access;
 mod role_not_assumable;
 mod role_not_found;
 mod role_replica_key_access;
 mod role_source_access;
 mod role_source_key_access;
-mod role_destination_access;
+mod rule_edit;
 mod source_key;
 mod source_key_not_found;
 mod source_key_not_usable;
@@ -43,14 +44,15 @@ mod superseded_rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::arn::BucketName;
 use crate::assessment::Assessment;
-use crate::finding::{CheckId, Evidence, Finding, Remedy, RemedyKind, RootCause, Severity, Unread};
 use crate::observed::Observed;
 use crate::snapshot::{Bucket, Rule, Snapshot};
 use crate::subject::Subject;
+
+pub use finding::{Evidence, Finding, Remedy, RemedyKind, RootCause, Severity, Unread};
 
 /// What checks look at.
 #[derive(Debug, Clone, Copy)]
@@ -74,47 +76,104 @@ pub struct Outcome {
     pub not_evaluated: BTreeSet<String>,
 }
 
-/// A check: one question, one id, one file.
-#[derive(Debug, Clone, Copy)]
-pub struct Check {
-    /// What it reports.
-    pub id: CheckId,
-    /// The check itself.
-    pub run: fn(&Facts<'_>, &mut Outcome),
+/// Registers the checks: what each asks, its name, its file and its id, in the order in which findings are told.
+macro_rules! checks {
+    ($($(#[$question:meta])* $name:ident, $file:ident, $id:literal;)*) => {
+        /// A check: one question, one file, and one id, which is stable since people script against it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum CheckId {
+            $($(#[$question])* $name,)*
+        }
+
+        impl CheckId {
+            /// All checks, in the order in which their findings are told.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The id: that of its file, with `-` for `_`, and of its section in docs/CHECKS.md.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)*
+                }
+            }
+
+            #[cfg(test)]
+            const FILES: &[&str] = &[$(stringify!($file),)*];
+
+            fn run(self, facts: &Facts<'_>, outcome: &mut Outcome) {
+                match self {
+                    $(Self::$name => $file::run(facts, outcome),)*
+                }
+            }
+        }
+    };
 }
 
-/// All checks, in the order in which their findings are told.
-pub const CHECKS: &[Check] = &[
-    put_refused::CHECK,
-    replication_not_configured::CHECK,
-    source_not_versioned::CHECK,
-    encrypted_objects_not_selected::CHECK,
-    replica_key_missing::CHECK,
-    replica_key_not_found::CHECK,
-    replica_key_wrong_region::CHECK,
-    replica_key_wrong_type::CHECK,
-    replica_key_not_usable::CHECK,
-    replica_key_aws_managed::CHECK,
-    replica_key_alias::CHECK,
-    source_key_not_found::CHECK,
-    source_key_not_usable::CHECK,
-    role_not_found::CHECK,
-    role_not_assumable::CHECK,
-    role_source_access::CHECK,
-    role_destination_access::CHECK,
-    role_source_key_access::CHECK,
-    role_replica_key_access::CHECK,
-    destination_not_found::CHECK,
-    destination_not_versioned::CHECK,
-    destination_object_lock::CHECK,
-    destination_foreign::CHECK,
-    destination_policy::CHECK,
-    destination_requester_pays::CHECK,
-    object_ownership::CHECK,
-    metrics_disabled::CHECK,
-    failure_events_not_routed::CHECK,
-    failed_objects::CHECK,
-];
+checks! {
+    /// S3 refused a configuration that somebody put.
+    PutRefused, put_refused, "put-refused";
+    /// There is no replication configuration, or none that is enabled.
+    ReplicationNotConfigured, replication_not_configured, "replication-not-configured";
+    /// The source bucket does not keep versions.
+    SourceNotVersioned, source_not_versioned, "source-not-versioned";
+    /// Objects are encrypted with KMS, and the rule does not select such objects.
+    EncryptedObjectsNotSelected, encrypted_objects_not_selected, "encrypted-objects-not-selected";
+    /// The rule replicates KMS objects and names no usable name of a key for the replicas.
+    ReplicaKeyMissing, replica_key_missing, "replica-key-missing";
+    /// There is no such replica key.
+    ReplicaKeyNotFound, replica_key_not_found, "replica-key-not-found";
+    /// The replica key lies in another Region than the destination bucket.
+    ReplicaKeyWrongRegion, replica_key_wrong_region, "replica-key-wrong-region";
+    /// S3 can only use symmetric encryption keys.
+    ReplicaKeyWrongType, replica_key_wrong_type, "replica-key-wrong-type";
+    /// The replica key is disabled, about to be deleted, without material or disconnected.
+    ReplicaKeyNotUsable, replica_key_not_usable, "replica-key-not-usable";
+    /// The replica key is managed by AWS.
+    ReplicaKeyAwsManaged, replica_key_aws_managed, "replica-key-aws-managed";
+    /// The replica key is named by an alias.
+    ReplicaKeyAlias, replica_key_alias, "replica-key-alias";
+    /// There is no such source key.
+    SourceKeyNotFound, source_key_not_found, "source-key-not-found";
+    /// The source key is disabled, about to be deleted, without material or disconnected.
+    SourceKeyNotUsable, source_key_not_usable, "source-key-not-usable";
+    /// There is no such role.
+    RoleNotFound, role_not_found, "role-not-found";
+    /// S3 may not assume the role.
+    RoleNotAssumable, role_not_assumable, "role-not-assumable";
+    /// The role may not read the source bucket as replication needs it.
+    RoleSourceAccess, role_source_access, "role-source-access";
+    /// The role may not write to the destination bucket as replication needs it.
+    RoleDestinationAccess, role_destination_access, "role-destination-access";
+    /// The role may not decrypt with the source key.
+    RoleSourceKeyAccess, role_source_key_access, "role-source-key-access";
+    /// The role may not encrypt with the replica key.
+    RoleReplicaKeyAccess, role_replica_key_access, "role-replica-key-access";
+    /// There is no such destination bucket.
+    DestinationNotFound, destination_not_found, "destination-not-found";
+    /// The destination bucket does not keep versions.
+    DestinationNotVersioned, destination_not_versioned, "destination-not-versioned";
+    /// The source uses Object Lock and the destination does not.
+    DestinationObjectLock, destination_object_lock, "destination-object-lock";
+    /// The destination is not proven to be ours.
+    DestinationForeign, destination_foreign, "destination-foreign";
+    /// The destination's bucket policy denies replication.
+    DestinationPolicy, destination_policy, "destination-policy";
+    /// Whoever asks pays at the destination: S3 does not replicate into such buckets.
+    DestinationRequesterPays, destination_requester_pays, "destination-requester-pays";
+    /// Objects of other accounts in the source bucket cannot be replicated.
+    ObjectOwnership, object_ownership, "object-ownership";
+    /// The rule has no metrics, so S3 reports no failure of it.
+    MetricsDisabled, metrics_disabled, "metrics-disabled";
+    /// Nothing receives the bucket's replication failure notifications.
+    FailureEventsNotRouted, failure_events_not_routed, "failure-events-not-routed";
+    /// Objects failed to replicate, and stay so until they are replicated again by hand.
+    FailedObjects, failed_objects, "failed-objects";
+}
+
+impl Serialize for CheckId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
 
 /// What no check can look at, in any account.
 pub const NOBODY_CAN_SEE: [&str; 2] = [
@@ -151,8 +210,8 @@ impl Verdict {
 /// Runs every check.
 pub fn examine(facts: &Facts<'_>) -> Outcome {
     let mut outcome = Outcome::default();
-    for check in CHECKS {
-        (check.run)(facts, &mut outcome);
+    for check in CheckId::ALL {
+        check.run(facts, &mut outcome);
     }
     outcome.not_evaluated.extend(superseded_rules::note(facts));
     outcome.not_evaluated.extend(NOBODY_CAN_SEE.map(str::to_owned));
@@ -289,11 +348,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_id_is_reported_by_exactly_one_check() {
-        let mut reported: Vec<CheckId> = CHECKS.iter().map(|check| check.id).collect();
-        reported.sort_unstable();
-        let mut all = CheckId::ALL.to_vec();
-        all.sort_unstable();
-        assert_eq!(reported, all);
+    fn each_id_is_that_of_its_file() {
+        for (id, file) in CheckId::ALL.iter().zip(CheckId::FILES) {
+            assert_eq!(id.as_str(), file.replace('_', "-"));
+        }
     }
 }

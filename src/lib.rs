@@ -3,6 +3,7 @@
 //! The modules stand in reading order, which is the order in which data flows; each uses only those above it.
 #![doc = include_str!("../docs/DESIGN.md")]
 
+pub mod alike;
 pub mod arn;
 pub mod observed;
 pub mod event;
@@ -13,7 +14,6 @@ pub mod source;
 pub mod collect;
 pub mod requirement;
 pub mod assessment;
-pub mod finding;
 pub mod check;
 pub mod mode;
 pub mod backlog;

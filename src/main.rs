@@ -28,8 +28,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    write_log(&environment().collect());
-    match start().await {
+    let variables = environment().collect();
+    write_log(&variables);
+    match start(variables).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!(error = problem, "the function does not start");
@@ -44,10 +45,9 @@ fn write_log(variables: &BTreeMap<String, String>) {
         .into_iter()
         .find_map(|name| variables.get(name)?.parse().ok())
         .unwrap_or(LevelFilter::INFO);
-    // At finer levels the SDK writes down what it signs, with the token of the session in it.
-    let levels = Targets::new()
-        .with_default(level.min(LevelFilter::INFO))
-        .with_target("s3_replication_remediator", level);
+    // At finer levels the SDK writes down what it signs, with the token of the session in it. Nothing of that is compiled
+    // into a release, where `tracing/release_max_level_info` leaves it out.
+    let levels = Targets::new().with_default(level.min(LevelFilter::INFO));
     let log = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(false)
@@ -59,11 +59,9 @@ fn write_log(variables: &BTreeMap<String, String>) {
     }
 }
 
-async fn start() -> Result<(), String> {
-    let config = Config::from_env(environment()).map_err(|error| chain(&error))?;
-    let aws = &Aws::connect(MemberRole::of(&config))
-        .await
-        .map_err(|error| chain(&error))?;
+async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
+    let config = Config::from_env(variables.clone().into_iter()).map_err(|error| chain(&error))?;
+    let aws = &Aws::connect(&variables, MemberRole::of(&config)).map_err(|error| chain(&error))?;
     aws.prepare().await;
     let tally = &Tally::default();
     let handler = &Handler {

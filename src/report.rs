@@ -13,9 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::{Entry, Outcome as Applied};
 use crate::arn::{AccountId, BucketName, Region, RoleArn};
-use crate::check::{Outcome, Verdict};
+use crate::check::{Finding, Outcome, Severity, Unread, Verdict};
 use crate::event::{Change as ReplicationChange, Changed, FailedObject, TriggerKind};
-use crate::finding::{Finding, Severity, Unread};
 use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
 use crate::plan::{Change, command, shell_quote};

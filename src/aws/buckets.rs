@@ -25,7 +25,7 @@ impl Aws {
         let client = self.s3(&Reader::Own, &self.region).await.map_err(failed)?;
         let mut pages = Pages::default();
         loop {
-            self.count(OPERATION, "");
+            self.count(OPERATION);
             let answer = client
                 .list_buckets()
                 .max_buckets(PAGE)

@@ -2,21 +2,19 @@
 //!
 //! <https://docs.aws.amazon.com/sdk-for-rust/latest/dg/configure.html>
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
-use aws_config::sts::AssumeRoleProvider;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls;
 
 use crate::arn::{AccountId, InvalidName, Region};
@@ -24,16 +22,17 @@ use crate::snapshot::Identity;
 use crate::source::Reader;
 
 use super::error::{CallFailure, Failure};
+use super::sts::AssumedRole;
 use super::{Aws, Clients, MemberRole, lock};
 
 /// What CloudTrail shows as our session in trusted accounts, and our name in user agents.
-const NAME: &str = "s3-replication-remediator";
+pub(super) const NAME: &str = "s3-replication-remediator";
 
 /// Why AWS cannot be reached at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// Neither the environment nor a profile names a Region.
-    #[error("no Region is set; set AWS_REGION, or a region in the profile")]
+    #[error("no Region is set; set AWS_REGION, or for the command line a region in the profile")]
     NoRegion,
     /// What is named is none.
     #[error("the Region that is set cannot be used")]
@@ -41,41 +40,39 @@ pub enum StartError {
 }
 
 impl Aws {
-    /// Reaches AWS with what the environment and the profile say. Nothing is sent yet.
+    /// Reaches AWS as Lambda says: the environment names credentials, Region and, for emulators, an endpoint. They are
+    /// looked for nowhere else, neither in files nor at a machine's metadata service: what else can be found there is not
+    /// meant for this function. Nothing is sent yet.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
     ///
     /// # Errors
     /// No usable Region is set.
-    pub async fn connect(member_role: Option<MemberRole>) -> Result<Self, StartError> {
+    pub fn connect(
+        variables: &BTreeMap<String, String>,
+        member_role: Option<MemberRole>,
+    ) -> Result<Self, StartError> {
         // ring: aws-lc, the SDK's own choice, spends as much time on gathering entropy as all else of a cold start.
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        // The instance metadata service is left out of both chains: there is none in Lambda, and elsewhere a machine's
-        // own rights are not meant for this.
-        let with_http = ProviderConfig::default().with_http_client(http.clone());
-        let credentials =
-            CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-                .or_else(
-                    "profile",
-                    ProfileFileCredentialsProvider::builder()
-                        .configure(&with_http)
-                        .build(),
-                )
-                .or_else(
-                    "container",
-                    EcsCredentialsProvider::builder().configure(&with_http).build(),
-                );
-        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::new());
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let set = |name: &str| variables.get(name).filter(|value| !value.is_empty()).cloned();
+        let is_set = |name: &str| set(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             .http_client(http)
-            .credentials_provider(credentials)
-            .region(region)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .identity_cache(IdentityCache::lazy().build())
+            .region(set("AWS_REGION").map(SdkRegion::new))
+            .use_fips(is_set("AWS_USE_FIPS_ENDPOINT"))
+            .use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"))
+            .sleep_impl(TokioSleep::new())
+            .time_source(SystemTimeSource::new())
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build())
             .timeout_config(timeouts())
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .load()
-            .await;
-        Self::from_config(config, member_role)
+            .retry_config(RetryConfig::adaptive().with_max_attempts(3));
+        config.set_endpoint_url(set("AWS_ENDPOINT_URL"));
+        Self::from_config(config.build(), member_role)
     }
 
     /// Reaches AWS as `config` says, which must name a Region.
@@ -102,8 +99,6 @@ impl Aws {
             s3: Mutex::default(),
             kms: Mutex::default(),
             sns: Mutex::default(),
-            eventbridge: Mutex::default(),
-            sqs: Mutex::default(),
             iam: Mutex::default(),
             bucket_regions: Mutex::default(),
             calls: Mutex::default(),
@@ -138,17 +133,6 @@ impl Aws {
 
     pub(super) async fn sns(&self, region: &Region) -> Result<aws_sdk_sns::Client, Failure> {
         self.client(&self.sns, &Reader::Own, region, aws_sdk_sns::Client::new)
-            .await
-    }
-
-    pub(super) async fn eventbridge(&self, region: &Region) -> Result<aws_sdk_eventbridge::Client, Failure> {
-        let new = aws_sdk_eventbridge::Client::new;
-        self.client(&self.eventbridge, &Reader::Own, region, new).await
-    }
-
-    /// Our own queue lies in our own Region.
-    pub(super) async fn sqs(&self) -> Result<aws_sdk_sqs::Client, Failure> {
-        self.client(&self.sqs, &Reader::Own, &self.region, aws_sdk_sqs::Client::new)
             .await
     }
 
@@ -204,18 +188,12 @@ impl Aws {
         if let Some(provider) = members.get(account) {
             return Ok(provider.clone());
         }
-        let mut provider = AssumeRoleProvider::builder(role)
-            .configure(&self.config)
-            .session_name(NAME);
-        // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html
-        let external_id = self
-            .member_role
-            .as_ref()
-            .and_then(|role| role.external_id.as_ref());
-        if let Some(id) = external_id {
-            provider = provider.external_id(id);
-        }
-        let provider = SharedCredentialsProvider::new(provider.build().await);
+        let member_role = self.member_role.as_ref();
+        let provider = SharedCredentialsProvider::new(AssumedRole {
+            client: self.sts(),
+            role,
+            external_id: member_role.and_then(|role| role.external_id.clone()),
+        });
         members.insert(account.clone(), provider.clone());
         Ok(provider)
     }

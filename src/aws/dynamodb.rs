@@ -4,7 +4,6 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>,
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +11,10 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Builder;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::ledger::memory::MemoryLedger;
@@ -26,8 +22,8 @@ use crate::ledger::{Item, Ledger, LedgerFailure, Place};
 
 use super::Aws;
 use super::error::{Failure, Pages};
-
-type Attributes = HashMap<String, AttributeValue>;
+use super::json::{self, Address, JsonCall};
+use super::signed::{Limits, Refused};
 
 /// DynamoDB takes items of 400 KB, names and keys included.
 const MOST: usize = 300 * 1024;
@@ -45,7 +41,6 @@ fn patience() -> TimeoutConfig {
 #[derive(Debug)]
 pub struct Table<'a> {
     aws: &'a Aws,
-    client: Client,
     name: String,
     /// Names what this process writes. When the answer to a write is lost, the SDK writes again and is told that the item
     /// was changed: by this it is seen that it was us.
@@ -56,17 +51,36 @@ pub struct Table<'a> {
 impl Aws {
     /// The table of this name in our own account and Region. Nothing is sent yet.
     pub fn table(&self, name: String) -> Table<'_> {
-        let config = Builder::from(&self.config)
-            .timeout_config(patience())
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
-            .build();
         Table {
             aws: self,
-            client: Client::from_conf(config),
             name,
             writer: RandomState::new().build_hasher().finish(),
             written: AtomicU64::new(0),
         }
+    }
+}
+
+/// What DynamoDB answers.
+#[derive(Debug)]
+enum Answer {
+    /// It did as it was told.
+    Done(Value),
+    /// It did nothing: another item stands there than the condition wants.
+    Unlike(Value),
+}
+
+fn response(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refused>> {
+    let refused = match json::response(response) {
+        Ok(answer) => return Ok(Answer::Done(answer)),
+        Err(refused) => refused,
+    };
+    match refused.as_operation_error().and_then(|refused| refused.code()) {
+        Some("ConditionalCheckFailedException") => {
+            let body = response.body().bytes().unwrap_or_default();
+            let body: Value = serde_json::from_slice(body).unwrap_or_default();
+            Ok(Answer::Unlike(body.get("Item").cloned().unwrap_or_default()))
+        }
+        _ => Err(refused),
     }
 }
 
@@ -76,29 +90,28 @@ impl Ledger for Table<'_> {
     }
 
     async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
-        let mut pages: Pages<Attributes> = Pages::default();
-        let mut from: Option<Attributes> = None;
+        let mut pages: Pages<Value> = Pages::default();
+        let mut body = json!({
+            "TableName": self.name,
+            "KeyConditionExpression": "#partition = :partition",
+            "ExpressionAttributeNames": {"#partition": "partition"},
+            "ExpressionAttributeValues": {":partition": text(partition)},
+            "ConsistentRead": true,
+        });
         loop {
-            self.aws.count("dynamodb:Query", &self.name);
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("#partition = :partition")
-                .expression_attribute_names("#partition", "partition")
-                .expression_attribute_values(":partition", text(partition))
-                .consistent_read(true)
-                .set_exclusive_start_key(from.take())
-                .send()
-                .await
-                .map_err(|error| unavailable("dynamodb:Query", &Failure::of(&error)))?;
-            from = answer.last_evaluated_key;
+            let answer = match self.call("dynamodb:Query", &body).await? {
+                Answer::Done(answer) | Answer::Unlike(answer) => answer,
+            };
+            let from = answer.get("LastEvaluatedKey").filter(|key| !key.is_null());
             let next = from
-                .as_ref()
                 .map(|key| string(key, "sort").map(str::to_owned))
                 .transpose()?;
+            if let (Some(from), Some(body)) = (from, body.as_object_mut()) {
+                body.insert("ExclusiveStartKey".to_owned(), from.clone());
+            }
+            let items = answer.get("Items").and_then(Value::as_array).cloned();
             let is_last = pages
-                .add(answer.items.unwrap_or_default().into_iter(), next)
+                .add(items.unwrap_or_default().into_iter(), next)
                 .map_err(|failure| unavailable("dynamodb:Query", &failure))?;
             if is_last {
                 break;
@@ -115,91 +128,106 @@ impl Ledger for Table<'_> {
                 value.len()
             )));
         }
-        self.aws.count("dynamodb:PutItem", &self.name);
-        let mut call = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .item("partition", text(&item.place.partition))
-            .item("sort", text(&item.place.sort))
-            .item("version", AttributeValue::N(item.version.to_string()))
-            .item("value", text(&value))
-            .item("writer", text(&self.next_writer()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(expires) = item.expires {
-            call = call.item("expires", AttributeValue::N(expires.as_second().to_string()));
+        let writer = text(&self.next_writer());
+        let mut written = json!({
+            "partition": text(&item.place.partition),
+            "sort": text(&item.place.sort),
+            "version": {"N": item.version.to_string()},
+            "value": text(&value),
+            "writer": writer,
+        });
+        if let (Some(expires), Some(written)) = (item.expires, written.as_object_mut()) {
+            written.insert(
+                "expires".to_owned(),
+                json!({"N": expires.as_second().to_string()}),
+            );
         }
-        let writer = call
-            .get_item()
-            .as_ref()
-            .and_then(|item| item.get("writer").cloned());
-        let only_over = |version: AttributeValue| {
-            call.clone()
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", version)
+        let only_if = |condition: Value| {
+            let mut body = json!({
+                "TableName": self.name,
+                "Item": written,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            });
+            if let (Some(body), Value::Object(condition)) = (body.as_object_mut(), condition) {
+                body.extend(condition);
+            }
+            body
         };
-        let mut next = match item.version.checked_sub(1) {
+        let no = |attribute: &str| {
+            only_if(json!({
+                "ConditionExpression": format!("attribute_not_exists(#{attribute})"),
+                "ExpressionAttributeNames": {format!("#{attribute}"): attribute},
+            }))
+        };
+        let over = |version: &Value| {
+            only_if(json!({
+                "ConditionExpression": "#version = :version",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":version": version},
+            }))
+        };
+        let mut body = match item.version.checked_sub(1) {
             None => return Err(LedgerFailure::Changed),
-            Some(0) => call
-                .clone()
-                .condition_expression("attribute_not_exists(#partition)")
-                .expression_attribute_names("#partition", "partition"),
-            Some(before) => only_over(AttributeValue::N(before.to_string())),
+            Some(0) => no("partition"),
+            Some(before) => over(&json!({"N": before.to_string()})),
         };
         for is_last in [false, true] {
-            let Err(error) = next.send().await else {
-                return Ok(());
+            let stands = match self.call("dynamodb:PutItem", &body).await? {
+                Answer::Done(_) => return Ok(()),
+                Answer::Unlike(stands) => stands,
             };
-            let Some(PutItemError::ConditionalCheckFailedException(refusal)) = error.as_service_error()
-            else {
-                return Err(unavailable("dynamodb:PutItem", &Failure::of(&error)));
-            };
-            let stands = refusal.item.clone().unwrap_or_default();
-            if writer.is_some() && stands.get("writer") == writer.as_ref() {
+            if stands.get("writer") == Some(&writer) {
                 return Ok(());
             }
-            if is_last || item.version != 1 || stands.is_empty() || version(&stands).is_some() {
+            let is_empty = stands.as_object().is_none_or(serde_json::Map::is_empty);
+            if is_last || item.version != 1 || is_empty || version(&stands).is_some() {
                 break;
             }
             // Somebody else wrote something there that has no version. It must not keep us from writing.
-            self.aws.count("dynamodb:PutItem", &self.name);
-            next = match stands.get("version") {
-                Some(nonsense) => only_over(nonsense.clone()),
-                None => call
-                    .clone()
-                    .condition_expression("attribute_not_exists(#version)")
-                    .expression_attribute_names("#version", "version"),
+            body = match stands.get("version") {
+                Some(nonsense) => over(nonsense),
+                None => no("version"),
             };
         }
         Err(LedgerFailure::Changed)
     }
 
     async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
-        self.aws.count("dynamodb:DeleteItem", &self.name);
-        let answer = self
-            .client
-            .delete_item()
-            .table_name(&self.name)
-            .key("partition", text(&place.partition))
-            .key("sort", text(&place.sort))
-            .condition_expression("attribute_not_exists(#partition) OR #version = :version")
-            .expression_attribute_names("#partition", "partition")
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Err(LedgerFailure::Changed),
-                Some(_) | None => Err(unavailable("dynamodb:DeleteItem", &Failure::of(&error))),
-            },
+        let body = json!({
+            "TableName": self.name,
+            "Key": {"partition": text(&place.partition), "sort": text(&place.sort)},
+            "ConditionExpression": "attribute_not_exists(#partition) OR #version = :version",
+            "ExpressionAttributeNames": {"#partition": "partition", "#version": "version"},
+            "ExpressionAttributeValues": {":version": {"N": version.to_string()}},
+        });
+        match self.call("dynamodb:DeleteItem", &body).await? {
+            Answer::Done(_) => Ok(()),
+            Answer::Unlike(_) => Err(LedgerFailure::Changed),
         }
     }
 }
 
 impl Table<'_> {
+    /// `operation` as IAM names it.
+    async fn call(&self, operation: &'static str, body: &Value) -> Result<Answer, LedgerFailure> {
+        self.aws.count(operation);
+        let (service, name) = operation.split_once(':').unwrap_or(("dynamodb", operation));
+        let call = JsonCall {
+            service,
+            operation: name,
+            address: Address::Target("application/x-amz-json-1.0", "DynamoDB_20120810"),
+            region: &self.aws.region,
+            limits: Limits {
+                timeouts: Some(patience()),
+                retries: Some(RetryConfig::standard().with_max_attempts(2)),
+            },
+        };
+        self.aws
+            .send_json(call, body, response)
+            .await
+            .map_err(|failure| unavailable(operation, &failure))
+    }
+
     fn next_writer(&self) -> String {
         let count = self.written.fetch_add(1, Ordering::Relaxed);
         format!("{:016x}-{count}", self.writer)
@@ -246,7 +274,7 @@ impl Ledger for AnyLedger<'_> {
 }
 
 /// What somebody else wrote there is no value to us, and takes nothing from what else there is.
-fn item(attributes: &Attributes) -> Option<Item> {
+fn item(attributes: &Value) -> Option<Item> {
     let place = Place {
         partition: string(attributes, "partition").ok()?.to_owned(),
         sort: string(attributes, "sort").ok()?.to_owned(),
@@ -269,26 +297,25 @@ fn item(attributes: &Attributes) -> Option<Item> {
 }
 
 /// How often it was written; none where it does not say so in our way.
-fn version(attributes: &Attributes) -> Option<u64> {
+fn version(attributes: &Value) -> Option<u64> {
     number(attributes, "version")
         .and_then(|version| version.try_into().ok())
         .filter(|version| *version > 0)
 }
 
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
+fn text(text: &str) -> Value {
+    json!({"S": text})
 }
 
-fn string<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, LedgerFailure> {
+fn string<'a>(attributes: &'a Value, name: &str) -> Result<&'a str, LedgerFailure> {
     attributes
         .get(name)
-        .and_then(|value| value.as_s().ok())
-        .map(String::as_str)
+        .and_then(|value| value.get("S")?.as_str())
         .ok_or_else(|| unreadable(name))
 }
 
-fn number(attributes: &Attributes, name: &str) -> Option<i64> {
-    attributes.get(name)?.as_n().ok()?.parse().ok()
+fn number(attributes: &Value, name: &str) -> Option<i64> {
+    attributes.get(name)?.get("N")?.as_str()?.parse().ok()
 }
 
 /// Somebody else wrote the table.

@@ -142,13 +142,6 @@ impl Failure {
 
     /// What is known after this failure about what was asked.
     pub(super) fn observe<T>(self, question: &Question) -> Observed<T> {
-        tracing::debug!(
-            operation = question.read.operation(),
-            code = self.code,
-            message = self.message,
-            what = question.what,
-            "AWS gave no answer"
-        );
         if question.as_owner && !self.has_no_session && self.says_absent(question.read) {
             return Observed::Absent;
         }

@@ -2,14 +2,15 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_smithy_types::DateTime;
+use serde_json::{Value, json};
 
 use crate::config::EventBus;
 use crate::notify::events::{Event, SOURCE};
 
 use super::Aws;
 use super::error::{CallFailure, Failure};
+use super::json::{Address, JsonCall, response};
+use super::signed::Limits;
 
 const OPERATION: &str = "events:PutEvents";
 
@@ -19,32 +20,40 @@ impl Aws {
     /// # Errors
     /// EventBridge refused it or gave no answer.
     pub async fn put_event(&self, bus: &EventBus, event: &Event) -> Result<(), CallFailure> {
-        self.count(OPERATION, &bus.name);
+        self.count(OPERATION);
         let call = async {
-            let entry = PutEventsRequestEntry::builder()
-                .event_bus_name(&bus.name)
-                .source(SOURCE)
-                .detail_type(event.detail_type)
-                .time(DateTime::from_secs(event.time.as_second()))
-                .set_resources(Some(event.resources.clone()))
-                .detail(&event.detail)
-                .build();
+            let call = JsonCall {
+                service: "events",
+                operation: "PutEvents",
+                address: Address::Target("application/x-amz-json-1.1", "AWSEvents"),
+                region: bus.region.as_ref().unwrap_or(&self.region),
+                limits: Limits::default(),
+            };
+            let entry = json!({
+                "EventBusName": bus.name,
+                "Source": SOURCE,
+                "DetailType": event.detail_type,
+                "Time": event.time.as_second(),
+                "Resources": event.resources,
+                "Detail": event.detail,
+            });
             let answer = self
-                .eventbridge(bus.region.as_ref().unwrap_or(&self.region))
-                .await?
-                .put_events()
-                .entries(entry)
-                .send()
-                .await
-                .map_err(|error| Failure::of(&error))?;
+                .send_json(call, &json!({"Entries": [entry]}), response)
+                .await?;
             // A call succeeds whatever becomes of its entries.
-            match answer.entries().first() {
-                Some(entry) if entry.error_code().is_none() && answer.failed_entry_count == 0 => Ok(()),
-                Some(entry) => Err(Failure::ours(
-                    entry.error_code().unwrap_or("FailedEntry"),
-                    entry.error_message().unwrap_or_default(),
+            let Some(entry) = answer.pointer("/Entries/0") else {
+                return Err(Failure::ours("BadAnswer", "nothing is said of the event"));
+            };
+            let text = |name| entry.get(name).and_then(Value::as_str);
+            match (
+                text("ErrorCode"),
+                answer.get("FailedEntryCount").and_then(Value::as_u64),
+            ) {
+                (None, Some(0)) => Ok(()),
+                (code, _) => Err(Failure::ours(
+                    code.unwrap_or("FailedEntry"),
+                    text("ErrorMessage").unwrap_or_default(),
                 )),
-                None => Err(Failure::ours("BadAnswer", "nothing is said of the event")),
             }
         };
         call.await.map_err(|failure| CallFailure {

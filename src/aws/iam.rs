@@ -13,7 +13,7 @@ use super::error::{Failure, Pages, Question};
 
 impl Aws {
     fn iam_question(&self, read: Read, what: String, resource: &str) -> Question {
-        self.count(read.operation(), resource);
+        self.count(read.operation());
         Question {
             read,
             what,

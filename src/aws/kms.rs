@@ -20,7 +20,7 @@ const POLICY: &str = "default";
 
 impl Aws {
     fn key_question(&self, read: Read, key: &KeyReference, reader: &Reader, what: &str) -> Question {
-        self.count(read.operation(), &key.to_string());
+        self.count(read.operation());
         Question {
             read,
             what: format!("{what} {key}"),

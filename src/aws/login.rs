@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html#cli-configure-quickstart-precedence>
 
+use std::time::Duration;
+
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
@@ -16,6 +18,9 @@ use aws_smithy_http_client::{Builder, Connector, tls};
 use super::clients::timeouts;
 use super::{Aws, MemberRole, StartError};
 use crate::arn::Region;
+
+/// How long a call may take with all its tries, and the waits between them where AWS asks to be asked less.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a person says about how AWS is reached. What is not said is taken from the environment and the profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,9 +81,9 @@ impl Aws {
             .http_client(http)
             .credentials_provider(credentials)
             .region(region)
-            .timeout_config(timeouts())
             // A person waits, and may look at every bucket of an account.
-            .retry_config(RetryConfig::standard().with_max_attempts(5));
+            .timeout_config(timeouts().into_builder().operation_timeout(PATIENCE).build())
+            .retry_config(RetryConfig::adaptive().with_max_attempts(5));
         if let Some(profile) = &login.profile {
             loader = loader.profile_name(profile);
         }

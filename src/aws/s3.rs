@@ -61,7 +61,7 @@ impl Aws {
         let mut may_ask_at_home = true;
         loop {
             let client = self.s3(&at.reader, &region).await?;
-            self.count(read.operation(), at.name.as_str());
+            self.count(read.operation());
             let failure = match send(client).await {
                 Ok(output) => return Ok(Answer { output, region }),
                 Err(error) => Failure::of(&error),
@@ -131,7 +131,7 @@ pub(super) async fn buckets(aws: &Aws, token: Option<&str>) -> Observed<BucketPa
         as_owner: true,
         member_role: None,
     };
-    aws.count(Read::Buckets.operation(), "");
+    aws.count(Read::Buckets.operation());
     let asked = async {
         let client = aws.s3(&Reader::Own, &aws.region).await?;
         let call = client

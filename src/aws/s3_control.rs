@@ -12,7 +12,7 @@ use crate::target::{Jobs, WriteFailure};
 
 use super::Aws;
 use super::error::Failure;
-use super::signed::{Refused, Signed, not_sent, post};
+use super::signed::{Limits, Refused, Signed, dns_suffix, not_sent, post};
 
 const OPERATION: &str = "s3:CreateJob";
 
@@ -26,7 +26,7 @@ impl Jobs for Orders<'_> {
     async fn create_job(&self, order: &Order) -> Result<String, WriteFailure> {
         let job = order.job();
         let resource = job.bucket_arn();
-        self.aws.count(OPERATION, &resource);
+        self.aws.count(OPERATION);
         let call = async {
             let fips = self.aws.config.use_fips().unwrap_or(false);
             let call = Signed {
@@ -35,6 +35,7 @@ impl Jobs for Orders<'_> {
                 region: job.region(),
                 endpoint: endpoint(job.account(), job.region(), fips),
                 signs_content: true,
+                limits: Limits::default(),
             };
             let mut request =
                 post("/v20180820/jobs", "application/xml", body(order)).map_err(|error| not_sent(&*error))?;
@@ -51,13 +52,11 @@ impl Jobs for Orders<'_> {
 
 /// <https://docs.aws.amazon.com/general/latest/gr/s3.html#s3_control_endpoints>
 fn endpoint(account: &AccountId, region: &Region, fips: bool) -> String {
-    let suffix = if region.as_str().starts_with("cn-") {
-        ".cn"
-    } else {
-        ""
-    };
     let fips = if fips { "-fips" } else { "" };
-    format!("https://{account}.s3-control{fips}.{region}.amazonaws.com{suffix}")
+    format!(
+        "https://{account}.s3-control{fips}.{region}.{}",
+        dns_suffix(region)
+    )
 }
 
 /// The order as XML. Nothing in it needs escaping: names of buckets, accounts and roles are checked, and have no `<`, `&`

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
     UriPathNormalizationMode, sign,
@@ -24,6 +25,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::arn::Region;
 
@@ -43,6 +46,15 @@ pub(super) struct Signed<'a> {
     /// Does the service want the body's hash as a header, and the path as it stands, as S3 does?
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
     pub(super) signs_content: bool,
+    /// How long to wait, where that is not as for other calls.
+    pub(super) limits: Limits,
+}
+
+/// How long to wait for a call, and how often to try; what is not said is as for other calls.
+#[derive(Default)]
+pub(super) struct Limits {
+    pub(super) timeouts: Option<TimeoutConfig>,
+    pub(super) retries: Option<RetryConfig>,
 }
 
 impl Aws {
@@ -76,6 +88,7 @@ impl Aws {
                 429, 500, 502, 503, 504,
             ]))
             .retry_classifier(TransientErrorClassifier::<Refused>::new())
+            .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
             .interceptor(Signature {
                 credentials,
                 region: call.region.to_string(),
@@ -84,11 +97,12 @@ impl Aws {
             })
             .serializer(Ok)
             .deserializer(response);
-        if let Some(retries) = config.retry_config() {
+        let Limits { timeouts, retries } = call.limits;
+        if let Some(retries) = retries.as_ref().or(config.retry_config()) {
             operation = operation.standard_retry(retries);
         }
-        if let Some(timeouts) = config.timeout_config() {
-            operation = operation.timeout_config(timeouts.clone());
+        if let Some(timeouts) = timeouts.or_else(|| config.timeout_config().cloned()) {
+            operation = operation.timeout_config(timeouts);
         }
         if let Some(sleep) = config.sleep_impl() {
             operation = operation.sleep_impl(sleep);
@@ -101,6 +115,19 @@ impl Aws {
             .invoke(request)
             .await
             .map_err(|error| Failure::of(&error))
+    }
+}
+
+/// What the names of services end in: <https://docs.aws.amazon.com/general/latest/gr/rande.html>
+pub(super) fn dns_suffix(region: &Region) -> &'static str {
+    match region.partition().as_str() {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
+        _ => "amazonaws.com",
     }
 }
 
@@ -164,7 +191,7 @@ impl Intercept for Signature {
             request
                 .headers()
                 .iter()
-                .filter(|(name, _)| *name == "content-type" || *name == "x-amz-account-id"),
+                .filter(|(name, _)| *name == "content-type" || name.starts_with("x-amz-")),
             SignableBody::Bytes(request.body().bytes().unwrap_or_default()),
         )?;
         let (signature, _) = sign(signable, &parameters)?.into_parts();

@@ -29,7 +29,7 @@ impl Aws {
         message: &str,
         attributes: &BTreeMap<&str, String>,
     ) -> Result<String, CallFailure> {
-        self.count(OPERATION, &topic.to_string());
+        self.count(OPERATION);
         let call = async {
             let region: Region = topic
                 .region

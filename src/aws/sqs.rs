@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::stream::{self, StreamExt};
+use serde_json::{Value, json};
 
 use crate::queue::{Message, Queue, QueueFailure};
 
 use super::Aws;
 use super::error::Failure;
+use super::json::{Address, JsonCall, response};
+use super::signed::Limits;
 
 const OPERATION: &str = "sqs:SendMessageBatch";
 
@@ -41,7 +43,7 @@ pub struct OwnQueue<'a> {
 #[derive(Debug, Clone)]
 struct Outgoing {
     body: String,
-    delay: i32,
+    delay: u64,
 }
 
 impl Aws {
@@ -113,28 +115,42 @@ impl OwnQueue<'_> {
     }
 
     async fn try_batch(&self, url: &str, batch: &[Outgoing]) -> Result<Answer, String> {
-        self.aws.count(OPERATION, url);
+        self.aws.count(OPERATION);
         let shown = |failure: &Failure| format!("{OPERATION} failed with {}", failure.code.escape_debug());
-        let client = self.aws.sqs().await.map_err(|failure| shown(&failure))?;
-        let mut call = client.send_message_batch().queue_url(url);
-        for (id, message) in batch.iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder()
-                .id(id.to_string())
-                .message_body(&message.body)
-                .delay_seconds(message.delay)
-                .build();
-            call = call.entries(entry.map_err(|_| format!("{OPERATION}: the message is not valid"))?);
-        }
-        let answer = call.send().await.map_err(|error| shown(&Failure::of(&error)))?;
+        let call = JsonCall {
+            service: "sqs",
+            operation: "SendMessageBatch",
+            address: Address::Target("application/x-amz-json-1.0", "AmazonSQS"),
+            // Our own queue lies in our own Region.
+            region: &self.aws.region,
+            limits: Limits::default(),
+        };
+        let entries: Vec<Value> = batch
+            .iter()
+            .enumerate()
+            .map(|(id, message)| {
+                json!({"Id": id.to_string(), "MessageBody": message.body, "DelaySeconds": message.delay})
+            })
+            .collect();
+        let body = json!({"QueueUrl": url, "Entries": entries});
+        let answer = self.aws.send_json(call, &body, response).await;
+        let answer = answer.map_err(|failure| shown(&failure))?;
         let mut result = Answer::default();
-        for failed in answer.failed() {
+        // A call succeeds whatever becomes of its messages.
+        for failed in answer
+            .get("Failed")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let text = |name| failed.get(name).and_then(Value::as_str).unwrap_or_default();
             result.reason = Some(format!(
                 "{OPERATION} refused it with {}",
-                failed.code().escape_debug()
+                text("Code").escape_debug()
             ));
-            let message = failed.id().parse().ok().and_then(|id: usize| batch.get(id));
-            match message {
-                Some(message) if !failed.sender_fault() => result.again.push(message.clone()),
+            let is_ours = failed.get("SenderFault").and_then(Value::as_bool).unwrap_or(true);
+            match text("Id").parse().ok().and_then(|id: usize| batch.get(id)) {
+                Some(message) if !is_ours => result.again.push(message.clone()),
                 Some(_) | None => result.for_good += 1,
             }
         }
@@ -160,7 +176,7 @@ fn batches(messages: &[Message]) -> Vec<Vec<Outgoing>> {
         let seconds = message.delay.as_secs().min(LONGEST_DELAY);
         let outgoing = Outgoing {
             body: message.body.to_string(),
-            delay: i32::try_from(seconds).unwrap_or(0),
+            delay: seconds,
         };
         let length = outgoing.body.len();
         match batches.last_mut() {
@@ -204,7 +220,7 @@ mod tests {
     fn a_delay_is_whole_seconds_and_no_more_than_sqs_takes() {
         let mut long = messages(2, 1);
         long[1].delay = Duration::from_secs(86_400);
-        let delays: Vec<i32> = batches(&long)
+        let delays: Vec<u64> = batches(&long)
             .concat()
             .iter()
             .map(|message| message.delay)

@@ -35,7 +35,7 @@ impl Writable for Aws {
 
 impl Writer<'_> {
     async fn grant_call(&self, grant: &GrantRequest) -> Result<CreateGrantFluentBuilder, Failure> {
-        self.aws.count("kms:CreateGrant", &grant.key.to_string());
+        self.aws.count("kms:CreateGrant");
         let context = grant.context_equals.clone().into_iter().collect();
         let constraints = GrantConstraints::builder()
             .set_encryption_context_equals(Some(context))
@@ -65,7 +65,7 @@ impl Target for Writer<'_> {
     ) -> Result<Written, WriteFailure> {
         const OPERATION: &str = "iam:PutRolePolicy";
         let resource = role.to_string();
-        self.aws.count(OPERATION, &resource);
+        self.aws.count(OPERATION);
         let call = async {
             let client = self.aws.iam().await?;
             let answer = client
@@ -89,7 +89,7 @@ impl Target for Writer<'_> {
     async fn delete_role_policy(&self, role: &RoleArn, name: &str) -> Result<Written, WriteFailure> {
         const OPERATION: &str = "iam:DeleteRolePolicy";
         let resource = role.to_string();
-        self.aws.count(OPERATION, &resource);
+        self.aws.count(OPERATION);
         let call = async {
             let client = self.aws.iam().await?;
             let answer = client
@@ -143,7 +143,7 @@ impl Target for Writer<'_> {
     async fn revoke_grant(&self, key: &KeyArn, grant_id: &str) -> Result<Written, WriteFailure> {
         const OPERATION: &str = "kms:RevokeGrant";
         let resource = key.to_string();
-        self.aws.count(OPERATION, &resource);
+        self.aws.count(OPERATION);
         let call = async {
             let client = self.aws.kms(&Reader::Own, key.region()).await?;
             let answer = client

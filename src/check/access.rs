@@ -17,9 +17,8 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Facts, Outcome};
+use super::{CheckId, Facts, Outcome, RootCause, Severity};
 use crate::assessment::{Assessment, Repair, by_area, denied_for};
-use crate::finding::{CheckId, RootCause, Severity};
 use crate::policy::{Answer, Layer, StatementRef, Verdict};
 use crate::requirement::{Area, Necessity};
 use crate::snapshot::Rule;

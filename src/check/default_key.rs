@@ -6,9 +6,8 @@
 
 use super::key_state::{fault, wrong_type};
 use super::replica_key::replica_keys;
-use super::{Facts, Found, Outcome, evidence, ids};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::arn::{BucketName, KeyReference};
-use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 use crate::requirement::{Necessity, of_plaintext};
 use crate::snapshot::{Key, Rule};

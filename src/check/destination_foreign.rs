@@ -5,18 +5,12 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>).
 
 use super::rule_edit::rule_edit;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::arn::{AccountId, BucketName};
-use crate::finding::{CheckId, Severity};
 use crate::observed::{Observed, ReadFailure};
 use crate::snapshot::Rule;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::DestinationForeign,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
             continue;

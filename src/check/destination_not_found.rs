@@ -4,16 +4,10 @@
 
 use super::rule_edit::rule_edit;
 use super::source_not_versioned::enable_versioning;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::DestinationNotFound,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         match bucket {
             Observed::Found(bucket) if !bucket.is_gone() => continue,

@@ -3,15 +3,9 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
 use super::source_not_versioned::{enable_versioning, not_enabled};
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::DestinationNotVersioned,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
             continue;

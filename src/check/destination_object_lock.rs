@@ -2,16 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>
 
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::DestinationObjectLock,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     if facts.snapshot.enabled_rules().next().is_none() {
         return;
     }

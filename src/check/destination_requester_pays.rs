@@ -2,16 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html>
 
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::snapshot::Payer;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::DestinationRequesterPays,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
             continue;

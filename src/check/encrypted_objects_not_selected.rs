@@ -4,16 +4,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
 use super::rule_edit::rule_edit;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Evidence, Severity};
+use super::{CheckId, Evidence, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::snapshot::{EncryptionType, Rule};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::EncryptedObjectsNotSelected,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let snapshot = facts.snapshot;
     if snapshot.enabled_rules().next().is_none() {
         return;

@@ -8,21 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure_reason::{Meaning, meaning};
-use super::{Check, Facts, Found, Outcome};
-use crate::finding::{CheckId, Evidence, Finding, RootCause, Severity};
+use super::{CheckId, Evidence, Facts, Finding, Found, Outcome, RootCause, Severity};
 use crate::snapshot::EncryptionType;
-
-pub(super) const CHECK: Check = Check {
-    id: CheckId::FailedObjects,
-    run,
-};
 
 /// How many objects stand in the evidence.
 const SHOWN: usize = 5;
 
 const NOT_SAID: &str = "no reason given";
 
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let trigger = &facts.subject.trigger;
     if trigger.objects.is_empty() {
         return;

@@ -3,16 +3,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics-events.html>
 
 use super::rule_edit::quoted;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::arn::BucketName;
-use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::FailureEventsNotRouted,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     if rule_ids.is_empty() {
         return;

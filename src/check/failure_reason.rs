@@ -4,7 +4,7 @@
 //! new words appear over time, and whoever can send us a message can invent one: a word narrows the search and proves
 //! nothing.
 
-use crate::finding::CheckId;
+use super::CheckId;
 
 /// What one of S3's words can mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

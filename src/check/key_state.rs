@@ -4,9 +4,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Outcome;
+use super::{Outcome, Severity};
 use crate::arn::KeyArn;
-use crate::finding::Severity;
 use crate::observed::ReadFailure;
 use crate::snapshot::{KeyMetadata, KeyState};
 

@@ -3,16 +3,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics.html>
 
 use super::rule_edit::rule_edit;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::snapshot::Rule;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::MetricsDisabled,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let silent: Vec<&Rule> = facts
         .snapshot
         .enabled_rules()

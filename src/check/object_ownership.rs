@@ -2,19 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::snapshot::ObjectOwnership;
-
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ObjectOwnership,
-    run,
-};
 
 /// What S3 says of objects whose owner has not let the bucket's owner read them.
 const OF_FOREIGN_OBJECTS: &[&str] = &["SrcGetAclNotPermitted", "SrcGetObjectNotPermitted"];
 
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let suspected = facts.subject.trigger.objects.iter().any(|object| {
         object
             .failure_reason

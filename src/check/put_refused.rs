@@ -7,16 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Found, Outcome, evidence};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence};
 use crate::event::{Change, Refusal};
-use crate::finding::{CheckId, Severity};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::PutRefused,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let trigger = &facts.subject.trigger;
     let (Some(Change::Refused), Some(refusal)) = (trigger.change, &trigger.refusal) else {
         return;

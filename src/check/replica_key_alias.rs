@@ -3,17 +3,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::arn::KeyReference;
-use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyAlias,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
         let KeyReference::Alias(alias) = &replica.reference else {
             continue;

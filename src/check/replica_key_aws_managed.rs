@@ -4,16 +4,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyAwsManaged,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
         // Such a key that does not exist yet, or lies elsewhere, is told as that.
         if !replica.is_aws_managed() || replica.key.metadata.is_absent() || replica.wanted_region().is_some()

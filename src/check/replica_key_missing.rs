@@ -5,16 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::replica_key::set_replica_key;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::snapshot::Rule;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyMissing,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let mut nameless: BTreeMap<String, Vec<&Rule>> = BTreeMap::new();
     for rule in facts.snapshot.enabled_rules().filter(|rule| rule.sse_kms_objects) {
         let found = match rule.replica_key() {

@@ -4,17 +4,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{Check, Facts, Found, Outcome, default_key, evidence, ids};
+use super::{CheckId, Facts, Found, Outcome, Severity, default_key, evidence, ids};
 use crate::arn::KeyReference;
-use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyNotFound,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
         if replica.wanted_region().is_some() {
             continue;

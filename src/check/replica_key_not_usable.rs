@@ -4,15 +4,9 @@
 
 use super::key_state::fault;
 use super::replica_key::replica_keys;
-use super::{Check, Facts, Found, Outcome, default_key, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, default_key, evidence, ids};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyNotUsable,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
         let Some(metadata) = replica.judged() else {
             continue;

@@ -4,16 +4,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>.
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{Check, Facts, Found, Outcome, ids};
+use super::{CheckId, Evidence, Facts, Found, Outcome, Severity, ids};
 use crate::arn::KeyReference;
-use crate::finding::{CheckId, Evidence, Severity};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyWrongRegion,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
         // Without the Region of an existing destination the key cannot be judged.
         if let Some(bucket) = replica.bucket {

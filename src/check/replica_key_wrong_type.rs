@@ -4,15 +4,9 @@
 
 use super::key_state::wrong_type;
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::CheckId;
+use super::{CheckId, Facts, Found, Outcome, evidence, ids};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicaKeyWrongType,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
         let Some(metadata) = replica.key.metadata.found() else {
             continue;

@@ -3,17 +3,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html>
 
 use super::rule_edit::rule_edit;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::event::{Change, TriggerKind};
-use crate::finding::{CheckId, Severity};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::ReplicationNotConfigured,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let bucket = facts.source_arn();
     let source = &facts.snapshot.source;
     let name = &source.name;

@@ -2,22 +2,16 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
 
-use super::{Check, Facts, Found, Outcome, access, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, access, evidence, ids};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
 use crate::snapshot::Role;
-
-pub(super) const CHECK: Check = Check {
-    id: CheckId::RoleNotAssumable,
-    run,
-};
 
 /// The statement of the trust policy that replication needs.
 pub(super) const TRUST: &str =
     r#"{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
 
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     let Some(role) = facts.snapshot.role.found() else {
         return;

@@ -4,16 +4,10 @@
 
 use super::role_not_assumable::TRUST;
 use super::rule_edit::role_edit;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::RoleNotFound,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     let Some(replication) = facts.snapshot.replication.found() else {
         return;

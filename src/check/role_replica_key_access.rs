@@ -2,10 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
-use super::{Check, access};
-use crate::finding::CheckId;
+use super::{CheckId, Facts, Outcome, access};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::RoleReplicaKeyAccess,
-    run: |facts, outcome| access::tell(CheckId::RoleReplicaKeyAccess, facts, outcome),
-};
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    access::tell(CheckId::RoleReplicaKeyAccess, facts, outcome);
+}

@@ -2,10 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
 
-use super::{Check, access};
-use crate::finding::CheckId;
+use super::{CheckId, Facts, Outcome, access};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::RoleSourceAccess,
-    run: |facts, outcome| access::tell(CheckId::RoleSourceAccess, facts, outcome),
-};
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+    access::tell(CheckId::RoleSourceAccess, facts, outcome);
+}

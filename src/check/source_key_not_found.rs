@@ -3,16 +3,10 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>
 
 use super::source_key::source_keys;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::SourceKeyNotFound,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let bucket = &facts.snapshot.source.name;
     for source in source_keys(facts, outcome) {
         match &source.key.metadata {

@@ -4,15 +4,9 @@
 
 use super::key_state::{fault, wrong_type};
 use super::source_key::source_keys;
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::SourceKeyNotUsable,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for source in source_keys(facts, outcome) {
         let Some(metadata) = source.key.metadata.found() else {
             continue;

@@ -2,16 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
-use super::{Check, Facts, Found, Outcome, evidence, ids};
-use crate::finding::{CheckId, Severity};
+use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
 use crate::snapshot::Versioning;
 
-pub(super) const CHECK: Check = Check {
-    id: CheckId::SourceNotVersioned,
-    run,
-};
-
-fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     if rule_ids.is_empty() {
         return;

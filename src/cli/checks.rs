@@ -1,6 +1,6 @@
 //! `docs/CHECKS.md` inside the program: what each check means, for `explain` and for the rules of SARIF.
 
-use crate::finding::CheckId;
+use crate::check::CheckId;
 
 const DOCUMENT: &str = include_str!("../../docs/CHECKS.md");
 
@@ -51,12 +51,10 @@ impl Chapter {
 
 /// The ids that are most like a text, the most alike first.
 pub fn alike(text: &str) -> Vec<&'static str> {
-    const ALIKE: f32 = 0.45;
-    // Comparing costs the square of the length, and no id is this long.
-    const LONGEST: usize = 64;
     let ids: Vec<&'static str> = CheckId::ALL.iter().map(|id| id.as_str()).collect();
-    let wanted: String = text.to_ascii_lowercase().chars().take(LONGEST).collect();
-    let mut found = similar::get_close_matches(wanted.as_str(), &ids, 3, ALIKE);
+    let mut found = crate::alike::alike(text, &ids, 0.45);
+    found.truncate(3);
+    let wanted = text.to_ascii_lowercase();
     // Whoever knows a part of a name need not know the rest.
     let parts = ids
         .iter()

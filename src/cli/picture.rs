@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::lens::Seen;
 use super::report::{Report, Severity};
-use crate::arn::KeyReference;
-use crate::finding::CheckId;
+use crate::arn::{KeyReference, Partition, Region};
+use crate::check::CheckId;
 use crate::snapshot::{DefaultEncryption, Replication, Rule};
 
 /// Routes beyond this are counted, not drawn.
@@ -265,13 +265,21 @@ fn numbered(report: &Report, is_meant: impl Fn(&[String]) -> bool) -> BTreeSet<u
         .collect()
 }
 
+/// A bucket's ARN. Replication never leaves the partition that its source lies in.
+fn arn(report: &Report, bucket: &str) -> String {
+    let region = report.bucket.region.as_ref();
+    let partition = region.and_then(|region| Some(region.parse::<Region>().ok()?.partition()));
+    let partition = partition.as_ref().map_or("aws", Partition::as_str);
+    format!("arn:{partition}:s3:::{bucket}")
+}
+
 fn source(report: &Report) -> Stop {
     let bucket = &report.bucket;
     let place = [bucket.region.as_deref(), bucket.account_id.as_deref()];
     Stop {
         kind: Kind::Source,
         name: bucket.name.clone(),
-        arn: format!("arn:aws:s3:::{}", bucket.name),
+        arn: arn(report, &bucket.name),
         place: place.into_iter().flatten().collect::<Vec<_>>().join(" · "),
         state: State::Fine,
         findings: Vec::new(),
@@ -323,7 +331,7 @@ fn stops(report: &Report, seen: &Seen, replication: &Replication, rule: &Rule) -
     stops.push(stop(
         Kind::Destination,
         destination.to_string(),
-        format!("arn:aws:s3:::{destination}"),
+        arn(report, destination.as_str()),
         place.into_iter().flatten().collect::<Vec<_>>().join(" · "),
     ));
     stops

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::Outcome;
 use super::field::Field;
 use super::{Changed, Content, DropReason, InvalidEvent, Progress, Quoted, SweepId, Trigger, TriggerKind};
+use crate::alike::alike;
 use crate::arn::{BucketName, KeyArn, RoleArn};
 
 /// An order, checked in form.
@@ -259,14 +260,9 @@ fn listed(words: &[&str]) -> String {
 }
 
 fn did_you_mean(found: &str, known: &[&str]) -> String {
-    const ALIKE: f32 = 0.6;
-    // Comparing costs the square of the length, and no misspelling is this long.
-    const LONGEST: usize = 32;
-    let lower = found.to_ascii_lowercase();
-    let meant = (lower.len() <= LONGEST).then(|| similar::get_close_matches(lower.as_str(), known, 1, ALIKE));
-    match meant.as_deref() {
-        Some([word, ..]) => format!(" (did you mean `{word}`?)"),
-        _ => String::new(),
+    match alike(found, known, 0.6).as_slice() {
+        [word, ..] => format!(" (did you mean `{word}`?)"),
+        [] => String::new(),
     }
 }
 

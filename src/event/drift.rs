@@ -16,7 +16,7 @@ use super::cloudtrail::{self, ACTOR_BYTES, EVENT_ID_BYTES, SOURCE_IP_BYTES};
 use super::envelope::Outcome;
 use super::field::Field;
 use super::{Content, DropReason, InvalidEvent};
-use crate::arn::{AccountId, AliasArn, Arn, BucketName, KeyArn, RoleArn};
+use crate::arn::{AccountId, AliasArn, Arn, BucketName, KeyArn, Region, RoleArn};
 
 /// Longer than any name of an operation.
 const CALL_BYTES: usize = 64;
@@ -245,17 +245,12 @@ fn in_full(event: &Field<'_>, name: &str, kind: &str) -> String {
         return name.to_owned();
     }
     let call = event.get("detail");
-    let region = call.get("awsRegion").text().unwrap_or_default();
-    let partition = if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    };
-    match account(event) {
-        Ok(account) => format!("arn:{partition}:kms:{region}:{account}:{kind}{name}"),
-        Err(_) => String::new(),
+    let region: Option<Region> = call.get("awsRegion").text().and_then(|text| text.parse().ok());
+    match (region, account(event)) {
+        (Some(region), Ok(account)) => {
+            format!("arn:{}:kms:{region}:{account}:{kind}{name}", region.partition())
+        }
+        _ => String::new(),
     }
 }
 

@@ -15,9 +15,8 @@ use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::{Handler, Invocation, Look};
-use crate::check::{Facts, examine};
+use crate::check::{Facts, Severity, examine};
 use crate::error::chain;
-use crate::finding::Severity;
 use crate::ledger::Ledger;
 use crate::notify::Publisher;
 use crate::queue::{Message, Queue, QueueFailure};

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::Status;
 use crate::arn::{BucketName, Partition};
+use crate::check::{Finding, Severity};
 use crate::event::TriggerKind;
-use crate::finding::{Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
 

@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::tidings::{CHANGED, Mark, Tidings};
+use crate::check::CheckId;
 use crate::check::Verdict;
-use crate::finding::CheckId;
 
 /// A claim that is older belongs to an invocation that is no more. The function's time limit in the template is half.
 pub const CLAIM: SignedDuration = SignedDuration::from_mins(2);

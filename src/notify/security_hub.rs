@@ -9,8 +9,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::arn::Arn;
-use crate::check::Verdict;
-use crate::finding::Finding;
+use crate::check::{Finding, Verdict};
 use crate::report::Report;
 use crate::snapshot::Identity;
 

@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::plain::{ascii, line};
 use super::{About, Notification};
 use crate::arn::{AccountId, BucketName, Region};
-use crate::check::Verdict;
+use crate::check::{Severity, Verdict};
 use crate::event::Progress;
-use crate::finding::Severity;
 use crate::mode::Mode;
 use crate::report::Report;
 

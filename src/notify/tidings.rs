@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::apply::{Outcome, State, Status};
-use crate::check::Verdict;
+use crate::check::{CheckId, Finding, Severity, Verdict};
 use crate::event::{Change, FailedObject, TriggerKind};
-use crate::finding::{CheckId, Finding, Severity};
 use crate::mode::Mode;
 use crate::report::Report;
 use crate::source::read::is_temporary;

@@ -1,17 +1,20 @@
 //! Shows a change as people read changes: the lines of the indented JSON that go, and those that come.
 
+use diffy::DiffOptions;
 use serde_json::Value;
-use similar::TextDiff;
 
 use super::canonical::ascii;
 
 /// A unified diff of two JSON documents; `null` stands for a document that is not there.
 pub fn diff(before: &Value, after: &Value) -> String {
     let (before, after) = (pretty(before), pretty(after));
-    TextDiff::from_lines(before.as_str(), after.as_str())
-        .unified_diff()
-        .context_radius(3)
-        .header("now", "planned")
+    if before == after {
+        return String::new();
+    }
+    DiffOptions::new()
+        .set_original_filename("now")
+        .set_modified_filename("planned")
+        .create_patch(&before, &after)
         .to_string()
 }
 

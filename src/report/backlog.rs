@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::arn::RoleArn;
 use crate::backlog::{Job, Refusal};
-use crate::finding::{CheckId, Finding, Severity};
+use crate::check::{CheckId, Finding, Severity};
 use crate::plan::shell_quote;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;

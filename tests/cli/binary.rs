@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use s3_replication_remediator::check::CheckId;
 use s3_replication_remediator::cli::exit::Exit;
 use s3_replication_remediator::cli::settings::OF_THE_FUNCTION;
 use s3_replication_remediator::config::SETTINGS;
-use s3_replication_remediator::finding::CheckId;
 use serde_json::Value;
 
 fn command(arguments: &[&str]) -> Command {

@@ -150,3 +150,15 @@ fn accounts_of_others() {
         );
     }
 }
+
+#[test]
+fn buckets_are_named_in_the_partition_in_which_they_lie() {
+    let china = BROKEN
+        .replace("arn:aws:", "arn:aws-cn:")
+        .replace("eu-west-1", "cn-north-1")
+        .replacen("{\"role\"", "{\"region\": \"cn-north-1\", \"role\"", 1)
+        .replace("eu-central-1", "cn-northwest-1");
+    let page = is_a_page("china", vec![look(&World::new(&china), SOURCE, None)], false);
+    assert!(page.contains(&format!("arn:aws-cn:s3:::{SOURCE}")));
+    assert!(!page.contains("arn:aws:"), "{page}");
+}

@@ -14,8 +14,8 @@ mod told_once;
 use std::time::Duration;
 
 use s3_replication_remediator::apply::Status;
+use s3_replication_remediator::check::CheckId;
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::finding::CheckId;
 use s3_replication_remediator::handler::{Answer, HandlerError};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;

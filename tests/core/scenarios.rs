@@ -17,7 +17,7 @@ mod story;
 use std::collections::BTreeSet;
 use std::fs;
 
-use s3_replication_remediator::finding::CheckId;
+use s3_replication_remediator::check::CheckId;
 
 use render::render;
 use story::Story;

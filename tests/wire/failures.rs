@@ -248,13 +248,19 @@ async fn a_bare_key_id_means_the_region_that_answered() {
     );
 }
 
-#[tokio::test]
-async fn connecting_needs_a_region_and_sends_nothing() {
-    let connected = Aws::connect(None).await;
-    assert!(
-        matches!(connected, Ok(_) | Err(StartError::NoRegion)),
-        "{connected:?}"
-    );
+#[test]
+fn connecting_needs_a_region_and_sends_nothing() {
+    let variables = |all: &[(&str, &str)]| {
+        let all = all.iter();
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let without = Aws::connect(&variables(&[("AWS_REGION", "")]), None);
+    assert!(matches!(without, Err(StartError::NoRegion)), "{without:?}");
+    let none = Aws::connect(&variables(&[("AWS_REGION", "Frankfurt")]), None);
+    assert!(matches!(none, Err(StartError::InvalidRegion(_))), "{none:?}");
+    let connected = Aws::connect(&variables(&[("AWS_REGION", "eu-central-1")]), None).unwrap();
+    assert_eq!(connected.region().as_str(), "eu-central-1");
 }
 
 #[tokio::test]

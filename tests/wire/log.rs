@@ -88,6 +88,6 @@ fn the_log_holds_nothing_that_anybody_could_sign_with_at_any_level() {
         for secret in [SECRET, TOKEN, "Signature=", "Credential="] {
             assert!(!log.contains(secret), "{secret} at {level}:\n{log}");
         }
-        assert_eq!(log.contains("AWS gave no answer"), level == "TRACE", "{log}");
+        assert!(log.contains("answered"), "{log}");
     }
 }

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::CheckId;
 use super::unknown::ids_of;
 use super::words::object_of;
 use crate::assessment::{Assessment, mistakes_of};
-use crate::check::{Facts, Found, Outcome};
-use crate::finding::{CheckId, Evidence, Severity};
+use crate::check::{Evidence, Facts, Found, Outcome, Severity};
 use crate::policy::{Layer, MistakeKind};
 use crate::requirement::Area;
 

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Cause, Group};
 use crate::assessment::Assessment;
-use crate::check::Facts;
-use crate::finding::Severity;
+use crate::check::{Facts, Severity};
 use crate::requirement::{Area, ContextForm};
 use crate::snapshot::{Role, SAMPLE_NAME};
 

@@ -6,9 +6,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::FIELD;
-use crate::check::Verdict;
+use crate::check::{CheckId, Severity, Verdict};
 use crate::event::{Change, TriggerKind};
-use crate::finding::{CheckId, Severity};
 use crate::notify::flood::MOST_OF_A_BUCKET;
 use crate::notify::news::{Reason, Telling};
 use crate::notify::plain::line;

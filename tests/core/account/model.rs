@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use s3_replication_remediator::arn::{AccountId, BucketName, KeyArn, Partition, Region, RoleArn};
+use s3_replication_remediator::arn::{AccountId, BucketName, KeyArn, Region, RoleArn};
 use s3_replication_remediator::snapshot::{Identity, Tags};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ impl Default for Who {
 impl Who {
     pub(crate) fn to_identity(&self) -> Identity {
         Identity {
-            partition: Partition::aws(),
+            partition: self.role.partition().clone(),
             account: self.account.clone(),
             role: Some(self.role.clone()),
         }

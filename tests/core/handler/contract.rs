@@ -8,9 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use s3_replication_remediator::apply::{ChangeStatus, Status};
-use s3_replication_remediator::check::Verdict;
+use s3_replication_remediator::check::{RemedyKind, Severity, Verdict};
 use s3_replication_remediator::event::{Change, TriggerKind};
-use s3_replication_remediator::finding::{RemedyKind, Severity};
 use s3_replication_remediator::handler::Answer;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::events;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use s3_replication_remediator::finding::{CheckId, Severity};
+use s3_replication_remediator::check::{CheckId, Severity};
 use serde_json::{Value, json};
 
 use super::patch;

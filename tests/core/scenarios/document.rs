@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use s3_replication_remediator::finding::CheckId;
+use s3_replication_remediator::check::CheckId;
 
 use super::render::in_short;
 use super::story::Story;

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::finding::{CheckId, Finding, Severity};
+use s3_replication_remediator::check::{CheckId, Finding, Severity, Verdict};
 use serde_json::Value;
 
 use super::story::{Story, described};

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use s3_replication_remediator::check::NOBODY_CAN_SEE;
-use s3_replication_remediator::finding::{Finding, RootCause};
+use s3_replication_remediator::check::{Finding, NOBODY_CAN_SEE, RootCause};
 
 use super::story::Told;
 

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use s3_replication_remediator::assessment::assess;
-use s3_replication_remediator::check::{Facts, Outcome, examine};
+use s3_replication_remediator::check::{Facts, Finding, Outcome, RootCause, examine};
 use s3_replication_remediator::collect::{self, Scope, Wanted, WantedObject};
 use s3_replication_remediator::event::{Change, Command, Record, TriggerKind, decode};
-use s3_replication_remediator::finding::{Finding, RootCause};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{self, Answer, Handler, Invocation};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
