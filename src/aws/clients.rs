@@ -25,8 +25,12 @@ use super::error::{CallFailure, Failure};
 use super::sts::AssumedRole;
 use super::{Aws, Clients, MemberRole, lock};
 
-/// What CloudTrail shows as our session in trusted accounts, and our name in user agents.
+/// What CloudTrail shows as our session in trusted accounts, and as our name in the SDK's user agents.
 pub(super) const NAME: &str = "s3-replication-remediator";
+
+/// How long a call waits at most before the next try, also where the SDK has found the service to be slower than that: a
+/// call may take fifteen seconds in all, and a single refusal is no reason to spend them.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Why AWS cannot be reached at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,9 +44,9 @@ pub enum StartError {
 }
 
 impl Aws {
-    /// Reaches AWS as Lambda says: the environment names credentials, Region and, for emulators, an endpoint. They are
-    /// looked for nowhere else, neither in files nor at a machine's metadata service: what else can be found there is not
-    /// meant for this function. Nothing is sent yet.
+    /// Reaches AWS as Lambda says: the environment names credentials, Region and kind of endpoints, and for emulators the
+    /// endpoint itself. They are looked for nowhere else, neither in files nor at a machine's metadata service: what else
+    /// can be found there is not meant for this function. Nothing is sent yet.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
     ///
     /// # Errors
@@ -70,7 +74,11 @@ impl Aws {
             .time_source(SystemTimeSource::new())
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build())
             .timeout_config(timeouts())
-            .retry_config(RetryConfig::adaptive().with_max_attempts(3));
+            .retry_config(
+                RetryConfig::adaptive()
+                    .with_max_attempts(3)
+                    .with_max_backoff(LONGEST_WAIT),
+            );
         config.set_endpoint_url(set("AWS_ENDPOINT_URL"));
         Self::from_config(config.build(), member_role)
     }

@@ -1,9 +1,8 @@
-//! Calls of services that speak JSON and whose crates are not worth their size: DynamoDB, EventBridge, Security
-//! Hub and SQS.
+//! Calls of services that speak JSON and whose crates are not worth their size: DynamoDB, EventBridge, Security Hub, SQS.
 //!
-//! Together their crates are half a million lines, for six calls whose bodies are a few lines of JSON. A call is signed and sent
-//! by the SDK's own parts, with its retries, time limits and connections: see `signed`.
-//! <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>
+//! Together their crates are half a million lines, for six calls whose bodies are a few lines of JSON. A call is signed and
+//! sent by the SDK's own parts, with its retries, time limits and connections: see `signed`.
+//! <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>, and 1.1, which differs in the media type alone.
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_types::error::ErrorMetadata;

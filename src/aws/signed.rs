@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
@@ -84,6 +85,8 @@ impl Aws {
             )
             .endpoint_url(&endpoint)
             .no_auth()
+            .with_connection_poisoning()
+            .interceptor(RecursionDetectionInterceptor::new())
             .retry_classifier(HttpStatusCodeClassifier::new_from_codes(vec![
                 429, 500, 502, 503, 504,
             ]))

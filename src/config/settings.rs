@@ -121,6 +121,3 @@ pub const SETTINGS: [Setting; 21] = [
         doc: "The function's own queue, to which it sends follow-up work; the stack sets it.",
     },
 ];
-
-/// Settings whose names are taken, so that they are refused rather than ignored.
-pub(super) const NOT_YET: [&str; 0] = [];

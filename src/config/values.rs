@@ -10,7 +10,7 @@ use std::str::FromStr;
 use crate::arn::{AccountId, Arn, Region, RoleArn};
 use crate::guard::Tag;
 
-use super::settings::{NOT_YET, SETTINGS};
+use super::settings::SETTINGS;
 use super::{ConfigError, EventBus, spelling};
 
 /// The values of known settings, and what was found wrong so far.
@@ -21,18 +21,14 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(vars: impl Iterator<Item = (String, String)>) -> Self {
-        let names = || SETTINGS.iter().map(|setting| setting.name).chain(NOT_YET);
+        let names = || SETTINGS.iter().map(|setting| setting.name);
         let mut found = Self {
             values: BTreeMap::new(),
             errors: Vec::new(),
         };
         for (name, value) in vars {
             let value = value.trim();
-            if NOT_YET.contains(&name.as_str()) {
-                if !value.is_empty() {
-                    found.problem(&name, "is not supported yet; leave it empty");
-                }
-            } else if names().any(|known| known == name) {
+            if names().any(|known| known == name) {
                 if !value.is_empty() {
                     found.values.insert(name, value.to_owned());
                 }

@@ -1,8 +1,9 @@
 //! The report as events for machines: what a rule on an EventBridge bus matches and hands on.
 //!
 //! Each look is told, healthy ones too: whoever keeps the state of a bucket must hear that it is well again. A repair is
-//! told besides, by who made it, and once more by who finds in the records that nobody may have heard of it. The detail is the report itself; where it is longer than an event may be, it loses what matters least
-//! first, and names that in `omitted`:
+//! told besides, by who made it, and once more by who finds in the records that nobody may have heard of it. The detail is
+//! the report itself; where it is longer than an event may be, it loses what matters least first, and names that in
+//! `omitted`:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>.
 
 use jiff::Timestamp;

@@ -59,9 +59,6 @@ const SHELL: [[&str; 3]; 19] = [
 /// Settings that no parameter of the stack sets, but the stack itself.
 const MADE_BY_THE_STACK: [&str; 1] = ["QUEUE_URL"];
 
-/// Documents that others are still writing: they may be named before they are there.
-const AWAITED: [&str; 1] = ["docs/THREATS.md"];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -412,11 +409,7 @@ fn links_to_files_of_this_project_lead_somewhere() {
             if path.is_empty() || path.contains("://") {
                 continue;
             }
-            let is_awaited = AWAITED.iter().any(|awaited| awaited.ends_with(path));
-            assert!(
-                is_awaited || folder.join(path).exists(),
-                "{file} links to {target}"
-            );
+            assert!(folder.join(path).exists(), "{file} links to {target}");
         }
     }
 }
@@ -441,11 +434,7 @@ fn files_that_documents_name_are_there() {
         for name in text(&file).split('`').skip(1).step_by(2) {
             let is_path =
                 roots.iter().any(|root| name.starts_with(root)) && !name.contains(['<', '*', ' ', '{', '…']);
-            let is_awaited = AWAITED.contains(&name);
-            assert!(
-                !is_path || is_awaited || root().join(name).exists(),
-                "{file} names {name}"
-            );
+            assert!(!is_path || root().join(name).exists(), "{file} names {name}");
         }
     }
 }

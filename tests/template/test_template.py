@@ -152,6 +152,10 @@ def test_jobs_are_ordered_only_where_a_role_is_set_and_the_mode_writes() -> None
     assert give["Condition"] == {"StringEquals": {"iam:PassedToService": "batchoperations.s3.amazonaws.com"}}
 
 
+def test_lambda_takes_a_long_sweep_for_no_loop() -> None:
+    assert FUNCTION["RecursiveLoop"] == "Allow"
+
+
 def test_no_action_is_a_wildcard() -> None:
     for policy in role_policies():
         for statement in statements(policy):

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use crate::server::{Server, answer, s3_error};
 
 const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
+const TRACE: &str =
+    "Root=1-6a55e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a87bd80c:0";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN";
 
 /// Lambda's own interface for what it runs (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), and an AWS
@@ -19,6 +22,7 @@ fn lambda_and_aws() -> Server {
                 "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
             )
             .with("lambda-runtime-deadline-ms", "4102444800000")
+            .with("lambda-runtime-trace-id", TRACE)
             .with(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:eu-west-1:111122223333:function:f",
@@ -45,6 +49,7 @@ fn log_at(function: &str, level: &str) -> String {
         .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
         .env("AWS_LAMBDA_LOG_LEVEL", level)
         .env("AWS_REGION", "eu-west-1")
+        .env("LEDGER_TABLE", "ledger")
         .env("AWS_ENDPOINT_URL", server.address())
         .env("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -71,6 +76,16 @@ fn log_at(function: &str, level: &str) -> String {
             .any(|request| request.header("x-amz-security-token") == TOKEN),
         "AWS was asked with the token"
     );
+    for service in ["s3", "dynamodb"] {
+        let mut asked = server
+            .requests()
+            .into_iter()
+            .filter(|request| request.call().starts_with(service));
+        assert!(
+            asked.any(|request| request.header("x-amzn-trace-id") == TRACE),
+            "{service} is asked in the trace of the invocation"
+        );
+    }
     let text = fs::read_to_string(&file).unwrap();
     fs::remove_file(file).unwrap();
     assert!(is_answered(), "{text}");
