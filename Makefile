@@ -31,7 +31,7 @@ invoke: tools ## Hand EVENT=events/... to the function, in an emulated account w
 	@$(if $(BOOTSTRAP),,cargo build --quiet --bin $(BINARY))
 	@$(PYTHON) scripts/invoke.py $(or $(BOOTSTRAP),$(TESTED)) $(EVENT)
 
-test: check-format check-clippy test-core test-wire test-template test-deployed ## Run everything, as CI does
+test: check-format check-clippy test-core test-wire test-template test-deployed ## Run all tests, as CI does
 
 check: check-format ## Format, lints and tests of the core, without any AWS crate: the quick loop
 	cargo clippy --no-default-features --all-targets -- -D warnings

@@ -1,4 +1,4 @@
-//! Which of the known names somebody may have meant who wrote another.
+//! Suggests known names for a misspelt one.
 
 /// The names that are most like `text` in any case of letters, the most alike first; `similarity` from 0 (anything) to 1.
 pub fn alike<'a>(text: &str, names: &[&'a str], similarity: f64) -> Vec<&'a str> {

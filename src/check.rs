@@ -117,7 +117,7 @@ checks! {
     SourceNotVersioned, source_not_versioned, "source-not-versioned";
     /// Objects are encrypted with KMS, and the rule does not select such objects.
     EncryptedObjectsNotSelected, encrypted_objects_not_selected, "encrypted-objects-not-selected";
-    /// The rule replicates KMS objects and names no usable name of a key for the replicas.
+    /// The rule replicates KMS objects and names no valid key for the replicas.
     ReplicaKeyMissing, replica_key_missing, "replica-key-missing";
     /// There is no such replica key.
     ReplicaKeyNotFound, replica_key_not_found, "replica-key-not-found";
@@ -157,7 +157,7 @@ checks! {
     DestinationForeign, destination_foreign, "destination-foreign";
     /// The destination's bucket policy denies replication.
     DestinationPolicy, destination_policy, "destination-policy";
-    /// Whoever asks pays at the destination: S3 does not replicate into such buckets.
+    /// The destination uses Requester Pays, which S3 does not replicate into.
     DestinationRequesterPays, destination_requester_pays, "destination-requester-pays";
     /// Objects of other accounts in the source bucket cannot be replicated.
     ObjectOwnership, object_ownership, "object-ownership";
@@ -257,7 +257,7 @@ impl Outcome {
 }
 
 /// A finding in the making: the parts that every one has.
-struct Found {
+struct Draft {
     check: CheckId,
     severity: Severity,
     rule_ids: BTreeSet<String>,
@@ -268,7 +268,7 @@ struct Found {
     evidence: Vec<Evidence>,
 }
 
-impl Found {
+impl Draft {
     /// A person must do `text`.
     fn propose(self, owner: impl Into<String>, text: impl Into<String>) -> Finding {
         self.remedy(Remedy {

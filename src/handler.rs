@@ -64,7 +64,7 @@ pub const RESERVE: Duration = Duration::from_secs(2);
 
 /// A message whose reads failed for want of capacity goes back to the queue until it was handed out this often; then
 /// what is known is told. The queue gives up on a message after five.
-const PATIENCE: u32 = 3;
+const MOST_RECEIVES: u32 = 3;
 
 /// What the handler works with, for the life of the process.
 #[derive(Debug)]
@@ -412,7 +412,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
 /// Does whoever sent this hand it out again, and has not done so often enough yet?
 fn may_come_again(subject: &Subject) -> bool {
-    !subject.message_ids.is_empty() && subject.receive_count < PATIENCE
+    !subject.message_ids.is_empty() && subject.receive_count < MOST_RECEIVES
 }
 
 /// Work, unless the invocation's time is up before. Whatever was begun is found as it is by the next delivery.

@@ -1,6 +1,6 @@
 //! S3 replication remediator: finds every reason why S3 replication silently fails, and proves the least repair.
 //!
-//! The modules stand in reading order, which is the order in which data flows; each uses only those above it.
+//! The modules stand in the order of their dependencies, roughly that in which data flows: each uses only those above it.
 #![doc = include_str!("../docs/DESIGN.md")]
 
 pub mod alike;

@@ -73,15 +73,14 @@ impl Aws {
 
 /// <https://docs.aws.amazon.com/general/latest/gr/ddb.html>, <https://docs.aws.amazon.com/general/latest/gr/ev.html>,
 /// <https://docs.aws.amazon.com/general/latest/gr/sechub.html>,
-/// <https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>. In GovCloud the plain endpoints are those that FIPS
-/// asks for, but for Security Hub's.
+/// <https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>. In GovCloud the plain endpoints are the FIPS endpoints, except Security Hub's.
 fn endpoint(service: &str, region: &Region, is_fips: bool) -> String {
     let is_plain = region.partition().as_str() == "aws-us-gov" && service != "securityhub";
     let fips = if is_fips && !is_plain { "-fips" } else { "" };
     format!("https://{service}{fips}.{region}.{}", dns_suffix(region))
 }
 
-/// The answer, or what the service says against the call.
+/// The response body, or the service's error.
 pub(super) fn response(response: &HttpResponse) -> Result<Value, OrchestratorError<Refused>> {
     let body = serde_json::from_slice::<Value>(response.body().bytes().unwrap_or_default());
     if response.status().is_success() {

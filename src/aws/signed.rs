@@ -34,7 +34,7 @@ use crate::arn::Region;
 use super::Aws;
 use super::error::Failure;
 
-/// Where a request goes.
+/// A call to sign and send.
 pub(super) struct Signed<'a> {
     /// The service, as signatures name it.
     pub(super) service: &'static str,
@@ -102,6 +102,7 @@ impl Aws {
             .deserializer(response);
         let Limits { timeouts, retries } = call.limits;
         if let Some(retries) = retries.as_ref().or(config.retry_config()) {
+            // Adaptive too: the strategy takes the mode from the configuration.
             operation = operation.standard_retry(retries);
         }
         if let Some(timeouts) = timeouts.or_else(|| config.timeout_config().cloned()) {

@@ -6,7 +6,7 @@
 
 use super::key_state::{fault, wrong_type};
 use super::replica_key::replica_keys;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::arn::{BucketName, KeyReference};
 use crate::observed::Observed;
 use crate::requirement::{Necessity, of_plaintext};
@@ -71,7 +71,7 @@ pub(super) fn not_found(facts: &Facts<'_>, outcome: &mut Outcome) {
             Observed::Absent | Observed::Unreadable(_) => {}
         }
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyNotFound,
                 severity: Severity::Error,
                 rule_ids: ids(rules),
@@ -112,7 +112,7 @@ pub(super) fn not_usable(facts: &Facts<'_>, outcome: &mut Outcome) {
             Severity::Warning | Severity::Advice => format!("the default key of `{destination}` {short}"),
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyNotUsable,
                 severity: fault.severity,
                 rule_ids: ids(default.rules),

@@ -5,7 +5,7 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>).
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::arn::{AccountId, BucketName};
 use crate::observed::{Observed, ReadFailure};
 use crate::snapshot::Rule;
@@ -56,7 +56,7 @@ fn unproven(
         None => "not readable as a bucket of this account or of a trusted one".to_owned(),
     };
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::DestinationForeign,
             severity: Severity::Warning,
             rule_ids: ids(rules),
@@ -98,7 +98,7 @@ fn wrong_account(
         &[("Destination.Account", owner.as_str())],
     );
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::DestinationForeign,
             severity: Severity::Warning,
             rule_ids: ids(rules),

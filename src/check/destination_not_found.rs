@@ -4,7 +4,7 @@
 
 use super::rule_edit::rule_edit;
 use super::source_not_versioned::enable_versioning;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -40,7 +40,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             )
         );
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::DestinationNotFound,
                 severity: Severity::Error,
                 rule_ids: ids(rules),

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
 use super::source_not_versioned::{enable_versioning, not_enabled};
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (name, bucket, rules) in facts.destinations() {
@@ -16,7 +16,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let arn = facts.arn(name);
         let owner = facts.owner_of(name);
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::DestinationNotVersioned,
                 severity: Severity::Error,
                 rule_ids: ids(rules),

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>
 
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -35,7 +35,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let arn = facts.arn(name);
         let owner = facts.owner_of(name);
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::DestinationObjectLock,
                 severity: Severity::Error,
                 rule_ids: ids(rules),

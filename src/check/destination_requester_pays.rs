@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html>
 
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::snapshot::Payer;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -16,7 +16,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let arn = facts.arn(name);
         let owner = facts.owner_of(name);
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::DestinationRequesterPays,
                 severity: Severity::Error,
                 rule_ids: ids(rules),

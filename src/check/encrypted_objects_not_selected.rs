@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Evidence, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Evidence, Facts, Outcome, Severity, evidence, ids};
 use crate::snapshot::{EncryptionType, Rule};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -87,7 +87,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         ],
     );
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::EncryptedObjectsNotSelected,
             severity: Severity::Error,
             rule_ids: ids(passing_over),

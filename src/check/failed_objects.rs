@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure_reason::{Meaning, meaning};
-use super::{CheckId, Evidence, Facts, Finding, Found, Outcome, RootCause, Severity};
+use super::{CheckId, Draft, Evidence, Facts, Finding, Outcome, RootCause, Severity};
 use crate::snapshot::EncryptionType;
 
 /// How many objects stand in the evidence.
@@ -49,7 +49,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         None => "Replicate what failed, if it still matters,",
     };
     let bucket = &facts.subject.bucket;
-    let mut finding = Found {
+    let mut finding = Draft {
         check: CheckId::FailedObjects,
         severity: Severity::Warning,
         rule_ids: trigger.objects.iter().filter_map(|object| object.rule_id.clone()).collect(),

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics-events.html>
 
 use super::rule_edit::quoted;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::arn::BucketName;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -30,7 +30,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let bucket = facts.source_arn();
     let name = &facts.snapshot.source.name;
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::FailureEventsNotRouted,
             severity: Severity::Advice,
             rule_ids,

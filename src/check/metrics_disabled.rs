@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics.html>
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::snapshot::Rule;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -23,7 +23,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         &[("Destination.Metrics.Status", "Enabled")],
     );
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::MetricsDisabled,
             severity: Severity::Warning,
             rule_ids: ids(silent),

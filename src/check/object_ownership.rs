@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::snapshot::ObjectOwnership;
 
 /// What S3 says of objects whose owner has not let the bucket's owner read them.
@@ -35,7 +35,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     };
     let bucket = facts.source_arn();
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::ObjectOwnership,
             severity: Severity::Warning,
             rule_ids: ids(facts.snapshot.enabled_rules()),

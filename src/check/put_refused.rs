@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence};
 use crate::event::{Change, Refusal};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -24,7 +24,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         refusal.message.escape_debug()
     );
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::PutRefused,
             severity: Severity::Advice,
             rule_ids: BTreeSet::new(),

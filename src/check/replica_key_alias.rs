@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::arn::KeyReference;
 use crate::observed::Observed;
 
@@ -30,7 +30,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             continue;
         }
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyAlias,
                 severity: Severity::Warning,
                 rule_ids: ids(replica.rules.iter().copied()),

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -31,7 +31,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             ),
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyAwsManaged,
                 severity: if crosses { Severity::Error } else { Severity::Warning },
                 rule_ids: ids(replica.rules.iter().copied()),

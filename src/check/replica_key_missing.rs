@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::replica_key::set_replica_key;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::snapshot::Rule;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -21,7 +21,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for (found, rules) in nameless {
         let remedy = set_replica_key(facts, &rules, None);
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyMissing,
                 severity: Severity::Error,
                 rule_ids: ids(rules),

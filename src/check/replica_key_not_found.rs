@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Facts, Found, Outcome, Severity, default_key, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, default_key, evidence, ids};
 use crate::arn::KeyReference;
 use crate::observed::Observed;
 
@@ -27,7 +27,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         };
         let reference = &replica.reference;
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyNotFound,
                 severity: Severity::Error,
                 rule_ids: ids(replica.rules.iter().copied()),

@@ -4,7 +4,7 @@
 
 use super::key_state::fault;
 use super::replica_key::replica_keys;
-use super::{CheckId, Facts, Found, Outcome, Severity, default_key, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, default_key, evidence, ids};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
@@ -23,7 +23,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             Severity::Warning | Severity::Advice => format!("the replica key for `{destination}` {short}"),
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyNotUsable,
                 severity: fault.severity,
                 rule_ids: ids(replica.rules.iter().copied()),

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>.
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Evidence, Facts, Found, Outcome, Severity, ids};
+use super::{CheckId, Draft, Evidence, Facts, Outcome, Severity, ids};
 use crate::arn::KeyReference;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -34,7 +34,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             None => set_replica_key(facts, &replica.rules, None),
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyWrongRegion,
                 severity: Severity::Error,
                 rule_ids: ids(replica.rules.iter().copied()),

@@ -4,7 +4,7 @@
 
 use super::key_state::wrong_type;
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Facts, Found, Outcome, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, evidence, ids};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for replica in replica_keys(facts) {
@@ -18,7 +18,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             continue;
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::ReplicaKeyWrongType,
                 severity: fault.severity,
                 rule_ids: ids(replica.rules.iter().copied()),

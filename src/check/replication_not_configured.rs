@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html>
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::event::{Change, TriggerKind};
 use crate::observed::Observed;
 
@@ -54,7 +54,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             TriggerKind::Alarm | TriggerKind::Drift | TriggerKind::Sweep => false,
         };
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::ReplicationNotConfigured,
             severity: if contradicted {
                 Severity::Error

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
 
-use super::{CheckId, Facts, Found, Outcome, Severity, access, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, access, evidence, ids};
 use crate::observed::Observed;
 use crate::policy::{Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
 use crate::snapshot::Role;
@@ -48,7 +48,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     let found = explain(&request, &answer);
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::RoleNotAssumable,
             severity: Severity::Error,
             rule_ids,

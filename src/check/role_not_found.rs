@@ -4,7 +4,7 @@
 
 use super::role_not_assumable::TRUST;
 use super::rule_edit::role_edit;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -45,7 +45,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         ),
     };
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::RoleNotFound,
             severity: Severity::Error,
             rule_ids,

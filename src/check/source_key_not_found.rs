@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>
 
 use super::source_key::source_keys;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -31,7 +31,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 .to_owned()
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::SourceKeyNotFound,
                 severity: Severity::Error,
                 rule_ids: ids(source.rules),

@@ -4,7 +4,7 @@
 
 use super::key_state::{fault, wrong_type};
 use super::source_key::source_keys;
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     for source in source_keys(facts, outcome) {
@@ -24,7 +24,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             Severity::Warning | Severity::Advice => format!("the key of {user} {}", fault.short),
         };
         outcome.finding(
-            Found {
+            Draft {
                 check: CheckId::SourceKeyNotUsable,
                 severity: fault.severity,
                 rule_ids: ids(source.rules),

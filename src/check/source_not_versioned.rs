@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
-use super::{CheckId, Facts, Found, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::snapshot::Versioning;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -16,7 +16,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     };
     let bucket = facts.source_arn();
     outcome.finding(
-        Found {
+        Draft {
             check: CheckId::SourceNotVersioned,
             severity: Severity::Error,
             rule_ids,

@@ -31,7 +31,7 @@ use crate::target::Writable;
 
 use pace::Pace;
 
-/// Checks that are due in a second. Each makes some twenty-five reads, eight of them of IAM, which is the first to refuse.
+/// Checks that are due in a second. Each makes some thirty reads, nine of them of IAM, which is the first to refuse.
 const CHECKS_PER_SECOND: u64 = 2;
 
 /// The longest that a queue keeps a message back.

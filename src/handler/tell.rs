@@ -28,7 +28,7 @@ use crate::target::Writable;
 
 use remembered::Remembered;
 
-/// How often something is read again that somebody else wrote meanwhile.
+/// How often a conditional write is tried when others interfere.
 const ATTEMPTS: u32 = 6;
 
 /// The first wait for somebody who is telling; each further one is twice as long. In all some six seconds, where a
@@ -37,7 +37,7 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// What keeps a report from being told.
 enum Untold {
-    /// The ledger does not do.
+    /// The ledger failed.
     Ledger(LedgerFailure),
     /// Whatever it is, the message that brought it must come again.
     Again(HandlerError),

@@ -26,7 +26,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// By so much S3's clock and ours may differ.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
 
-/// How many announcements are remembered, the latest.
+/// How many marks of each kind (standing or not) are kept, the latest.
 const MOST_SAID: usize = 400;
 
 /// What is remembered of a bucket.

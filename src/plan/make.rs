@@ -88,7 +88,8 @@ impl<'a> Planner<'a> {
             .as_ref()
             .map_or_else(OurPolicy::default, |document| OurPolicy::read(document, &source));
         let bare = without_ours(snapshot, &name, &ours, &source);
-        // Where nothing is ours there is nothing to judge anew, and judging a thousand rules takes its time.
+        // Without unconstrained grants, which the assessments count where they are set. Where nothing is ours there is
+        // nothing to judge anew, and judging a thousand rules takes its time.
         let strict = match settings.unconstrained_grants {
             false if matches!(bare, Cow::Borrowed(_)) => Cow::Borrowed(assessments),
             false | true => Cow::Owned(assess(&bare, false)),
@@ -136,7 +137,8 @@ impl<'a> Planner<'a> {
             .is_some_and(|met| met.contains(&requirement))
     }
 
-    fn meets<'n>(&self, needs: impl IntoIterator<Item = &'n Need>) -> Vec<Requirement> {
+    /// The requirements of these needs that are not met yet.
+    fn unmet<'n>(&self, needs: impl IntoIterator<Item = &'n Need>) -> Vec<Requirement> {
         needs
             .into_iter()
             .map(|need| &need.requirement)
@@ -167,7 +169,7 @@ impl<'a> Planner<'a> {
             if !is_given {
                 // Beside what is there, so that it shows what this part would add.
                 let all = self.ours.permissions.union(&missing).cloned().collect();
-                withheld.push(self.withhold(&all, refusals.to_vec(), self.meets(needs)));
+                withheld.push(self.withhold(&all, refusals.to_vec(), self.unmet(needs)));
             }
         }
         let least: BTreeSet<Permission> = wanted.union(&kept).cloned().collect();
@@ -190,7 +192,7 @@ impl<'a> Planner<'a> {
                 changes.push(Planned {
                     change: Change::PutRolePolicy(change),
                     basis: Basis::Role(record(self.role)),
-                    meets: self.meets(allowed.iter().copied()),
+                    meets: self.unmet(allowed.iter().copied()),
                 });
             }
         }
@@ -210,7 +212,7 @@ impl<'a> Planner<'a> {
                 change: Change::PutRolePolicy(change),
                 refusals,
                 meets: match is_refused {
-                    true => self.meets(allowed),
+                    true => self.unmet(allowed),
                     false => Vec::new(),
                 },
             });

@@ -9,7 +9,7 @@ use super::words::{Words, role, telling};
 use super::{Cause, Group, Means, means};
 use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
-use crate::check::{Evidence, Facts, Finding, Found, Remedy, RemedyKind, Severity};
+use crate::check::{Draft, Evidence, Facts, Finding, Remedy, RemedyKind, Severity};
 use crate::policy::{Layer, Values};
 use crate::requirement::Area;
 use crate::snapshot::SAMPLE_NAME;
@@ -23,7 +23,7 @@ pub(super) fn finding(
     let telling = telling(denied);
     let words = Words::of(facts, group, &telling, of_area);
     let reasons = why(facts, group, &telling);
-    Found {
+    Draft {
         check: group.check,
         severity: group.severity,
         rule_ids: denied

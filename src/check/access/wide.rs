@@ -9,7 +9,7 @@ use super::CheckId;
 use super::unknown::ids_of;
 use super::words::object_of;
 use crate::assessment::{Assessment, mistakes_of};
-use crate::check::{Evidence, Facts, Found, Outcome, Severity};
+use crate::check::{Draft, Evidence, Facts, Outcome, Severity};
 use crate::policy::{Layer, MistakeKind};
 use crate::requirement::Area;
 
@@ -52,7 +52,7 @@ pub(super) fn tell(
         })
         .collect();
     outcome.finding(
-        Found {
+        Draft {
             check,
             severity: Severity::Advice,
             rule_ids: ids_of(&allowed),

@@ -40,7 +40,7 @@ impl Planner<'_> {
             if is_there {
                 continue;
             }
-            let meets = self.meets(needs.iter().copied());
+            let meets = self.unmet(needs.iter().copied());
             let refusals: BTreeSet<Refusal> = needs
                 .iter()
                 .flat_map(|need| need.refusals.iter().cloned())

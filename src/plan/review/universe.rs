@@ -105,6 +105,7 @@ pub(super) struct Names {
     pub(super) actions: BTreeSet<String>,
     /// Buckets and objects.
     targets: BTreeSet<String>,
+    /// Keys, and every other resource that is not in S3.
     keys: BTreeSet<String>,
     services: BTreeSet<String>,
 }
