@@ -101,6 +101,7 @@ TRIED = {
     "make fuzz": "needs a nightly Rust",
     "make growth": "takes minutes; docs/PERFORMANCE.md has what it wrote",
     "make invoke": "`tests/deployed/test_demo.py` runs it",
+    "make lint-template": "installs 300 MB of linters; a job of its own in CI",
     "make live": "`tests/deployed/test_live.py` runs the same script against the emulator",
     "make package": "`tests/template/test_package.py` runs the script",
     "make sweep": "takes long; docs/PERFORMANCE.md has what it wrote",
