@@ -84,6 +84,7 @@ pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment
     requirements(snapshot, role)
         .into_iter()
         .map(|requirement| judge.assess(requirement))
+        .map(|assessment| judge.with_the_older_action(assessment))
         .collect()
 }
 
@@ -248,6 +249,34 @@ impl<'a> Judge<'a> {
             allowing: Allowing::of(snapshot, role),
             unconstrained_grants,
         }
+    }
+
+    /// `s3:GetObjectVersion` reads all objects but those that are encrypted with KMS, which a rule may leave out
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>).
+    fn with_the_older_action(&self, mut assessment: Assessment) -> Assessment {
+        let Requirement {
+            area,
+            request,
+            rule_ids,
+            ..
+        } = &assessment.requirement;
+        let takes_kms = |rule: &Rule| rule.sse_kms_objects && rule_ids.contains(&rule.id);
+        if request.action != "s3:GetObjectVersionForReplication"
+            || assessment.answer.verdict != Verdict::ImplicitlyDenied
+            || self.snapshot.enabled_rules().any(takes_kms)
+        {
+            return assessment;
+        }
+        let older = Request {
+            action: "s3:GetObjectVersion".to_owned(),
+            ..request.clone()
+        };
+        let resource = resource_policy(self.snapshot, area);
+        let no_grants = Observed::Found(Vec::new());
+        if verdict(&older, &layers(self.role, &self.identity, &resource, &no_grants)) == Verdict::Allowed {
+            assessment.requirement.necessity = Necessity::Advised;
+        }
+        assessment
     }
 
     fn assess(&self, requirement: Requirement) -> Assessment {

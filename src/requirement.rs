@@ -125,6 +125,14 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    /// Is it certain that the request has no such condition key? A delete marker has no content that could be encrypted.
+    pub fn surely_lacks(&self, key: &str) -> bool {
+        let is_of_encryption = key
+            .to_ascii_lowercase()
+            .starts_with("s3:x-amz-server-side-encryption");
+        is_of_encryption && self.request.action == "s3:ReplicateDelete"
+    }
+
     /// The same of another object; `None` where it is not about objects.
     pub(crate) fn about(&self, object: &str, other: &str) -> Option<Self> {
         const CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";

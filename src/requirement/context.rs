@@ -191,6 +191,7 @@ impl<'a> Contexts<'a> {
     pub(super) fn with_parameters(context: Context, action: &str) -> Context {
         let parameters: &[&str] = match action {
             "s3:ListBucket" => &["s3:prefix", "s3:delimiter", "s3:max-keys"],
+            "s3:GetObjectVersionAcl" | "s3:GetObjectVersionTagging" => &["s3:versionid"],
             _ => &[],
         };
         parameters

@@ -226,6 +226,8 @@ impl<'a> Needs<'a> {
         }
         let area = Area::Destination(rule.destination.clone());
         for permission in needed {
+            // A delete marker has no content, so nothing is said of how it is encrypted.
+            let writes_replica = permission.0 != "s3:ReplicateDelete";
             self.add_s3(
                 rule,
                 area.clone(),
@@ -233,7 +235,7 @@ impl<'a> Needs<'a> {
                 &object,
                 destination.owner.found(),
                 destination.region.found(),
-                true,
+                writes_replica,
             );
         }
     }

@@ -46,7 +46,10 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
             (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::RequiredUnless(failure)) => {
                 outcome.unread(failure);
             }
-            (Verdict::Allowed, _) => absent.extend(&assessment.answer.absent_keys),
+            (Verdict::Allowed, _) => {
+                let keys = assessment.answer.absent_keys.iter();
+                absent.extend(keys.filter(|absent| !requirement.surely_lacks(&absent.key)));
+            }
             (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, _) => {}
         }
     }

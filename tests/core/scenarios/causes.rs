@@ -194,6 +194,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "put-object-in-place-of-replicate-object",
             "role-may-not-write-tags",
             "role-may-not-replicate-delete-markers",
+            "delete-markers-denied-for-want-of-encryption",
             "first-generation-rule-without-the-right-to-delete",
         ]),
     ),
