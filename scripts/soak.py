@@ -137,13 +137,18 @@ class Observed:
             # No answer has more than ten thousand events, and the emulator's names no next page.
             while True:
                 events = self._logs.filter_log_events(logGroupName=group["logGroupName"], startTime=start)["events"]
-                new = [event for event in events if event["eventId"] not in seen]
+                new = [event for event in events if _name(event) not in seen]
                 if not new:
                     break
                 for event in new:
                     yield from event["message"].splitlines()
-                seen |= {event["eventId"] for event in new}
+                seen |= {_name(event) for event in new}
                 start = max(event["timestamp"] for event in new)
+
+
+def _name(event: dict[str, Any]) -> tuple[int, str, str]:
+    """What tells log events apart: the emulator's have no id."""
+    return event["timestamp"], event.get("logStreamName", ""), event["message"]
 
 
 def soak(observed: Observed, seeded: Seeded, seconds: float, told: list[str]) -> list[str]:
