@@ -74,7 +74,7 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && !name.starts_with('.') && name != "target" {
+            if path.is_dir() && !name.starts_with('.') && !["target", "dist"].contains(&name) {
                 walk(&path, found);
             } else if path.is_file() && !name.starts_with('.') {
                 found.push(path);
