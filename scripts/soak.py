@@ -59,7 +59,8 @@ def kinds(seeded: Seeded) -> list[Kind]:
         "a failed object with a name of 255 KiB": (DEAD, json.dumps(large)),
         "a hundred failed objects": (TOLD, json.dumps(many)),
         "an alarm": (TOLD, (EVENTS / "alarm/event-bridge.json").read_text()),
-        "a put of something else": (DROPPED, (EVENTS / "cloudtrail/put-versioning.json").read_text()),
+        # Drift: the buckets whose replication depends on it are looked at.
+        "a change of versioning": (TOLD, (EVENTS / "cloudtrail/put-versioning.json").read_text()),
         "a refused put": (DROPPED, (EVENTS / "cloudtrail/put-access-denied.json").read_text()),
         "a test event of S3": (DROPPED, (EVENTS / "s3-notification/test-event.json").read_text()),
         "a created object": (DROPPED, (EVENTS / "s3-notification/object-created.json").read_text()),
