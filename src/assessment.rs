@@ -10,7 +10,7 @@ mod lacks;
 mod repair;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
@@ -238,6 +238,8 @@ struct Judge<'a> {
     identity: PolicySet,
     allowing: Allowing<'a>,
     unconstrained_grants: bool,
+    /// The ids of the rules that take objects under KMS keys.
+    of_kms: BTreeSet<&'a str>,
 }
 
 impl<'a> Judge<'a> {
@@ -248,6 +250,11 @@ impl<'a> Judge<'a> {
             identity: role.identity_policies(),
             allowing: Allowing::of(snapshot, role),
             unconstrained_grants,
+            of_kms: snapshot
+                .enabled_rules()
+                .filter(|rule| rule.sse_kms_objects)
+                .map(|rule| rule.id.as_str())
+                .collect(),
         }
     }
 
@@ -260,10 +267,9 @@ impl<'a> Judge<'a> {
             rule_ids,
             ..
         } = &assessment.requirement;
-        let takes_kms = |rule: &Rule| rule.sse_kms_objects && rule_ids.contains(&rule.id);
         if request.action != "s3:GetObjectVersionForReplication"
             || assessment.answer.verdict != Verdict::ImplicitlyDenied
-            || self.snapshot.enabled_rules().any(takes_kms)
+            || rule_ids.iter().any(|id| self.of_kms.contains(id.as_str()))
         {
             return assessment;
         }

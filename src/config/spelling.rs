@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use strsim::osa_distance;
+
 /// The settings without which more is changed than with them. Of these, a word left out or added counts as well.
 const GUARDS: [&str; 3] = ["OPT_IN_TAG", "OPT_OUT_TAG", "REQUIRED_PERMISSIONS_BOUNDARY_ARN"];
 
@@ -20,10 +22,10 @@ pub(super) fn meant<'a>(name: &str, settings: impl IntoIterator<Item = &'a str>)
     }
     let found = joined(name);
     let mut settings: Vec<&str> = settings.into_iter().collect();
-    settings.sort_by_key(|setting| edits(&found, &joined(setting)));
+    settings.sort_by_key(|setting| osa_distance(&found, &joined(setting)));
     let is_near = |setting: &&str| {
-        (setting.len() >= SHORT || found.first() == setting.as_bytes().first())
-            && edits(&found, &joined(setting)) <= 2
+        (setting.len() >= SHORT || found.as_bytes().first() == setting.as_bytes().first())
+            && osa_distance(&found, &joined(setting)) <= 2
     };
     let has_the_words = |setting: &&str| GUARDS.contains(setting) && has_the_words_of(name, setting);
     let near = settings.iter().copied().find(is_near);
@@ -31,9 +33,9 @@ pub(super) fn meant<'a>(name: &str, settings: impl IntoIterator<Item = &'a str>)
 }
 
 /// Only the letters and digits, in capitals.
-fn joined(name: &str) -> Vec<u8> {
-    let bytes = name.bytes().filter(u8::is_ascii_alphanumeric);
-    bytes.map(|byte| byte.to_ascii_uppercase()).collect()
+fn joined(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|letter| letter.to_ascii_uppercase()).collect()
 }
 
 /// Have the two names at least two words in common, and one of them no other?
@@ -62,38 +64,6 @@ fn words(name: &str) -> BTreeSet<String> {
         .filter(|word| !word.is_empty())
         .map(singular)
         .collect()
-}
-
-/// How many edits lead from one text to the other: optimal string alignment, row by row.
-fn edits(a: &[u8], b: &[u8]) -> usize {
-    // Names that differ that much in length need no table.
-    if a.len().abs_diff(b.len()) > 2 {
-        return a.len().abs_diff(b.len());
-    }
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    let mut a_before = None;
-    for (row, &a_now) in a.iter().enumerate() {
-        let mut current = vec![row + 1];
-        let mut b_before = None;
-        for (column, &b_now) in b.iter().enumerate() {
-            let at = |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX - 1);
-            let mut least = (at(&last, column) + usize::from(a_now != b_now))
-                .min(at(&last, column + 1) + 1)
-                .min(at(&current, column) + 1);
-            if a_before == Some(b_now) && b_before == Some(a_now) {
-                let swapped = column
-                    .checked_sub(1)
-                    .map_or(usize::MAX - 1, |column| at(&before_last, column));
-                least = least.min(swapped + 1);
-            }
-            current.push(least);
-            b_before = Some(b_now);
-        }
-        a_before = Some(a_now);
-        before_last = std::mem::replace(&mut last, current);
-    }
-    last.last().copied().unwrap_or(a.len())
 }
 
 #[cfg(test)]
@@ -160,7 +130,7 @@ mod tests {
             ("AB", "", 2),
             ("CA", "ABC", 3),
         ] {
-            assert_eq!(edits(a.as_bytes(), b.as_bytes()), count, "{a} {b}");
+            assert_eq!(osa_distance(a, b), count, "{a} {b}");
         }
     }
 }
