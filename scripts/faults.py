@@ -25,7 +25,7 @@ from typing import Any
 
 from document import write
 from emulator import Emulator, end_on_termination
-from proxy import CONNECTION, KINDS, PAGED, Fault, Proxy, counts
+from proxy import BEGUN, CONNECTION, KINDS, OF_PAGES, PAGED, Fault, Proxy, counts
 from runtime_api import REGION, Answer, Function, FunctionDied
 from seed import Seeded, seed
 
@@ -151,6 +151,8 @@ class Account:
         unread = {failure["operation"] for failure in answer.body["unread"]}
         if unread and answer.body["verdict"] in ("healthy", "at-risk"):
             outcome.wrong.append(f"{answer.body['verdict']} although {sorted(unread)} is unread")
+        if unread and all(kind == BEGUN for _, kind, _ in case.faults):
+            outcome.wrong.append(f"{sorted(unread)} is unread although every page came")
         if not unread and answer.body["verdict"] != truth["verdict"]:
             outcome.wrong.append(f"{answer.body['verdict']} although nothing is unread")
 
@@ -226,7 +228,7 @@ def message(seeded: Seeded, event: str, receive_count: int) -> dict[str, Any]:
 
 
 def fits(operation: str, kind: str) -> bool:
-    return kind != "endless" or operation in PAGED
+    return kind not in OF_PAGES or operation in PAGED
 
 
 def every(account: Account, chance: random.Random, combinations: int) -> Iterator[Case]:
@@ -249,7 +251,7 @@ def every(account: Account, chance: random.Random, combinations: int) -> Iterato
             if operation in WRITES or operation == PUBLISH:
                 kinds: Iterable[str] = KINDS
             else:
-                kinds = ("denied", "failed-500", "reset", "malformed")
+                kinds = ("denied", "failed-500", "reset", "malformed", BEGUN)
             for kind in kinds:
                 if fits(operation, kind):
                     yield Case(name, "auto", ((operation, kind, None),))

@@ -15,12 +15,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 HOST = "127.0.0.1"
 SLOW_SECONDS = 2.0
+# The kind of fault, and the token by which the page after the empty one is asked for.
+BEGUN = "begun-empty"
 
 OF_BUCKETS = {
     "replication": "GetBucketReplication",
@@ -64,6 +66,19 @@ class Request:
         kind = "Object" if url.path.strip("/").count("/") else "Bucket"
         return f"{self.service}:{self.method.title()}{kind}"
 
+    @property
+    def follows_the_empty_page(self) -> bool:
+        return BEGUN.encode() in self.body
+
+    def without_our_token(self) -> Request:
+        """The question for the first page, which the emulator can answer."""
+        if not self.follows_the_empty_page:
+            return self
+        if self.body.startswith(b"{"):
+            asked = {name: value for name, value in json.loads(self.body).items() if value != BEGUN}
+            return replace(self, body=json.dumps(asked).encode())
+        return replace(self, body=self.body.replace(f"&Marker={BEGUN}".encode(), b""))
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -91,6 +106,8 @@ class Fault:
 
     def hits(self, request: Request) -> bool:
         if self.times == 0 or self.operation not in ("*", request.operation):
+            return False
+        if self.kind == BEGUN and request.follows_the_empty_page:
             return False
         if self.times:
             self.times -= 1
@@ -124,10 +141,23 @@ def _error(request: Request, status: int, codes: tuple[str, str, str]) -> Reply:
 
 def _again(reply: Reply) -> Reply:
     """The same page, with a token for one more, which will be the same."""
+    return _with_token(reply, "again")
+
+
+def _begun(reply: Reply) -> Reply:
+    """An empty page with a token for the next, as AWS allows itself: what there is comes only then."""
     text = reply.body.decode()
     if text.startswith("{"):
-        return Reply(reply.head, json.dumps(json.loads(text) | {"Truncated": True, "NextMarker": "again"}).encode())
-    more = "<IsTruncated>true</IsTruncated><Marker>again</Marker>"
+        emptied = {name: [] if isinstance(value, list) else value for name, value in json.loads(text).items()}
+        return _with_token(Reply(reply.head, json.dumps(emptied).encode()), BEGUN)
+    return _with_token(Reply(reply.head, re.sub(r"<member>.*</member>", "", text, flags=re.DOTALL).encode()), BEGUN)
+
+
+def _with_token(reply: Reply, token: str) -> Reply:
+    text = reply.body.decode()
+    if text.startswith("{"):
+        return Reply(reply.head, json.dumps(json.loads(text) | {"Truncated": True, "NextMarker": token}).encode())
+    more = f"<IsTruncated>true</IsTruncated><Marker>{token}</Marker>"
     return Reply(reply.head, re.sub(r"<IsTruncated>false</IsTruncated>|<IsTruncated ?/>", more, text).encode())
 
 
@@ -142,10 +172,12 @@ ANSWERS: dict[str, Callable[[Request], Reply]] = {
     "empty": lambda request: Reply.of(200, ""),
 }
 # What is done to the answer that comes.
-SPOILT: dict[str, Callable[[Reply], Reply]] = {"endless": _again}
+SPOILT: dict[str, Callable[[Reply], Reply]] = {"endless": _again, BEGUN: _begun}
 # What is done to the connection. The client gives up by itself on a call that hangs.
 CONNECTION = ("reset", "truncated", "slow", "hanging")
 KINDS = (*ANSWERS, *SPOILT, *CONNECTION)
+# What only answers in pages can suffer, and which have them.
+OF_PAGES = tuple(SPOILT)
 PAGED = ("iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "kms:ListGrants")
 
 
@@ -250,7 +282,7 @@ class Proxy:
             return ANSWERS[kind](request)
         if kind in ("reset", "hanging"):
             return None
-        reply = await self._upstreams(request)
+        reply = await self._upstreams(request.without_our_token())
         return SPOILT[kind](reply) if kind in SPOILT else reply
 
     async def _upstreams(self, request: Request) -> Reply:

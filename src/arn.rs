@@ -187,13 +187,12 @@ impl BucketName {
     pub fn from_arn(text: &str) -> Result<Self, InvalidName> {
         const KIND: &str = "a bucket ARN";
         const RULE: &str = "expected `arn:PARTITION:s3:::BUCKET`";
-        let arn: Arn = text.parse()?;
+        let invalid = || InvalidName::new(KIND, text, RULE);
+        let arn = Parts::of(text).ok_or_else(invalid)?;
         if arn.service != "s3" || !arn.region.is_empty() || !arn.account.is_empty() {
-            return Err(InvalidName::new(KIND, text, RULE));
+            return Err(invalid());
         }
-        arn.resource
-            .parse()
-            .map_err(|_| InvalidName::new(KIND, text, RULE))
+        arn.resource.parse().map_err(|_| invalid())
     }
 }
 
@@ -225,30 +224,49 @@ pub struct Arn {
     pub resource: String,
 }
 
+/// The parts of an [`Arn`] in the text that they were found in.
+struct Parts<'a> {
+    partition: &'a str,
+    service: &'a str,
+    region: &'a str,
+    account: &'a str,
+    resource: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let (partition, rest) = text.strip_prefix("arn:")?.split_once(':')?;
+        let (service, rest) = rest.split_once(':')?;
+        let (region, rest) = rest.split_once(':')?;
+        let (account, resource) = rest.split_once(':')?;
+        (!partition.is_empty() && !service.is_empty() && !resource.is_empty()).then_some(Self {
+            partition,
+            service,
+            region,
+            account,
+            resource,
+        })
+    }
+}
+
 impl FromStr for Arn {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let mut parts = text.splitn(6, ':');
-        let mut next = || parts.next();
-        match (next(), next(), next(), next(), next(), next()) {
-            (Some("arn"), Some(partition), Some(service), Some(region), Some(account), Some(resource))
-                if !partition.is_empty() && !service.is_empty() && !resource.is_empty() =>
-            {
-                Ok(Self {
-                    partition: partition.to_owned(),
-                    service: service.to_owned(),
-                    region: region.to_owned(),
-                    account: account.to_owned(),
-                    resource: resource.to_owned(),
-                })
-            }
-            _ => Err(InvalidName::new(
+        let parts = Parts::of(text).ok_or_else(|| {
+            InvalidName::new(
                 "an ARN",
                 text,
                 "expected `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`",
-            )),
-        }
+            )
+        })?;
+        Ok(Self {
+            partition: parts.partition.to_owned(),
+            service: parts.service.to_owned(),
+            region: parts.region.to_owned(),
+            account: parts.account.to_owned(),
+            resource: parts.resource.to_owned(),
+        })
     }
 }
 

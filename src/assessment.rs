@@ -82,7 +82,6 @@ pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment
     }
     let judge = Judge::of(snapshot, role, unconstrained_grants);
     requirements(snapshot, role)
-        .into_iter()
         .map(|requirement| judge.assess(requirement))
         .map(|assessment| judge.with_the_older_action(assessment))
         .collect()
@@ -279,8 +278,16 @@ impl<'a> Judge<'a> {
         };
         let resource = resource_policy(self.snapshot, area);
         let no_grants = Observed::Found(Vec::new());
-        if verdict(&older, &layers(self.role, &self.identity, &resource, &no_grants)) == Verdict::Allowed {
-            assessment.requirement.necessity = Necessity::Advised;
+        let answer = judge(&older, &layers(self.role, &self.identity, &resource, &no_grants));
+        match answer.verdict {
+            Verdict::Allowed => assessment.requirement.necessity = Necessity::Advised,
+            // What may be enough is no proof that anything is missing.
+            Verdict::Undetermined => {
+                assessment.answer = answer;
+                assessment.lacks = Lacks::default();
+                assessment.repair = Repair::None;
+            }
+            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {}
         }
         assessment
     }

@@ -159,7 +159,7 @@ impl Requirement {
 ///
 /// Nothing is required of a key that is missing, of the wrong type, in the wrong Region, or managed by AWS for another
 /// account: whether the role may use it cannot matter before that is mended.
-pub fn requirements(snapshot: &Snapshot, role: &Role) -> Vec<Requirement> {
+pub fn requirements(snapshot: &Snapshot, role: &Role) -> impl Iterator<Item = Requirement> + use<> {
     needs::Needs::of(snapshot, role).found()
 }
 

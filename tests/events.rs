@@ -107,7 +107,7 @@ command/check.json: command
 command/sweep.json: command
     Sweep
 command/undo-with-role-and-keys.json: command
-    Undo { bucket: "SOURCE", role: Some(RoleArn { text: "arn:aws:iam::111122223333:role/service-role/s3crr_role_for_SOURCE", partition: "aws", account: "111122223333", path: "/service-role/", name: "s3crr_role_for_SOURCE" }), keys: [KeyArn { partition: "aws", region: "eu-central-1", account: "111122223333", id: "1234abcd-12ab-34cd-56ef-1234567890ab" }], plan: Some(PlanDigest("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")) }
+    Undo { bucket: "SOURCE", role: Some("arn:aws:iam::111122223333:role/service-role/s3crr_role_for_SOURCE"), keys: ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"], plan: Some(PlanDigest("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")) }
 command/undo.json: command
     Undo { bucket: "SOURCE", role: None, keys: [], plan: None }
 drift/attach-role-policy.json: reports

@@ -8,50 +8,69 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Arn, InvalidName, Partition, Region, as_text};
+use super::{AccountId, InvalidName, Partition, Parts, Region, as_text};
 
 /// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`: a key itself, never an alias.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct KeyArn {
+pub struct KeyArn(Arc<NameOfKey>);
+
+/// What copies of a [`KeyArn`] share: a thousand rules name the same few keys in ten thousand requests.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct NameOfKey {
+    text: String,
     partition: Partition,
     region: Region,
     account: AccountId,
-    id: Arc<str>,
+    id: String,
 }
 
 impl KeyArn {
+    /// The ARN as text.
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
     /// The partition that the key lives in.
     pub fn partition(&self) -> &Partition {
-        &self.partition
+        &self.0.partition
     }
 
     /// The only Region in which this key can be used.
     pub fn region(&self) -> &Region {
-        &self.region
+        &self.0.region
     }
 
     /// The account that owns the key.
     pub fn account(&self) -> &AccountId {
-        &self.account
+        &self.0.account
     }
 
     /// The key id: a UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// Is this one of a set of related multi-Region keys?
     pub fn is_multi_region(&self) -> bool {
-        self.id.starts_with("mrk-")
+        self.0.id.starts_with("mrk-")
     }
 
     /// The ARN that the related multi-Region key in `region` has, if there is one there.
     pub fn in_region(&self, region: &Region) -> Self {
-        Self {
+        let NameOfKey {
+            partition,
+            account,
+            id,
+            ..
+        } = self.0.as_ref();
+        Self(Arc::new(NameOfKey {
+            text: format!("arn:{partition}:kms:{region}:{account}:key/{id}"),
+            partition: partition.clone(),
             region: region.clone(),
-            ..self.clone()
-        }
+            account: account.clone(),
+            id: id.clone(),
+        }))
     }
 }
 
@@ -66,29 +85,32 @@ impl FromStr for KeyArn {
                 "expected `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`",
             )
         };
-        let arn: Arn = text.parse().map_err(|_| invalid())?;
+        let arn = Parts::of(text).ok_or_else(invalid)?;
         let id = arn.resource.strip_prefix("key/").ok_or_else(invalid)?;
         let id_is_valid =
             (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if arn.service != "kms" || !id_is_valid {
             return Err(invalid());
         }
-        Ok(Self {
+        Ok(Self(Arc::new(NameOfKey {
+            text: text.to_owned(),
             partition: arn.partition.parse().map_err(|_| invalid())?,
             region: arn.region.parse().map_err(|_| invalid())?,
             account: arn.account.parse().map_err(|_| invalid())?,
-            id: id.into(),
-        })
+            id: id.to_owned(),
+        })))
     }
 }
 
 impl fmt::Display for KeyArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "arn:{}:kms:{}:{}:key/{}",
-            self.partition, self.region, self.account, self.id
-        )
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for KeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.text)
     }
 }
 
@@ -137,7 +159,7 @@ impl FromStr for AliasArn {
                 "expected `arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME`",
             )
         };
-        let arn: Arn = text.parse().map_err(|_| invalid())?;
+        let arn = Parts::of(text).ok_or_else(invalid)?;
         let name = arn.resource.strip_prefix("alias/").ok_or_else(invalid)?;
         let name_is_valid = (1..=250).contains(&name.len())
             && name
@@ -150,7 +172,7 @@ impl FromStr for AliasArn {
             partition: arn.partition.parse().map_err(|_| invalid())?,
             region: arn.region.parse().map_err(|_| invalid())?,
             account: arn.account.parse().map_err(|_| invalid())?,
-            name: arn.resource.as_str().into(),
+            name: arn.resource.into(),
         })
     }
 }

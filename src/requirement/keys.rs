@@ -169,7 +169,7 @@ impl Needs<'_> {
         let need = Need {
             area,
             action,
-            resource: arn.to_string(),
+            resource: arn.as_str().into(),
             owner: arn.account().clone(),
             necessity,
             purpose,

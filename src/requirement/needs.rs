@@ -20,13 +20,13 @@ use crate::policy::{Caller, Context, Request};
 use crate::snapshot::{Bucket, ObjectOwnership, Role, Rule, Snapshot};
 
 /// What tells two requests apart: what they are about, the action, the resource, and what else of the context differs.
-type Slot = (Area, &'static str, String, Arc<str>);
+type Slot = (Area, &'static str, Arc<str>, Arc<str>);
 
 /// A requirement before it is known whether another rule has it too.
 pub(super) struct Need {
     pub(super) area: Area,
     pub(super) action: &'static str,
-    pub(super) resource: String,
+    pub(super) resource: Arc<str>,
     pub(super) owner: AccountId,
     pub(super) necessity: Necessity,
     pub(super) purpose: &'static str,
@@ -71,8 +71,8 @@ impl<'a> Needs<'a> {
         needs
     }
 
-    pub(super) fn found(self) -> Vec<Requirement> {
-        self.found.into_values().collect()
+    pub(super) fn found(self) -> impl Iterator<Item = Requirement> + use<> {
+        self.found.into_values()
     }
 
     fn source(&mut self, rule: &Rule) {
@@ -80,8 +80,8 @@ impl<'a> Needs<'a> {
         let snapshot = self.snapshot;
         let source = &snapshot.source;
         let owner = &snapshot.identity.account;
-        let bucket = source.name.arn(self.partition());
-        let object = format!("{bucket}/{}", rule.sample_key());
+        let bucket: Arc<str> = source.name.arn(self.partition()).into();
+        let object: Arc<str> = format!("{bucket}/{}", rule.sample_key()).into();
         let on_bucket: [Permission; 2] = [
             (
                 "s3:GetReplicationConfiguration",
@@ -175,7 +175,7 @@ impl<'a> Needs<'a> {
         let Some(destination) = existing.filter(|bucket| !bucket.is_gone()) else {
             return;
         };
-        let object = format!("{}/{}", rule.destination.arn(self.partition()), rule.sample_key());
+        let object = format!("{}/{}", rule.destination.arn(self.partition()), rule.sample_key()).into();
         let mut needed: Vec<Permission> = vec![
             (
                 "s3:ReplicateObject",
@@ -249,7 +249,7 @@ impl<'a> Needs<'a> {
         rule: &Rule,
         area: Area,
         (action, necessity, purpose, page): Permission,
-        resource: &str,
+        resource: &Arc<str>,
         owner: Option<&AccountId>,
         region: Option<&Region>,
         writes_replica: bool,
@@ -257,7 +257,7 @@ impl<'a> Needs<'a> {
         let need = Need {
             area,
             action,
-            resource: resource.to_owned(),
+            resource: resource.clone(),
             // Of a bucket whose owner is not known, only what holds for a stranger's may be said.
             owner: owner
                 .cloned()
@@ -290,7 +290,7 @@ impl<'a> Needs<'a> {
                 request: Request {
                     caller: self.caller.clone(),
                     action: need.action.to_owned(),
-                    resource: need.resource,
+                    resource: need.resource.as_ref().to_owned(),
                     resource_account: need.owner,
                     context: context(&mut self.contexts),
                 },
