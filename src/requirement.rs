@@ -21,7 +21,7 @@ use crate::policy::Request;
 use crate::snapshot::{Role, Snapshot};
 
 pub(crate) use context::via_s3;
-pub(crate) use encryption::of_plaintext;
+pub(crate) use encryption::{must_be_replicated, of_plaintext};
 
 /// The permissions of a replication role.
 pub const PERMISSIONS_PAGE: &str =

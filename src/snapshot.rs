@@ -114,6 +114,14 @@ pub struct InspectedObject {
     pub head: Observed<ObjectHead>,
 }
 
+impl ObjectHead {
+    /// Has S3 nothing left to replicate of it? What is replicated is done with, and what is a replica itself goes no further:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-what-is-isnot-replicated.html>.
+    pub fn is_done_with(&self) -> bool {
+        matches!(self.replication_status.as_deref(), Some("COMPLETED" | "REPLICA"))
+    }
+}
+
 /// What HEAD tells about an object version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectHead {

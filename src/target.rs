@@ -1,4 +1,4 @@
-//! The port through which repairs are written: the four calls that may change anything, and a dry run of one.
+//! The port through which repairs are written: the four calls of repairs and the ordering of a job, and a dry run of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

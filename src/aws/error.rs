@@ -25,7 +25,8 @@ fn absent_codes(read: Read) -> &'static [&'static str] {
     match read {
         // HEAD is answered without a body; its code is made of its status.
         Read::HeadBucket => &["NotFound", "NoSuchBucket"],
-        Read::HeadObject => &["NotFound", "NoSuchKey", "NoSuchVersion", "NoSuchBucket"],
+        // 405: the version is a delete marker, which has no content and so no encryption.
+        Read::HeadObject => &["NotFound", "NoSuchKey", "NoSuchVersion", "NoSuchBucket", "405"],
         Read::Replication => &["ReplicationConfigurationNotFoundError", "NoSuchBucket"],
         Read::BucketPolicy => &["NoSuchBucketPolicy", "NoSuchBucket"],
         Read::BucketTags => &["NoSuchTagSet", "NoSuchBucket"],

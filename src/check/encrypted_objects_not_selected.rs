@@ -5,6 +5,7 @@
 
 use super::rule_edit::rule_edit;
 use super::{CheckId, Draft, Evidence, Facts, Outcome, Severity, evidence, ids};
+use crate::requirement::must_be_replicated;
 use crate::snapshot::{EncryptionType, Rule};
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
@@ -40,7 +41,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let mut passing_over: Vec<&Rule> = Vec::new();
     for rule in snapshot.enabled_rules().filter(|rule| !rule.sse_kms_objects) {
         let passed_over = snapshot.objects.iter().find(|object| {
-            object.key.starts_with(&rule.filter.prefix)
+            must_be_replicated(snapshot, rule, object)
                 && object.head.found().is_some_and(|head| head.encryption.uses_kms())
         });
         if let Some(object) = passed_over {

@@ -50,15 +50,16 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
 
 /// Adds a target to the notification configuration as it is at that moment: putting one replaces all that was there.
 fn route(bucket: &BucketName) -> String {
-    // Of an empty configuration the command line prints nothing at all.
-    let program = "import json, os, sys; c = json.loads(sys.stdin.read() or \"{}\"); \
+    // Of an empty configuration the command line prints nothing at all. It prints as little when it fails, so the next step
+    // must not be taken then: it would put a configuration of our target alone.
+    let program = "import json, os; c = json.loads(open(\"notification.json\").read() or \"{}\"); \
                    c[\"QueueConfigurations\"] = [q for q in c.get(\"QueueConfigurations\", []) if q.get(\"Id\") != \
                    \"s3-replication-remediator\"] + [{\"Id\": \"s3-replication-remediator\", \"QueueArn\": \
                    os.environ[\"QUEUE_ARN\"], \"Events\": [\"s3:Replication:OperationFailedReplication\"]}]; \
-                   json.dump(c, sys.stdout)";
+                   json.dump(c, open(\"notification.json\", \"w\"))";
     format!(
         "with QUEUE_ARN exported as the ARN of this stack's queue (its output QueueArn):\naws s3api \
-         get-bucket-notification-configuration --bucket {bucket} --output json | python3 -c {} > notification.json && \
+         get-bucket-notification-configuration --bucket {bucket} --output json > notification.json && python3 -c {} && \
          aws s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration \
          file://notification.json",
         quoted(program)

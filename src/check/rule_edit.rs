@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arn::{BucketName, RoleArn};
 use crate::snapshot::Rule;
@@ -21,28 +21,35 @@ pub(super) fn rule_edit<'a>(
         .iter()
         .map(|(path, text)| format!("{}.update({})", holder(path), json!({last(path): text})))
         .collect();
-    configuration_edit(
-        bucket,
-        &format!(
-            "[({}) for rule in c[\"Rules\"] if rule[\"ID\"] in {}]",
-            changes.join(", "),
-            json!(ids)
-        ),
-    )
+    // A rule that is not there by this id any more, or that a terminal has changed on the way, is no reason to put the
+    // configuration back as it was and to be content.
+    let change = format!(
+        "ids = json.loads(sys.argv[1]); rules = [rule for rule in c[\"Rules\"] if rule[\"ID\"] in ids]; \
+         len(rules) == len(ids) or sys.exit(\"no such rule\"); [({}) for rule in rules]",
+        changes.join(", ")
+    );
+    configuration_edit(bucket, &change, Some(json!(ids)))
 }
 
 /// The command that has S3 use another role.
 pub(super) fn role_edit(bucket: &BucketName, role: &RoleArn) -> String {
-    configuration_edit(bucket, &format!("c.update({})", json!({"Role": role})))
+    configuration_edit(bucket, &format!("c.update({})", json!({"Role": role})), None)
 }
 
 /// Reads the configuration, changes it as a line of Python says, and puts it. Python is there wherever the AWS command
-/// line is; jq is not.
-fn configuration_edit(bucket: &BucketName, change: &str) -> String {
-    let program = format!("import json, sys; c = json.load(sys.stdin); {change}; json.dump(c, sys.stdout)");
+/// line is; jq is not. Each step is taken only if the one before it succeeded, which a pipe would hide. What a rule's
+/// author wrote is an argument in JSON: Python's own literals know other escapes.
+fn configuration_edit(bucket: &BucketName, change: &str, argument: Option<Value>) -> String {
+    let program = format!(
+        "import json, sys; c = json.load(open(\"replication.json\")); {change}; \
+         json.dump(c, open(\"replication.json\", \"w\"))"
+    );
+    let argument = argument.map_or_else(String::new, |argument| {
+        format!(" {}", quoted(&argument.to_string()))
+    });
     format!(
-        "aws s3api get-bucket-replication --bucket {bucket} --query ReplicationConfiguration --output json | \
-         python3 -c {} > replication.json && aws s3api put-bucket-replication --bucket {bucket} \
+        "aws s3api get-bucket-replication --bucket {bucket} --query ReplicationConfiguration --output json > \
+         replication.json && python3 -c {}{argument} && aws s3api put-bucket-replication --bucket {bucket} \
          --replication-configuration file://replication.json",
         quoted(&program)
     )
@@ -62,7 +69,7 @@ fn last(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(_, name)| name)
 }
 
-/// One word for a shell. A rule's id is its author's text; as JSON it is a text to Python too.
+/// One word for a shell.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -112,7 +119,7 @@ mod tests {
         );
         assert_eq!(
             command,
-            r#"aws s3api get-bucket-replication --bucket logs --query ReplicationConfiguration --output json | python3 -c 'import json, sys; c = json.load(sys.stdin); [(rule.setdefault("Destination", {}).setdefault("Metrics", {}).update({"Status":"Enabled"})) for rule in c["Rules"] if rule["ID"] in ["'\''; rm -rf \"$HOME\" #\n"]]; json.dump(c, sys.stdout)' > replication.json && aws s3api put-bucket-replication --bucket logs --replication-configuration file://replication.json"#
+            r#"aws s3api get-bucket-replication --bucket logs --query ReplicationConfiguration --output json > replication.json && python3 -c 'import json, sys; c = json.load(open("replication.json")); ids = json.loads(sys.argv[1]); rules = [rule for rule in c["Rules"] if rule["ID"] in ids]; len(rules) == len(ids) or sys.exit("no such rule"); [(rule.setdefault("Destination", {}).setdefault("Metrics", {}).update({"Status":"Enabled"})) for rule in rules]; json.dump(c, open("replication.json", "w"))' '["'\''; rm -rf \"$HOME\" #\n"]' && aws s3api put-bucket-replication --bucket logs --replication-configuration file://replication.json"#
         );
     }
 }

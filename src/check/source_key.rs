@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Facts, Outcome};
 use crate::arn::KeyReference;
+use crate::requirement::must_be_replicated;
 use crate::snapshot::{Key, Rule};
 
 /// A key that rules need for reading what they replicate.
@@ -32,12 +33,14 @@ pub(super) fn source_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<S
         named.insert(key, ("the bucket's default encryption".to_owned(), rules.clone()));
     }
     for object in &snapshot.objects {
-        let takes = |rule: &&Rule| object.key.starts_with(&rule.filter.prefix);
-        let taking: Vec<&Rule> = rules.iter().copied().filter(takes).collect();
-        if taking.is_empty() {
+        let under_prefix = |rule: &&Rule| object.key.starts_with(&rule.filter.prefix);
+        if !rules.iter().any(under_prefix) {
             continue;
         }
-        if let Some(key) = outcome.needs(&object.head).and_then(|head| head.kms_key.as_ref()) {
+        let key = outcome.needs(&object.head).and_then(|head| head.kms_key.as_ref());
+        let taking = |rule: &&Rule| must_be_replicated(snapshot, rule, object);
+        let taking: Vec<&Rule> = rules.iter().copied().filter(taking).collect();
+        if let Some(key) = key.filter(|_| !taking.is_empty()) {
             named
                 .entry(key)
                 .or_insert_with(|| (format!("object `{}`", object.key.escape_debug()), taking));

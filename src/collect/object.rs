@@ -102,9 +102,14 @@ pub(super) async fn sample<S: Source>(
     objects
 }
 
-/// The KMS keys that encrypt these objects.
+/// The KMS keys that encrypt those of these objects that S3 has yet to read.
 pub(super) fn keys(objects: &[InspectedObject]) -> impl Iterator<Item = &KeyReference> {
-    objects
-        .iter()
-        .filter_map(|object| object.head.found()?.kms_key.as_ref())
+    objects.iter().filter_map(|object| {
+        object
+            .head
+            .found()
+            .filter(|head| !head.is_done_with())?
+            .kms_key
+            .as_ref()
+    })
 }

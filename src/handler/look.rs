@@ -77,6 +77,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         .await;
         self.compare(invocation, subject, &mut remembered, &snapshot)
             .await;
+        // The clock of the invocation is looked at only where something waits: what was read may have taken all the time.
+        tokio::task::yield_now().await;
         let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
         let facts = Facts {
             snapshot: &snapshot,
@@ -84,6 +86,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             assessments: &assessments,
         };
         let examination = examine(&facts);
+        tokio::task::yield_now().await;
         Look {
             is_contradicted: wanted.expects_configuration && snapshot.replication.is_absent(),
             snapshot,

@@ -122,12 +122,16 @@ pub(crate) fn split_at_colons(text: &str, limit: usize, variables: bool) -> Vec<
     parts
 }
 
-fn colon_outside_variables(text: &str, variables: bool) -> Option<usize> {
+fn colon_outside_variables(text: &str, mut variables: bool) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = text.get(at..)?;
         if variables && rest.starts_with("${") {
-            at += end_of_variable(rest).unwrap_or(2);
+            match end_of_variable(rest) {
+                Some(end) => at += end,
+                // Where one has no end, none after it has.
+                None => variables = false,
+            }
         } else {
             let character = rest.chars().next()?;
             if character == ':' {

@@ -187,16 +187,25 @@ impl<'a> Contexts<'a> {
         }
     }
 
-    /// The same for a call that takes parameters. Which of them S3 gives is not documented.
-    pub(super) fn with_parameters(context: Context, action: &str) -> Context {
+    /// The same for one action: parameters of which nothing says how S3 gives them, and tags of objects, which AWS lists
+    /// for few actions (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>). Whether
+    /// S3 says them of the others all the same is not documented.
+    pub(super) fn of_action(&self, context: Context, action: &str) -> Context {
         let parameters: &[&str] = match action {
             "s3:ListBucket" => &["s3:prefix", "s3:delimiter", "s3:max-keys"],
             "s3:GetObjectVersionAcl" | "s3:GetObjectVersionTagging" => &["s3:versionid"],
             _ => &[],
         };
+        let of_tags = matches!(
+            action,
+            "s3:GetObjectVersion" | "s3:GetObjectVersionAcl" | "s3:GetObjectVersionTagging"
+        );
+        let tags = self.tested_tags.iter().filter(|_| !of_tags);
         parameters
             .iter()
-            .fold(context, |context, key| context.with_unknown(*key))
+            .copied()
+            .chain(tags.map(String::as_str))
+            .fold(context, |context, key| context.with_unknown(key))
     }
 
     /// A request about a key.

@@ -7,7 +7,7 @@
 
 use super::{ContextForm, Feature, Necessity};
 use crate::observed::Observed;
-use crate::snapshot::{EncryptionType, ObjectHead, Rule, Snapshot};
+use crate::snapshot::{EncryptionType, InspectedObject, ObjectHead, Rule, Snapshot};
 
 /// The context that KMS sees for an object with this encryption.
 pub(super) fn form(kind: EncryptionType, bucket_key: bool) -> ContextForm {
@@ -18,14 +18,46 @@ pub(super) fn form(kind: EncryptionType, bucket_key: bool) -> ContextForm {
     }
 }
 
-/// The objects under KMS keys that were looked at and that a rule takes.
-pub(super) fn looked_at<'a>(snapshot: &'a Snapshot, rule: &'a Rule) -> impl Iterator<Item = &'a ObjectHead> {
-    snapshot
-        .objects
-        .iter()
-        .filter(|object| object.key.starts_with(&rule.filter.prefix))
-        .filter_map(|object| object.head.found())
-        .filter(|head| head.encryption.uses_kms())
+/// The objects under KMS keys that were looked at, and how much a rule needs what they need.
+pub(super) fn looked_at<'a>(
+    snapshot: &'a Snapshot,
+    rule: &'a Rule,
+) -> impl Iterator<Item = (&'a ObjectHead, Necessity)> {
+    snapshot.objects.iter().filter_map(|object| {
+        let head = object.head.found().filter(|head| head.encryption.uses_kms())?;
+        let necessity = if must_be_replicated(snapshot, rule, object) {
+            Necessity::Required
+        } else if object.key.starts_with(&rule.filter.prefix) && !head.is_done_with() {
+            Necessity::Advised
+        } else {
+            return None;
+        };
+        Some((head, necessity))
+    })
+}
+
+/// Is it certain, as far as HEAD tells, that S3 has yet to replicate the object by this rule, or others like it?
+///
+/// HEAD does not show tags, so whether a rule that filters by them takes the object is known only where S3 tried and no other rule did.
+pub(crate) fn must_be_replicated(snapshot: &Snapshot, rule: &Rule, object: &InspectedObject) -> bool {
+    let Some(head) = object.head.found() else {
+        return false;
+    };
+    let under_prefix = |rule: &Rule| object.key.starts_with(&rule.filter.prefix);
+    let was_tried = matches!(head.replication_status.as_deref(), Some("FAILED" | "PENDING"));
+    let is_taken = if rule.filter.tags.is_empty() {
+        !snapshot
+            .enabled_rules()
+            .any(|other| under_prefix(other) && other.takes_all_before(rule))
+    } else {
+        was_tried
+            && snapshot
+                .enabled_rules()
+                .filter(|other| under_prefix(other))
+                .count()
+                == 1
+    };
+    under_prefix(rule) && is_taken && !head.is_done_with()
 }
 
 /// How much a rule needs what only objects without encryption need. S3 has taken none since January 2023, so without
@@ -59,8 +91,10 @@ impl InUse {
             object: Necessity::Advised,
             bucket: Necessity::Advised,
         };
-        for head in looked_at(snapshot, rule) {
-            in_use.needs(form(head.encryption, head.bucket_key));
+        for (head, necessity) in looked_at(snapshot, rule) {
+            if necessity == Necessity::Required {
+                in_use.needs(form(head.encryption, head.bucket_key));
+            }
         }
         let nothing_seen = in_use.object == Necessity::Advised && in_use.bucket == Necessity::Advised;
         match &snapshot.source.encryption {

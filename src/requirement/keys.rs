@@ -17,11 +17,15 @@ impl Needs<'_> {
     pub(super) fn source_keys(&mut self, rule: &Rule) {
         let snapshot = self.snapshot;
         let default = snapshot.source.encryption.found();
-        let by_default =
-            default.and_then(|default| Some((default.key.as_ref()?, form(default.kind, default.bucket_key))));
-        let seen = looked_at(snapshot, rule)
-            .filter_map(|head| Some((head.kms_key.as_ref()?, form(head.encryption, head.bucket_key))));
-        for (reference, in_use) in by_default.into_iter().chain(seen) {
+        let by_default = default.and_then(|default| {
+            let in_use = form(default.kind, default.bucket_key);
+            Some((default.key.as_ref()?, in_use, Necessity::Required))
+        });
+        let seen = looked_at(snapshot, rule).filter_map(|(head, needed)| {
+            let in_use = form(head.encryption, head.bucket_key);
+            Some((head.kms_key.as_ref()?, in_use, needed))
+        });
+        for (reference, in_use, needed) in by_default.into_iter().chain(seen) {
             let Some((key, arn)) = snapshot
                 .key(reference)
                 .and_then(|key| Some((key, usable_arn(key)?)))
@@ -30,7 +34,7 @@ impl Needs<'_> {
             };
             for form in [ContextForm::Object, ContextForm::Bucket] {
                 let necessity = if form == in_use {
-                    Necessity::Required
+                    needed.clone()
                 } else {
                     Necessity::Advised
                 };

@@ -267,7 +267,8 @@ impl<'a> Needs<'a> {
             page,
         };
         self.add(rule, None, need, self.visible.clone(), |contexts| {
-            Contexts::with_parameters(contexts.s3(rule, owner, region, writes_replica), action)
+            let context = contexts.s3(rule, owner, region, writes_replica);
+            contexts.of_action(context, action)
         });
     }
 

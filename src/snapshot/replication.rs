@@ -107,6 +107,18 @@ impl Rule {
             && self.replica_modifications >= other.replica_modifications
     }
 
+    /// Does S3 go by this rule rather than the other for every object under KMS keys that both take?
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRule.html>
+    pub fn takes_all_before(&self, other: &Self) -> bool {
+        self.priority
+            .zip(other.priority)
+            .is_some_and(|(own, its)| own > its)
+            && self.schema == Schema::V2
+            && self.destination == other.destination
+            && self.filter.tags.is_empty()
+            && self.sse_kms_objects
+    }
+
     /// An object key that the rule takes, for evaluating permissions with: policies are matched against one object.
     pub fn sample_key(&self) -> String {
         format!("{}{SAMPLE_NAME}", self.filter.prefix)

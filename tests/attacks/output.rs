@@ -154,6 +154,7 @@ async fn a_command_that_edits_a_rule_of_hostile_name_edits_that_rule_and_runs_no
         "\"]]; import os; os.system('touch /tmp/s3-replication-remediator-was-here'); [[\"",
         "a\\'b",
         "<!channel>",
+        "invisible\u{e0041}",
     ] {
         let mut account = hostile();
         let mut without_key = rule(id, "x/", "replica", "nonsense");

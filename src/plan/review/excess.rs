@@ -194,9 +194,10 @@ fn counts(assessment: &Assessment) -> bool {
 
 /// Is it the place that a requirement is about, or the same for another object of the rule?
 fn needs(requirement: &Requirement, place: Place<'_>) -> bool {
+    // A bucket may bear any name, that of the sample too: only behind a `/` is it an object.
     let same_objects = |needed: &str, tried: &str| match needed.strip_suffix(SAMPLE) {
-        Some(beginning) => tried.starts_with(beginning),
-        None => needed == tried,
+        Some(beginning) if beginning.contains('/') => tried.starts_with(beginning),
+        Some(_) | None => needed == tried,
     };
     match &requirement.area {
         Area::Source | Area::Destination(_) => same_objects(&requirement.request.resource, place.resource),

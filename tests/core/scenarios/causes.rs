@@ -180,6 +180,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "object-actions-on-the-bucket-alone",
             "policy-for-a-narrower-prefix-than-the-rules",
             "policy-tests-a-tag-that-nothing-fixes",
+            "policy-tests-the-tag-that-the-filter-demands",
             "object-version-allowed-for-some-tags-where-no-rule-takes-kms-objects",
             "role-may-list-under-a-prefix-only",
             "source-policy-denies-outside-the-endpoint",
