@@ -1,4 +1,4 @@
-//! The port through which repairs are written: the four calls of repairs and the ordering of a job, and a dry run of one.
+//! The ports through which anything is written: the four calls of repairs with a dry run of one, and the ordering of a job.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -8,7 +8,7 @@ use crate::backlog::Order;
 use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 
-/// The IAM actions that writing needs, all of them; they are named as the operations are.
+/// The IAM actions that repairs and their undo need, all of them (jobs need [`crate::backlog::ACTIONS`]); they are named as the operations are.
 pub const ACTIONS: [&str; 4] = [
     "iam:DeleteRolePolicy",
     "iam:PutRolePolicy",

@@ -1,6 +1,9 @@
 //! `role-destination-access`: may the role, by its own policies, write into the destination bucket as replication needs it?
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
+//!
+//! What is needed stands in `src/requirement/needs.rs` (buckets) and `src/requirement/keys.rs` (keys), how it is answered in
+//! `src/assessment.rs`, how it is told in `src/check/access.rs`.
 
 use super::{CheckId, Facts, Outcome, access};
 

@@ -60,7 +60,9 @@ impl Exit {
             Self::Usage => "the arguments, the settings or a file cannot be used",
             Self::AtRisk => "at risk, only with `--fail-on at-risk`",
             Self::Unreachable => "AWS could not be asked: no credentials, no connection, no permission",
-            Self::NotApplied => "the plan of `apply` or `undo` is not in place: refused, declined or failed",
+            Self::NotApplied => {
+                "the plan of `apply` or `undo` is not in place, or `backlog` made no job: refused, declined or failed"
+            }
         }
     }
 

@@ -244,11 +244,6 @@ fn a_wrong_value_stops_the_start_and_says_what_was_expected() {
              may be changed",
         ),
         (
-            "ALLOWED_ROLE_ARNS",
-            "ssm:/replication/roles",
-            "`ssm:/replication/roles`: lists in SSM parameters are not supported yet; write the list itself",
-        ),
-        (
             "LEDGER_TABLE",
             "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger",
             "`arn:aws:dynamodb:eu-west-1:111122223333:table/ledger`: expected the name of a DynamoDB table of this account \

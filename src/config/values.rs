@@ -90,14 +90,6 @@ impl Values {
         let text = self.text(name).unwrap_or_default().to_owned();
         let mut items = Vec::new();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            if item.starts_with("ssm:") {
-                self.wrong(
-                    name,
-                    item,
-                    "lists in SSM parameters are not supported yet; write the list itself",
-                );
-                continue;
-            }
             match parse(item) {
                 Ok(value) => items.push(value),
                 Err(error) => self.wrong(name, item, error),

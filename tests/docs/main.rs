@@ -242,8 +242,9 @@ fn the_manual_lists_every_permission_that_the_function_holds() {
     }
     for action in target::ACTIONS {
         let what = match action {
-            "iam:PutRolePolicy" | "kms:CreateGrant" => "a repair",
-            _ => "its undo",
+            "iam:PutRolePolicy" => "a repair, and the rest of a policy of which a part is taken back",
+            "kms:CreateGrant" => "a repair",
+            _ => "its undo, and access that the rules no longer need",
         };
         rows.insert([
             action.to_owned(),
