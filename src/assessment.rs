@@ -74,17 +74,23 @@ pub enum Obstacle {
 /// Answers every requirement of the enabled rules, sorted by what they are about. Empty where there is no role to judge:
 /// none at all, or one under another path, which S3 cannot assume.
 pub fn assess(snapshot: &Snapshot, unconstrained_grants: bool) -> Vec<Assessment> {
-    let (Some(role), Some(replication)) = (snapshot.role.found(), snapshot.replication.found()) else {
-        return Vec::new();
-    };
-    if role.arn != replication.role {
-        return Vec::new();
-    }
-    let judge = Judge::of(snapshot, role, unconstrained_grants);
-    requirements(snapshot, role)
-        .map(|requirement| judge.assess(requirement))
-        .map(|assessment| judge.with_the_older_action(assessment))
-        .collect()
+    one_by_one(snapshot, unconstrained_grants).collect()
+}
+
+/// The same for those who have something else to do in between: whoever writes rules and policies chooses how long it takes.
+pub fn one_by_one(
+    snapshot: &Snapshot,
+    unconstrained_grants: bool,
+) -> impl Iterator<Item = Assessment> + use<'_> {
+    let role = snapshot.role.found().filter(|role| {
+        let replication = snapshot.replication.found();
+        replication.is_some_and(|replication| replication.role == role.arn)
+    });
+    role.into_iter().flat_map(move |role| {
+        let judge = Judge::of(snapshot, role, unconstrained_grants);
+        requirements(snapshot, role)
+            .map(move |requirement| judge.with_the_older_action(judge.assess(requirement)))
+    })
 }
 
 /// What of all this is denied for one object, although it is allowed for the object that stands for all of the rule.

@@ -6,7 +6,16 @@
 use super::rule_edit::rule_edit;
 use super::{CheckId, Draft, Evidence, Facts, Outcome, Severity, evidence, ids};
 use crate::requirement::must_be_replicated;
-use crate::snapshot::{EncryptionType, Rule};
+use crate::snapshot::{EncryptionType, InspectedObject, Rule};
+
+/// Is it an object under a KMS key, which only its tags could keep from the rule?
+fn may_be_taken(rule: &Rule, object: &InspectedObject) -> bool {
+    object.key.starts_with(&rule.filter.prefix)
+        && object
+            .head
+            .found()
+            .is_some_and(|head| head.encryption.uses_kms() && !head.is_done_with())
+}
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let snapshot = facts.snapshot;
@@ -69,6 +78,14 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         }
         if passed_over.is_some() || by_default {
             passing_over.push(rule);
+        } else if !rule.filter.tags.is_empty()
+            && snapshot.objects.iter().any(|object| may_be_taken(rule, object))
+        {
+            outcome.not_evaluated(format!(
+                "whether rule `{}` takes objects that are encrypted with KMS, which it would pass over: it filters by tags, \
+                 and HEAD shows none",
+                rule.id.escape_debug()
+            ));
         }
     }
     if passing_over.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::records::Remembered;
 use super::{Handler, Invocation, may_come_again};
 use crate::arn::{KeyArn, RoleArn};
-use crate::assessment::{Assessment, assess};
+use crate::assessment::{Assessment, one_by_one};
 use crate::check::{Facts, Outcome as Examination, examine};
 use crate::collect::{Shared, Wanted, WantedObject, collect};
 use crate::event::{Change, TriggerKind};
@@ -20,6 +20,9 @@ use crate::source::Source;
 use crate::source::read::is_temporary;
 use crate::subject::Subject;
 use crate::target::Writable;
+
+/// Requirements between two looks at the clock.
+const ASSESSED_AT_ONCE: usize = 64;
 
 /// All that one look at a bucket gives.
 pub(super) struct Look {
@@ -77,16 +80,20 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         .await;
         self.compare(invocation, subject, &mut remembered, &snapshot)
             .await;
-        // The clock of the invocation is looked at only where something waits: what was read may have taken all the time.
-        tokio::task::yield_now().await;
-        let assessments = assess(&snapshot, self.settings.guards.unconstrained_grants);
+        let mut assessments = Vec::new();
+        for assessment in one_by_one(&snapshot, self.settings.guards.unconstrained_grants) {
+            // The invocation's clock, and the other buckets of its batch, have their turn only where something waits.
+            if assessments.len() % ASSESSED_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+            assessments.push(assessment);
+        }
         let facts = Facts {
             snapshot: &snapshot,
             subject,
             assessments: &assessments,
         };
         let examination = examine(&facts);
-        tokio::task::yield_now().await;
         Look {
             is_contradicted: wanted.expects_configuration && snapshot.replication.is_absent(),
             snapshot,

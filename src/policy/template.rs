@@ -247,6 +247,13 @@ mod tests {
     }
 
     #[test]
+    fn an_opening_without_an_end_hides_no_colon() {
+        assert_eq!(split_at_colons("${a:b:c", 3, true), ["${a", "b", "c"]);
+        assert_eq!(split_at_colons("${a:b}:${c:d", 3, true), ["${a:b}", "${c", "d"]);
+        assert_eq!(split_at_colons("${'a:b}:c", 2, true), ["${'a:b}", "c"]);
+    }
+
+    #[test]
     fn a_variable_takes_the_value_of_its_key_or_its_default() {
         assert_eq!(filled("x-${AWS:principaltag/TEAM}-y").as_deref(), Some("x-a*b-y"));
         assert_eq!(

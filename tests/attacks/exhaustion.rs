@@ -76,6 +76,36 @@ async fn a_hundred_policies_of_hostile_patterns_take_ten_times_as_long_as_ten() 
 }
 
 #[tokio::test]
+async fn patterns_that_fit_nearly_everywhere_take_little_longer_than_such_as_fit_nowhere() {
+    let timed = async |letter: &str| {
+        let mut account = bare();
+        let rules: Vec<Value> = (0..60)
+            .map(|n| {
+                rule(
+                    &format!("r{n}"),
+                    &format!("{}{n:04}", "a".repeat(1000)),
+                    "replica",
+                    REPLICA_KEY,
+                )
+            })
+            .collect();
+        account["buckets"]["source"]["replication"]["Rules"] = json!(rules);
+        let resources: Vec<String> = (0..80)
+            .map(|n| format!("arn:aws:s3:::source/*{}b{n}", letter.repeat(200)))
+            .collect();
+        account["buckets"]["source"]["policy"] = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources},
+        ]});
+        let snapshot = snapshot_of(&world(&account), &GuardSettings::default()).await;
+        let start = Instant::now();
+        assert!(!assess(&snapshot, false).is_empty());
+        start.elapsed()
+    };
+    let (nowhere, everywhere) = (timed("c").await, timed("a").await);
+    assert!(grows_as_much(nowhere, everywhere), "{nowhere:?} {everywhere:?}");
+}
+
+#[tokio::test]
 async fn the_report_about_hundreds_of_rules_and_policies_fits_into_an_answer() {
     // Lambda answers with six megabytes at most.
     let world = world(&crowded(200, 50, 5, 5));

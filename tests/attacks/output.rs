@@ -200,6 +200,43 @@ async fn a_command_that_edits_a_rule_of_hostile_name_edits_that_rule_and_runs_no
 }
 
 #[tokio::test]
+async fn a_command_whose_read_fails_puts_nothing() {
+    let mut account = bare();
+    let mut rule = rule("r", "", "replica", REPLICA_KEY);
+    rule["Destination"].as_object_mut().unwrap().remove("Metrics");
+    account["buckets"]["source"]["replication"]["Rules"] = json!([rule, rule_with_metrics()]);
+    let led = invoke(&world(&account), Mode::DryRun, &put_event("source")).await;
+    let commands: Vec<&str> = led.told[0]
+        .text
+        .lines()
+        .filter(|line| line.contains("aws s3api get-bucket-"))
+        .collect();
+    for (read, config) in [
+        ("get-bucket-replication", "replication"),
+        ("get-bucket-notification-configuration", "notification"),
+    ] {
+        let command = commands.iter().find(|line| line.contains(read)).unwrap();
+        let directory = std::env::temp_dir().join(format!("failing-{}-{config}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let stub = "aws() { case \"$2\" in get-*) return 254;; *) touch was-put;; esac; }";
+        let status = Command::new("sh")
+            .args(["-c", &format!("{stub}; {}", command.trim())])
+            .current_dir(&directory)
+            .env("QUEUE_ARN", "arn:aws:sqs:eu-west-1:111122223333:queue")
+            .status()
+            .unwrap();
+        let was_put = directory.join("was-put").exists();
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert!(!status.success() && !was_put, "{command}");
+    }
+}
+
+/// S3 announces failures of this rule, to nobody.
+fn rule_with_metrics() -> Value {
+    rule("other", "y/", "replica", REPLICA_KEY)
+}
+
+#[tokio::test]
 async fn a_message_of_a_flood_of_text_is_cut_and_not_lost() {
     let mut account = bare();
     let rules: Vec<Value> = (0..300)

@@ -131,6 +131,28 @@ async fn an_action_on_objects_that_no_rule_takes_is_found_by_trying_it() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_bears_the_name_of_the_sample_object_is_no_object() {
+    const BUCKET: &str = "prod-s3-replication-remediator-sample";
+    let mut world = with(
+        bare(),
+        "/buckets/source/replication/Rules",
+        json!([rule("r", "", BUCKET, REPLICA_KEY)]),
+    );
+    world["buckets"][BUCKET] = json!({"region": "eu-west-2"});
+    let checked = check_json(&world).await;
+    let named = format!("\"arn:aws:s3:::{BUCKET}\"");
+    let faults = faults(&checked, |changes| {
+        if let Change::PutRolePolicy(change) = &mut changes[0].change {
+            let text = change.after.as_ref().unwrap().raw().to_string();
+            assert!(text.contains(&named), "{text}");
+            let wide = text.replace(&named, "\"arn:aws:s3:::prod-other\"");
+            change.after = Some(PolicyDocument::parse(&wide).unwrap());
+        }
+    });
+    assert!(faults.contains(&Fault::TooMuch), "{faults:?}");
+}
+
+#[tokio::test]
 async fn a_document_that_is_not_as_ours_around_its_statements_is_refused() {
     // Under the older version of the language `${*}` is no longer a bare star, so that statements say something else.
     type Rewrite = fn(&mut Value);
