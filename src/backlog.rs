@@ -5,10 +5,10 @@
 //! waits for a person to confirm it: this program cannot know how much it will copy, and at what cost.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::arn::{AccountId, BucketName, Partition, Region, RoleArn};
 use crate::check::Verdict;
+use crate::digest;
 use crate::observed::Observed;
 use crate::snapshot::Snapshot;
 
@@ -53,11 +53,7 @@ impl Job {
         // had again. Nothing of the look itself is in it, since every look is another.
         let day: String = snapshot.taken_at.to_string().chars().take(10).collect();
         let said = format!("{day}\n{job:?}\n{replication:?}");
-        job.token = Sha256::digest(said)
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        job.token = digest::id(said);
         Some(job)
     }
 

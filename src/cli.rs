@@ -33,8 +33,8 @@ use crate::config::{ConfigErrors, environment};
 use crate::error::chain;
 use crate::mode::Mode;
 use crate::notify::plain::visible;
-use crate::plan::shell_quote;
 use crate::report::Caller;
+use crate::shell::shell_quote;
 
 use arguments::{Arguments, AwsArguments, Color, Command};
 use configuration::InvalidConfiguration;
@@ -103,7 +103,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Problem> {
 /// Why nothing could be told.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("the program cannot start")]
+    #[error("the program cannot start; the system lacks a resource that it needs")]
     NoRuntime(#[source] io::Error),
     #[error(transparent)]
     Settings(#[from] ConfigErrors),
@@ -128,19 +128,19 @@ enum Problem {
     },
     #[error("the buckets cannot be listed, which needs `s3:ListAllMyBuckets`")]
     NoList(#[source] CallFailure),
-    #[error("`{file}` cannot be read")]
+    #[error("`{file}` cannot be read; name a file that this user may read, or `-` for standard input")]
     Unreadable {
         file: String,
         #[source]
         source: io::Error,
     },
-    #[error("`{file}` is no replication configuration")]
+    #[error("`{file}` is not a replication configuration")]
     Configuration {
         file: String,
         #[source]
         source: InvalidConfiguration,
     },
-    #[error("`{file}` is no JSON")]
+    #[error("`{file}` is not JSON")]
     NoJson {
         file: String,
         #[source]
@@ -160,7 +160,7 @@ enum Problem {
     Answers(#[from] UnwritableAnswers),
     #[error(transparent)]
     Unwritten(#[from] Unwritten),
-    #[error("nobody can be asked")]
+    #[error("the plan cannot be shown or agreed to here; approve it with --plan and --yes")]
     Unasked(#[source] io::Error),
 }
 

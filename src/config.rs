@@ -3,7 +3,7 @@
 //! Settings are environment variables (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). All
 //! problems are reported together, and any problem stops the start: a misspelt guard must not silently be no guard.
 
-mod pattern;
+mod allow_list;
 mod settings;
 mod spelling;
 #[cfg(test)]
@@ -17,13 +17,12 @@ use jiff::SignedDuration;
 
 use crate::arn::{AccountId, Arn, Region, RoleArn};
 use crate::collect::Scope;
-use crate::guard::{GuardSettings, Tag};
+use crate::guard::{AllowedArn, GuardSettings, Tag};
 
 pub use crate::mode::{Mode, WriteAccess};
-pub use pattern::ArnPattern;
 pub use settings::{SETTINGS, Setting};
 
-use pattern::Kind;
+use allow_list::{Kind, pattern};
 use values::{
     Values, batch_role, boundary, event_bus, external_id, hours, queue_url, role_name, sample_size,
     table_name, tag, topic,
@@ -49,9 +48,9 @@ pub struct Config {
     /// Accounts that count as ours beside our own.
     pub trusted_accounts: BTreeSet<AccountId>,
     /// Roles that may be changed.
-    pub allowed_roles: Vec<ArnPattern>,
+    pub allowed_roles: Vec<AllowedArn>,
     /// Keys whose use may be granted.
-    pub allowed_keys: Vec<ArnPattern>,
+    pub allowed_keys: Vec<AllowedArn>,
     /// What marks a role or key that may be changed.
     pub opt_in_tag: Tag,
     /// What marks a bucket that is left alone.
@@ -150,8 +149,8 @@ impl Config {
                 })
                 .into_iter()
                 .collect(),
-            allowed_roles: values.list("ALLOWED_ROLE_ARNS", |text| ArnPattern::parse(text, Kind::Role)),
-            allowed_keys: values.list("ALLOWED_KEY_ARNS", |text| ArnPattern::parse(text, Kind::Key)),
+            allowed_roles: values.list("ALLOWED_ROLE_ARNS", |text| pattern(text, Kind::Role)),
+            allowed_keys: values.list("ALLOWED_KEY_ARNS", |text| pattern(text, Kind::Key)),
             opt_in_tag: values
                 .optional("OPT_IN_TAG", tag)
                 .unwrap_or_else(|| ours("allow")),
@@ -214,10 +213,9 @@ impl Config {
 
     /// Who may be helped.
     pub fn guards(&self) -> GuardSettings {
-        let patterns = |list: &[ArnPattern]| list.iter().map(|pattern| pattern.as_str().to_owned()).collect();
         GuardSettings {
-            allowed_roles: patterns(&self.allowed_roles),
-            allowed_keys: patterns(&self.allowed_keys),
+            allowed_roles: self.allowed_roles.clone(),
+            allowed_keys: self.allowed_keys.clone(),
             opt_in: Some(self.opt_in_tag.clone()),
             opt_out: Some(self.opt_out_tag.clone()),
             required_boundary: self.required_boundary.clone(),

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::command::{Command, InvalidPlanDigest, PlanDigest};
+pub use self::command::{Command, DriftCause, InvalidPlanDigest, PlanDigest, QueuedCheck};
 pub use self::drift::{Drift, Resource};
 pub use self::shown::Quoted;
 pub use self::sweep::{Counts, InvalidSweepId, Progress, SweepId};

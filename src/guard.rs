@@ -16,6 +16,7 @@
 //! Revoking what we granted makes nobody stronger, so neither the role's trust policy nor the destination nor the key's
 //! state blocks it. A role or key that its owner no longer opts in does.
 
+mod allowed_arn;
 mod bucket;
 mod key;
 mod role;
@@ -26,18 +27,18 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+pub use self::allowed_arn::AllowedArn;
 use crate::arn::{AccountId, BucketName, KeyArn, RoleArn};
 use crate::observed::Observed;
-use crate::policy::pattern::glob;
 use crate::snapshot::{FormerKey, FormerRole, Snapshot, Tags};
 
 /// What the operator permits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardSettings {
-    /// Roles that may be changed without a tag: ARN patterns in which `*` crosses `/`.
-    pub allowed_roles: Vec<String>,
-    /// Keys that may be used in changes without a tag: ARN patterns in which `*` crosses `/`.
-    pub allowed_keys: Vec<String>,
+    /// Roles that may be changed without a tag.
+    pub allowed_roles: Vec<AllowedArn>,
+    /// Keys that may be used in changes without a tag.
+    pub allowed_keys: Vec<AllowedArn>,
     /// A role or key that carries it may be changed.
     pub opt_in: Option<Tag>,
     /// A bucket that carries it is left alone.
@@ -296,6 +297,8 @@ impl Guards<'_> {
     }
 }
 
-fn matches_any(patterns: &[String], arn: &str) -> bool {
-    patterns.iter().any(|pattern| glob(pattern, arn))
+/// Is the ARN on the list?
+fn is_listed(list: &[AllowedArn], arn: &impl fmt::Display) -> bool {
+    let arn = arn.to_string();
+    list.iter().any(|pattern| pattern.matches(&arn))
 }

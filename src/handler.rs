@@ -51,13 +51,16 @@ use crate::target::Writable;
 use follow_up::is_as_promised;
 use look::{Asked, Look};
 use repair::not_written;
-use sweep::Order;
+use sweep::SweepStep;
 
 pub use error::HandlerError;
 pub use sweep::SweepAnswer;
 
 /// Buckets that are looked at side by side.
 const CONCURRENT: usize = 4;
+
+/// Checks that are due in a second. Each makes some thirty reads, nine of them of IAM, which is the first to refuse.
+const CHECKS_PER_SECOND: u64 = 2;
 
 /// What is kept back of the invocation's time, for answering.
 pub const RESERVE: Duration = Duration::from_secs(2);
@@ -114,6 +117,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// When work must be over, so that there is time to answer for it.
+    pub fn work_until(&self) -> Instant {
+        work_until(self.deadline)
+    }
+
     /// A time within the invocation, to the second. Of two looks at a bucket it must be known which is the later, and one
     /// invocation may look at its last bucket long after it began.
     fn time(&self, at: Instant) -> Timestamp {
@@ -123,6 +131,11 @@ impl Invocation {
             .checked_add(SignedDuration::from_secs(elapsed))
             .unwrap_or(self.now)
     }
+}
+
+/// When work must be over in an invocation that will be stopped at `deadline`.
+pub fn work_until(deadline: Instant) -> Instant {
+    deadline.checked_sub(RESERVE).unwrap_or(deadline)
 }
 
 /// What an invocation answers.
@@ -229,17 +242,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         batch: Batch,
     ) -> Result<Answer, HandlerError> {
         if let Some(command) = batch.commands.into_iter().next() {
-            let answer = self.command(invocation, reads, command.item).await?;
-            if let Answer::Report(report) = &answer {
-                // Whoever asked gets the answer whatever else fails; machines that did not hear it do so from the next look.
-                match self.tell_state(report, None).await {
-                    Ok(()) => self.note_told(invocation, TriggerKind::Command, report).await,
-                    Err(error) => {
-                        warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
-                    }
-                }
-            }
-            return Ok(answer);
+            return self.execute(invocation, reads, command.item).await;
         }
         for drift in &batch.drifts {
             self.drift(invocation, &drift.item).await?;
@@ -342,7 +345,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
     }
 
-    async fn command(
+    /// Does what a command asks for.
+    ///
+    /// # Errors
+    /// See [`HandlerError`].
+    pub async fn command(&self, invocation: &Invocation, command: Command) -> Result<Answer, HandlerError> {
+        self.execute(invocation, &Shared::new(self.aws), command).await
+    }
+
+    async fn execute(
         &self,
         invocation: &Invocation,
         reads: &Shared<'_, A>,
@@ -370,12 +381,22 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             Command::Sweep => {
                 return self
-                    .sweep_now(invocation, Order::begin(&invocation.now.to_string()))
+                    .sweep_now(invocation, SweepStep::begin(&invocation.now.to_string()))
                     .await;
             }
-            Command::SweepOn(progress) => return self.sweep_now(invocation, Order::GoOn(*progress)).await,
+            Command::SweepOn(progress) => {
+                return self.sweep_now(invocation, SweepStep::Continue(*progress)).await;
+            }
         };
-        report.map(|report| Answer::Report(Box::new(report)))
+        let report = report?;
+        // Whoever asked gets the answer whatever else fails; machines that did not hear it do so from the next look.
+        match self.tell_state(&report, None).await {
+            Ok(()) => self.note_told(invocation, TriggerKind::Command, &report).await,
+            Err(error) => {
+                warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
+            }
+        }
+        Ok(Answer::Report(Box::new(report)))
     }
 
     /// What somebody wants to know, or to have done, about one bucket.
@@ -421,11 +442,7 @@ async fn in_time<T>(
     bucket: &BucketName,
     work: impl Future<Output = Result<T, HandlerError>>,
 ) -> Result<T, HandlerError> {
-    let until = invocation
-        .deadline
-        .checked_sub(RESERVE)
-        .unwrap_or(invocation.deadline);
-    tokio::time::timeout_at(until, work)
+    tokio::time::timeout_at(invocation.work_until(), work)
         .await
         .map_err(|_| HandlerError::OutOfTime(bucket.clone()))?
 }

@@ -16,6 +16,21 @@ use std::future::Future;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::arn::BucketName;
+
+/// Before the name of a bucket in a partition or sort key.
+const BUCKET: &str = "bucket#";
+
+/// How a partition or sort key names a bucket.
+pub fn bucket_key(bucket: &BucketName) -> String {
+    format!("{BUCKET}{bucket}")
+}
+
+/// The bucket that such a key names; none where it names something else.
+pub fn bucket_of(key: &str) -> Option<BucketName> {
+    key.strip_prefix(BUCKET)?.parse().ok()
+}
+
 /// Where an item stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {

@@ -3,6 +3,8 @@
 //! The modules stand in the order of their dependencies, roughly that in which data flows: each uses only those above it.
 #![doc = include_str!("../docs/DESIGN.md")]
 
+mod digest;
+mod shell;
 pub mod alike;
 pub mod arn;
 pub mod observed;

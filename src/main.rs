@@ -12,7 +12,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, Chat, Hub, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, RESERVE, Settings};
+use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings, work_until};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
@@ -148,8 +148,7 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
         .unwrap_or(i64::MAX)
         .saturating_sub(exactly_now.as_millisecond());
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or(0));
-    let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
-    let identity = tokio::time::timeout_at(until, aws.identity())
+    let identity = tokio::time::timeout_at(work_until(deadline), aws.identity())
         .await
         .map_err(|_| "the invocation's time was up before AWS said who we are".to_owned())?
         .map_err(|error| chain(&error))?

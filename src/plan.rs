@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::arn::{BucketName, RoleArn};
 use crate::assessment::Assessment;
+use crate::event::PlanDigest;
 use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
 use crate::policy::{Grant, PolicyDocument};
 use crate::requirement::Requirement;
@@ -31,7 +32,6 @@ use crate::snapshot::{Key, KeyMetadata, Role, Snapshot, Tags};
 use crate::source::RoleRecord;
 use crate::target::GrantRequest;
 
-pub use command::shell_quote;
 pub use offer::{Offer, offer};
 
 /// One change, and all that there is to know to make it.
@@ -116,7 +116,7 @@ pub struct Plan {
     /// known.
     pub characters_left: Option<usize>,
     /// Names the changes and what they were made from: a person who approves it approves these and no others.
-    pub digest: String,
+    pub digest: PlanDigest,
 }
 
 /// The plan for a snapshot. `assessments` are those of the snapshot.
@@ -187,7 +187,7 @@ impl Plan {
 }
 
 /// The digest of changes out of `source`.
-pub(crate) fn digest(source: &BucketName, changes: &[Planned]) -> String {
+pub(crate) fn digest(source: &BucketName, changes: &[Planned]) -> PlanDigest {
     let all: Vec<Value> = changes
         .iter()
         .map(|planned| {
@@ -201,7 +201,7 @@ pub(crate) fn digest(source: &BucketName, changes: &[Planned]) -> String {
             json!(all)
         })
         .collect();
-    format!("sha256:{}", canonical::sha256(&json!([source.as_str(), all])))
+    PlanDigest::of(canonical::canonical(&json!([source.as_str(), all])))
 }
 
 /// All that tells a change from others.

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// The longest that SQS keeps a message back
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
+pub const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
+
 /// A message to ourselves. It is read like any other, and as little believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// What [`decode`](crate::event::decode) will find in its body.
     pub body: Value,
-    /// How long the queue keeps it back, at most 15 minutes.
+    /// How long the queue keeps it back, at most [`LONGEST_DELAY`].
     pub delay: Duration,
 }
 

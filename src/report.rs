@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::apply::{Entry, Outcome as Applied};
 use crate::arn::{AccountId, BucketName, Region, RoleArn};
 use crate::check::{Finding, Outcome, Severity, Unread, Verdict};
-use crate::event::{Change as ReplicationChange, Changed, FailedObject, TriggerKind};
+use crate::digest;
+use crate::event::{Change as ReplicationChange, Changed, Command, FailedObject, TriggerKind};
 use crate::mode::Mode;
 use crate::plan::review::ReviewedPlan;
-use crate::plan::{Change, command, shell_quote};
+use crate::plan::{Change, command};
+use crate::shell::shell_quote;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
 
@@ -162,81 +163,17 @@ impl Caller {
         }
     }
 
-    /// The shell command that gives an order.
-    pub(crate) fn command(&self, order: &Order<'_>) -> String {
+    /// The shell command that gives a command to this program.
+    pub(crate) fn command(&self, command: &Command) -> String {
         match self {
             Self::Function { name, region } => format!(
                 "aws lambda invoke --region {region} --function-name {} --cli-binary-format raw-in-base64-out --payload {} \
                  /dev/stdout",
                 shell_quote(name),
-                shell_quote(&order.payload().to_string())
+                shell_quote(&command.to_json().to_string())
             ),
             Self::CommandLine { options, .. } => {
-                format!("s3-replication-remediator {}{options}", order.arguments())
-            }
-        }
-    }
-}
-
-/// What may be asked for next.
-pub(crate) enum Order<'a> {
-    Check {
-        bucket: &'a BucketName,
-    },
-    Apply {
-        bucket: &'a BucketName,
-        plan: &'a str,
-    },
-    Undo {
-        bucket: &'a BucketName,
-        role: Option<&'a RoleArn>,
-        keys: Vec<String>,
-        plan: Option<&'a str>,
-    },
-}
-
-impl Order<'_> {
-    fn payload(&self) -> serde_json::Value {
-        match self {
-            Self::Check { bucket } => serde_json::json!({"command": "check", "bucket": bucket}),
-            Self::Apply { bucket, plan } => {
-                serde_json::json!({"command": "apply", "bucket": bucket, "plan": plan})
-            }
-            Self::Undo {
-                bucket,
-                role,
-                keys,
-                plan: None,
-            } => serde_json::json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys}),
-            Self::Undo {
-                bucket,
-                role,
-                keys,
-                plan: Some(plan),
-            } => {
-                serde_json::json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys, "plan": plan})
-            }
-        }
-    }
-
-    fn arguments(&self) -> String {
-        match self {
-            Self::Check { bucket } => format!("check {bucket}"),
-            Self::Apply { bucket, plan } => format!("apply {bucket} --plan {plan}"),
-            Self::Undo {
-                bucket,
-                role,
-                keys,
-                plan,
-            } => {
-                let role = role.iter().map(|role| ("role", role.to_string()));
-                let keys = keys.iter().map(|key| ("key", key.clone()));
-                let plan = plan.iter().map(|plan| ("plan", (*plan).to_owned()));
-                role.chain(keys)
-                    .chain(plan)
-                    .fold(format!("undo {bucket}"), |command, (name, value)| {
-                        format!("{command} --{name} {}", shell_quote(&value))
-                    })
+                format!("s3-replication-remediator {}{options}", command.arguments())
             }
         }
     }
@@ -330,7 +267,7 @@ impl Report {
 
     /// The name of the plan in it.
     pub fn digest(&self) -> Option<&str> {
-        self.plan.as_ref().map(ReviewedPlan::digest)
+        self.plan.as_ref().map(|plan| plan.digest().as_str())
     }
 
     /// The worst that was found.
@@ -385,14 +322,8 @@ impl Report {
 }
 
 fn id(subject: &Subject, time: Timestamp) -> String {
-    let mut hash = Sha256::new();
     let event = subject.trigger.event_id.as_deref().unwrap_or_default();
-    hash.update(format!("{}\n{event}\n{time}", subject.bucket));
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest::id(format!("{}\n{event}\n{time}", subject.bucket))
 }
 
 fn commands(
@@ -404,7 +335,9 @@ fn commands(
     caller: &Caller,
 ) -> Commands {
     let bucket = &subject.bucket;
-    let check = caller.command(&Order::Check { bucket });
+    let check = caller.command(&Command::Check {
+        bucket: bucket.clone(),
+    });
     let Some(plan) = plan.filter(|plan| plan.has_changes()) else {
         return Commands {
             apply: None,
@@ -412,12 +345,11 @@ fn commands(
             check,
         };
     };
-    let role = snapshot.role.found().map(|role| &role.arn);
     let keys: BTreeSet<_> = snapshot
         .keys
         .values()
         .filter_map(|key| key.metadata.found())
-        .map(|key| key.arn.to_string())
+        .map(|key| key.arn.clone())
         .collect();
     let is_done = applied.is_some_and(Applied::is_in_place);
     let changes = || plan.plan().changes.iter().map(|planned| &planned.change);
@@ -431,14 +363,14 @@ fn commands(
     }
     Commands {
         apply: (!is_done).then(|| {
-            caller.command(&Order::Apply {
-                bucket,
-                plan: plan.digest(),
+            caller.command(&Command::Apply {
+                bucket: bucket.clone(),
+                plan: plan.digest().clone(),
             })
         }),
-        undo: Some(caller.command(&Order::Undo {
-            bucket,
-            role,
+        undo: Some(caller.command(&Command::Undo {
+            bucket: bucket.clone(),
+            role: snapshot.role.found().map(|role| role.arn.clone()),
             keys: keys.into_iter().collect(),
             plan: None,
         })),

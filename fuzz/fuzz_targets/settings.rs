@@ -6,7 +6,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use s3_replication_remediator::config::{ArnPattern, Config};
+use s3_replication_remediator::config::Config;
+use s3_replication_remediator::guard::AllowedArn;
 
 /// Nobody would open these by a pattern on purpose: they are what is refused where it is meant.
 const STRANGE: [&str; 4] = [
@@ -26,7 +27,7 @@ const KEYS: [&str; 2] = [
     "arn:aws:kms:eu-west-1:111122223333:key/11111111-1111-1111-1111-111111111111",
 ];
 
-fn names_no_more_than_it_says(patterns: &[ArnPattern], all: [&str; 2]) {
+fn names_no_more_than_it_says(patterns: &[AllowedArn], all: [&str; 2]) {
     for pattern in patterns {
         assert!(STRANGE.iter().all(|arn| !pattern.matches(arn)), "{pattern}");
         assert!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use crate::queue::{Message, Queue, QueueFailure};
+use crate::queue::{LONGEST_DELAY, Message, Queue, QueueFailure};
 
 use super::Aws;
 use super::error::Failure;
@@ -22,9 +22,6 @@ const MOST_MESSAGES: usize = 10;
 
 /// Most bytes of a batch. SQS takes more today; this much it has always taken.
 const MOST_BYTES: usize = 256 * 1024;
-
-/// The longest delay: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-const LONGEST_DELAY: u64 = 900;
 
 /// Batches that are under way at once.
 const CONCURRENT: usize = 4;
@@ -173,7 +170,7 @@ fn batches(messages: &[Message]) -> Vec<Vec<Outgoing>> {
     let mut batches: Vec<Vec<Outgoing>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
-        let seconds = message.delay.as_secs().min(LONGEST_DELAY);
+        let seconds = message.delay.min(LONGEST_DELAY).as_secs();
         let outgoing = Outgoing {
             body: message.body.to_string(),
             delay: seconds,

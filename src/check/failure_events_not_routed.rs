@@ -2,9 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics-events.html>
 
-use super::rule_edit::quoted;
 use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
 use crate::arn::BucketName;
+use crate::shell::shell_quote;
 
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
@@ -62,6 +62,6 @@ fn route(bucket: &BucketName) -> String {
          get-bucket-notification-configuration --bucket {bucket} --output json > notification.json && python3 -c {} && \
          aws s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration \
          file://notification.json",
-        quoted(program)
+        shell_quote(program)
     )
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::arn::{BucketName, RoleArn};
+use crate::shell::shell_quote;
 use crate::snapshot::Rule;
 
 /// The command that sets these elements, each a path and a text, in these rules and in no other, however many they are.
@@ -45,13 +46,13 @@ fn configuration_edit(bucket: &BucketName, change: &str, argument: Option<Value>
          json.dump(c, open(\"replication.json\", \"w\"))"
     );
     let argument = argument.map_or_else(String::new, |argument| {
-        format!(" {}", quoted(&argument.to_string()))
+        format!(" {}", shell_quote(&argument.to_string()))
     });
     format!(
         "aws s3api get-bucket-replication --bucket {bucket} --query ReplicationConfiguration --output json > \
          replication.json && python3 -c {}{argument} && aws s3api put-bucket-replication --bucket {bucket} \
          --replication-configuration file://replication.json",
-        quoted(&program)
+        shell_quote(&program)
     )
 }
 
@@ -67,11 +68,6 @@ fn holder(path: &str) -> String {
 
 fn last(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(_, name)| name)
-}
-
-/// One word for a shell.
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -337,7 +337,7 @@ fn foreign(text: &str) -> &'static str {
         None => "it is empty: ",
         Some('<') => "it is XML: ",
         Some('{' | '[' | '"') => "",
-        Some(_) => "it is no JSON: ",
+        Some(_) => "it is not JSON: ",
     }
 }
 

@@ -55,7 +55,7 @@ fn described(answer: AnswerForm, batch: &Batch) -> Value {
             json!({"messageId": one.message_id, "call": one.item.call, "changed": changed})
         }).collect::<Vec<_>>(),
         "commands": batch.commands.iter().map(|one| {
-            json!({"messageId": one.message_id, "command": command(&one.item)})
+            json!({"messageId": one.message_id, "command": one.item.to_json()})
         }).collect::<Vec<_>>(),
         "dropped": batch.dropped.iter().map(|one| {
             json!({"messageId": one.message_id, "reason": one.item.to_string()})
@@ -81,21 +81,6 @@ fn subject(subject: &Subject) -> Value {
         "objects": trigger.objects,
         "messageIds": subject.message_ids,
     })
-}
-
-fn command(command: &Command) -> Value {
-    match command {
-        Command::Check { bucket } => json!({"command": "check", "bucket": bucket}),
-        Command::Apply { bucket, plan } => json!({"command": "apply", "bucket": bucket, "plan": plan}),
-        Command::Undo {
-            bucket,
-            role,
-            keys,
-            plan,
-        } => json!({"command": "undo", "bucket": bucket, "role": role, "keys": keys, "plan": plan}),
-        Command::Backlog { bucket } => json!({"command": "backlog", "bucket": bucket}),
-        Command::Sweep | Command::SweepOn(_) => json!({"command": "sweep"}),
-    }
 }
 
 fn shown(batch: &Batch) -> String {

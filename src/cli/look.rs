@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::lens::Lens;
@@ -15,7 +15,7 @@ use super::report::Report;
 use crate::arn::{BucketName, KeyArn, Region, RoleArn};
 use crate::config::Config;
 use crate::error::chain;
-use crate::event::PlanDigest;
+use crate::event::{Command, PlanDigest};
 use crate::handler::{Answer, Handler, HandlerError, Invocation, Settings};
 use crate::ledger::memory::MemoryLedger;
 use crate::notify::news::Telling;
@@ -81,7 +81,7 @@ impl Looked {
     /// # Errors
     /// It was kept by another version of this program.
     pub fn view(&self) -> Result<Report, serde_json::Error> {
-        serde_json::from_value(self.report.clone())
+        Report::deserialize(&self.report)
     }
 }
 
@@ -95,7 +95,7 @@ pub enum LookFailure {
     #[error("the report cannot be written, which is a mistake of this program; please report it")]
     Unwritable(#[source] serde_json::Error),
     /// An answer that belongs to something else.
-    #[error("the answer is no report, which is a mistake of this program; please report it")]
+    #[error("the answer is not a report, which is a mistake of this program; please report it")]
     NoReport,
 }
 
@@ -111,22 +111,27 @@ impl<A: Source + Writable> Desk<'_, A> {
         question: &Question<'_>,
         now: Timestamp,
     ) -> Result<Looked, LookFailure> {
-        let (order, planned) = match question {
-            Question::Check => (json!({"command": "check", "bucket": bucket}), None),
-            Question::CheckPlanned(planned) => {
-                (json!({"command": "check", "bucket": bucket}), Some(*planned))
-            }
-            Question::Backlog => (json!({"command": "backlog", "bucket": bucket}), None),
-            Question::Apply(plan) => (json!({"command": "apply", "bucket": bucket, "plan": plan}), None),
-            Question::Undo { role, keys, plan } => {
-                let mut order = json!({"command": "undo", "bucket": bucket});
-                if let Value::Object(fields) = &mut order {
-                    fields.extend(role.map(|role| ("role".to_owned(), json!(role))));
-                    fields.insert("keys".to_owned(), json!(keys));
-                    fields.extend(plan.map(|plan| ("plan".to_owned(), json!(plan))));
-                }
-                (order, None)
-            }
+        let command = match question {
+            Question::Check | Question::CheckPlanned(_) => Command::Check {
+                bucket: bucket.clone(),
+            },
+            Question::Backlog => Command::Backlog {
+                bucket: bucket.clone(),
+            },
+            Question::Apply(plan) => Command::Apply {
+                bucket: bucket.clone(),
+                plan: (*plan).clone(),
+            },
+            Question::Undo { role, keys, plan } => Command::Undo {
+                bucket: bucket.clone(),
+                role: role.cloned(),
+                keys: keys.to_vec(),
+                plan: plan.cloned(),
+            },
+        };
+        let planned = match question {
+            Question::CheckPlanned(planned) => Some(*planned),
+            Question::Check | Question::Backlog | Question::Apply(_) | Question::Undo { .. } => None,
         };
         let lens = Lens::new(self.aws, bucket, planned);
         let report = {
@@ -151,7 +156,7 @@ impl<A: Source + Writable> Desk<'_, A> {
                 deadline: Instant::now() + PATIENCE,
                 caller: self.caller_near(region),
             };
-            match Box::pin(handler.handle(&invocation, &order)).await? {
+            match Box::pin(handler.command(&invocation, command)).await? {
                 Answer::Report(report) => report,
                 Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_) => {
                     return Err(LookFailure::NoReport);

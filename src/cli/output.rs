@@ -43,10 +43,10 @@ pub struct File {
 #[derive(Debug, thiserror::Error)]
 pub enum UnwritableAnswers {
     /// JSON.
-    #[error("the reports cannot be written as JSON")]
+    #[error("the reports cannot be written as JSON, which is a mistake of this program; please report it")]
     Json(#[from] serde_json::Error),
     /// HTML.
-    #[error("the reports cannot be written as HTML")]
+    #[error("the reports cannot be written as HTML, which is a mistake of this program; please report it")]
     Html(#[from] askama::Error),
 }
 
@@ -54,10 +54,10 @@ pub enum UnwritableAnswers {
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritten {
     /// Standard output.
-    #[error("the output cannot be written")]
+    #[error("the output cannot be written; name a file with --output-file")]
     Output(#[source] io::Error),
     /// A file.
-    #[error("`{file}` cannot be written")]
+    #[error("`{file}` cannot be written; name a place that this user may write to")]
     File {
         /// As it was named.
         file: String,

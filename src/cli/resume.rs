@@ -10,11 +10,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::look::Looked;
 use crate::arn::{AccountId, BucketName};
 use crate::config::Config;
+use crate::digest;
 use crate::snapshot::Identity;
 
 /// The form of the file; another form needs another name.
@@ -33,12 +33,11 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) fn new(identity: &Identity, config: &Config) -> Self {
-        let settings = Sha256::digest(format!("{config:?}"));
         Self {
             form: FORM.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             account: identity.account.clone(),
-            settings: settings.iter().map(|byte| format!("{byte:02x}")).collect(),
+            settings: digest::sha256(format!("{config:?}")),
         }
     }
 }
@@ -73,7 +72,7 @@ pub(super) enum ResumeFailure {
          name another file, or remove it to begin anew"
     )]
     OtherRun { path: String },
-    #[error("`{path}` is no file of an interrupted run; name another file")]
+    #[error("`{path}` is not the file of an interrupted run; name another file")]
     Foreign { path: String },
 }
 

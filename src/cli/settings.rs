@@ -6,7 +6,7 @@
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{Config, ConfigErrors, SETTINGS, Setting};
-use crate::plan::shell_quote;
+use crate::shell::shell_quote;
 
 /// What only the function can do, so that its settings mean nothing here. Wherever they are set, they are passed over.
 pub const OF_THE_FUNCTION: [&str; 8] = [

@@ -359,7 +359,7 @@ fn a_misspelt_setting_stops_the_start() {
             "REQUIRED_PERMISSIONS_BOUNDARY_ARN",
         ),
     ] {
-        let expected = format!("{name}: is no setting; if `{meant}` is meant, rename it, else remove it");
+        let expected = format!("{name}: is not a setting; if `{meant}` is meant, rename it, else remove it");
         assert_eq!(problems(&[(name, "x")]), [expected]);
     }
 }

@@ -35,7 +35,7 @@ impl Values {
             } else if let Some(meant) = spelling::meant(&name, names()) {
                 found.problem(
                     &name,
-                    format!("is no setting; if `{meant}` is meant, rename it, else remove it"),
+                    format!("is not a setting; if `{meant}` is meant, rename it, else remove it"),
                 );
             }
         }

@@ -7,13 +7,20 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::envelope::Outcome;
 use super::field::Field;
-use super::{Changed, Content, DropReason, InvalidEvent, Progress, Quoted, SweepId, Trigger, TriggerKind};
+use super::{
+    Changed, Content, Drift, DropReason, InvalidEvent, Progress, Quoted, Resource, SweepId, Trigger,
+    TriggerKind,
+};
 use crate::alike::alike;
 use crate::arn::{BucketName, KeyArn, RoleArn};
+use crate::digest;
+use crate::shell::shell_quote;
 
 /// An order, checked in form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +59,122 @@ pub enum Command {
     SweepOn(Box<Progress>),
 }
 
+impl Command {
+    /// The command as [`decode`](super::decode) reads it.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Check { bucket } => json!({"command": "check", "bucket": bucket}),
+            Self::Apply { bucket, plan } => json!({"command": "apply", "bucket": bucket, "plan": plan}),
+            Self::Undo {
+                bucket,
+                role,
+                keys,
+                plan,
+            } => {
+                let mut command = json!({"command": "undo", "bucket": bucket});
+                if let Value::Object(fields) = &mut command {
+                    fields.extend(role.iter().map(|role| ("role".to_owned(), json!(role))));
+                    fields.insert("keys".to_owned(), json!(keys));
+                    fields.extend(plan.iter().map(|plan| ("plan".to_owned(), json!(plan))));
+                }
+                command
+            }
+            Self::Backlog { bucket } => json!({"command": "backlog", "bucket": bucket}),
+            Self::Sweep => json!({"command": "sweep"}),
+            Self::SweepOn(progress) => json!({"command": "sweep", "progress": progress}),
+        }
+    }
+
+    /// The command as the command line takes it, quoted for a shell.
+    pub(crate) fn arguments(&self) -> String {
+        match self {
+            Self::Check { bucket } => format!("check {bucket}"),
+            Self::Apply { bucket, plan } => format!("apply {bucket} --plan {plan}"),
+            Self::Undo {
+                bucket,
+                role,
+                keys,
+                plan,
+            } => {
+                let role = role.iter().map(|role| ("role", role.to_string()));
+                let keys = keys.iter().map(|key| ("key", key.to_string()));
+                let plan = plan.iter().map(|plan| ("plan", plan.to_string()));
+                role.chain(keys)
+                    .chain(plan)
+                    .fold(format!("undo {bucket}"), |command, (name, value)| {
+                        format!("{command} --{name} {}", shell_quote(&value))
+                    })
+            }
+            Self::Backlog { bucket } => format!("backlog {bucket}"),
+            Self::Sweep | Self::SweepOn(_) => "check --all".to_owned(),
+        }
+    }
+}
+
+/// A look that this program asks itself for, by a message in its own queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "command", rename = "check")]
+pub struct QueuedCheck {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The sweep that found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepId>,
+    /// What a repair promised that this look is to confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promised: Option<PlanDigest>,
+    /// The change that the look is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftCause>,
+}
+
+/// What an event said of a change, as far as a report names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftCause {
+    call: String,
+    resource: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<String>,
+}
+
+impl QueuedCheck {
+    /// A look at a bucket, for no reason that its report would name.
+    pub fn of(bucket: BucketName) -> Self {
+        Self {
+            bucket,
+            sweep: None,
+            promised: None,
+            drift: None,
+        }
+    }
+
+    /// The message as [`decode`](super::decode) reads it.
+    pub fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl DriftCause {
+    /// What is told of the change of one resource.
+    pub fn new(drift: &Drift, resource: &Resource) -> Self {
+        Self {
+            call: drift.call.clone(),
+            resource: resource.to_string(),
+            event_id: drift.event_id.clone(),
+            event_time: drift.event_time,
+            actor: drift.actor.clone(),
+            source_ip: drift.source_ip.clone(),
+        }
+    }
+}
+
 /// The digest of a plan: `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -63,6 +186,11 @@ pub struct PlanDigest(String);
 pub struct InvalidPlanDigest(Quoted);
 
 impl PlanDigest {
+    /// The digest of what a plan consists of.
+    pub(crate) fn of(parts: impl AsRef<[u8]>) -> Self {
+        Self(format!("sha256:{}", digest::sha256(parts)))
+    }
+
     /// The digest as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -73,12 +201,7 @@ impl FromStr for PlanDigest {
     type Err = InvalidPlanDigest;
 
     fn from_str(text: &str) -> Result<Self, InvalidPlanDigest> {
-        let is_valid = text.strip_prefix("sha256:").is_some_and(|digits| {
-            digits.len() == 64
-                && digits
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        });
+        let is_valid = text.strip_prefix("sha256:").is_some_and(digest::is_sha256);
         if is_valid {
             Ok(Self(text.to_owned()))
         } else {
@@ -268,14 +391,96 @@ fn did_you_mean(found: &str, known: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
     const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
     fn error(command: Value) -> String {
         read(&Field::root(&command)).unwrap_err().to_string()
+    }
+
+    fn delivered(body: &Value) -> Content {
+        decode_delivered(&Field::root(body)).unwrap()
+    }
+
+    #[test]
+    fn what_this_program_writes_it_reads_back() {
+        let bucket: BucketName = "logs".parse().unwrap();
+        let plan: PlanDigest = DIGEST.parse().unwrap();
+        let role: RoleArn = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
+        let key: KeyArn = "arn:aws:kms:eu-west-1:111122223333:key/1".parse().unwrap();
+        for command in [
+            Command::Check {
+                bucket: bucket.clone(),
+            },
+            Command::Apply {
+                bucket: bucket.clone(),
+                plan: plan.clone(),
+            },
+            Command::Undo {
+                bucket: bucket.clone(),
+                role: Some(role),
+                keys: vec![key.clone()],
+                plan: Some(plan.clone()),
+            },
+            Command::Undo {
+                bucket: bucket.clone(),
+                role: None,
+                keys: Vec::new(),
+                plan: None,
+            },
+            Command::Backlog {
+                bucket: bucket.clone(),
+            },
+            Command::Sweep,
+        ] {
+            assert_eq!(read(&Field::root(&command.to_json())).unwrap(), command);
+        }
+        let progress = Progress::new(SweepId::of("x"), "2026-01-02T03:04:05Z".parse().unwrap());
+        let sweep = Command::SweepOn(Box::new(progress));
+        assert_eq!(delivered(&sweep.to_json()), Content::Command(sweep));
+
+        let plain = QueuedCheck::of(bucket.clone());
+        let trigger = |kind| Trigger::new(kind, bucket.clone());
+        let asked = trigger(TriggerKind::Sweep);
+        assert_eq!(delivered(&plain.to_json()), Content::Trigger(asked.clone()));
+        let of_sweep = QueuedCheck {
+            sweep: Some(SweepId::of("x")),
+            promised: Some(plan.clone()),
+            ..plain.clone()
+        };
+        let expected = Trigger {
+            sweep: Some(SweepId::of("x")),
+            promised: Some(plan),
+            ..asked
+        };
+        assert_eq!(delivered(&of_sweep.to_json()), Content::Trigger(expected));
+
+        let drift = Drift {
+            resources: [Resource::Key(key.clone())].into(),
+            grant: None,
+            call: "DisableKey".to_owned(),
+            event_id: Some("e".to_owned()),
+            event_time: Some("2026-01-02T03:04:05Z".parse().unwrap()),
+            actor: Some("arn:aws:iam::111122223333:user/eve".to_owned()),
+            source_ip: Some("192.0.2.1".to_owned()),
+        };
+        let of_drift = QueuedCheck {
+            drift: Some(DriftCause::new(&drift, &Resource::Key(key.clone()))),
+            ..plain
+        };
+        let expected = Trigger {
+            drift: Some(Changed {
+                call: drift.call,
+                resource: key.to_string(),
+            }),
+            event_id: drift.event_id,
+            event_time: drift.event_time,
+            actor: drift.actor,
+            source_ip: drift.source_ip,
+            ..trigger(TriggerKind::Drift)
+        };
+        assert_eq!(delivered(&of_drift.to_json()), Content::Trigger(expected));
     }
 
     #[test]

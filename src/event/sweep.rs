@@ -6,10 +6,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Quoted;
 use crate::arn::BucketName;
+use crate::digest;
 
 /// The longest token of a list of buckets: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>
 const TOKEN_BYTES: usize = 1024;
@@ -19,16 +19,15 @@ const TOKEN_BYTES: usize = 1024;
 #[serde(try_from = "String", into = "String")]
 pub struct SweepId(String);
 
-/// A text that names no sweep.
+/// A text that is no id of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} names no sweep: expected 32 lower-case hexadecimal digits")]
+#[error("{0} is not the id of a sweep: expected 32 lower-case hexadecimal digits")]
 pub struct InvalidSweepId(Quoted);
 
 impl SweepId {
     /// The name of the sweep that something asks for: what asks twice asks for the same one.
     pub fn of(cause: &str) -> Self {
-        let digest = Sha256::digest(format!("sweep\n{cause}"));
-        Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Self(digest::id(format!("sweep\n{cause}")))
     }
 
     /// The id as text.
@@ -41,8 +40,7 @@ impl TryFrom<String> for SweepId {
     type Error = InvalidSweepId;
 
     fn try_from(text: String) -> Result<Self, InvalidSweepId> {
-        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if text.len() == 32 && text.bytes().all(is_digit) {
+        if digest::is_id(&text) {
             Ok(Self(text))
         } else {
             Err(InvalidSweepId(Quoted::new(&text)))

@@ -2,7 +2,7 @@
 //!
 //! Implements <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html> for grants.
 
-use super::{Guard, Guards, Refusal, matches_any};
+use super::{Guard, Guards, Refusal, is_listed};
 use crate::arn::KeyArn;
 use crate::assessment::key_of;
 use crate::observed::Observed;
@@ -66,7 +66,7 @@ impl Guards<'_> {
     }
 
     fn key_opt_in(&self, arn: &KeyArn, tags: Option<&Observed<Tags>>) -> Option<Refusal> {
-        if matches_any(&self.settings.allowed_keys, &arn.to_string()) {
+        if is_listed(&self.settings.allowed_keys, arn) {
             return None;
         }
         let reason = match tags {

@@ -1,6 +1,6 @@
 //! Decides whether a role may be given more permissions.
 
-use super::{Guard, Guards, Refusal, matches_any, trust};
+use super::{Guard, Guards, Refusal, is_listed, trust};
 use crate::arn::RoleArn;
 use crate::observed::Observed;
 use crate::snapshot::{FormerRole, Role, Tags};
@@ -79,7 +79,7 @@ impl Guards<'_> {
                 ),
             ));
         }
-        let listed = matches_any(&self.settings.allowed_roles, &arn.to_string());
+        let listed = is_listed(&self.settings.allowed_roles, arn);
         if !listed && !self.has_opted_in(tags) {
             refusals.push(Refusal::unless(
                 Guard::RoleOptIn,

@@ -10,17 +10,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::{Handler, HandlerError, Invocation, RESERVE};
+use super::{CHECKS_PER_SECOND, Handler, HandlerError, Invocation};
 use crate::arn::BucketName;
 use crate::error::chain;
-use crate::event::{Drift, Resource};
+use crate::event::{Drift, DriftCause, QueuedCheck, Resource};
 use crate::ledger::{Ledger, index};
 use crate::notify::Publisher;
 use crate::observed::Observed;
-use crate::queue::{Message, Queue};
+use crate::queue::{LONGEST_DELAY, Message, Queue};
 use crate::source::read::is_temporary;
 use crate::source::{BucketAt, Reader, Source};
 use crate::subject::Delivered;
@@ -28,12 +27,6 @@ use crate::target::Writable;
 
 /// How long the first checks wait.
 const WAIT: Duration = Duration::from_secs(30);
-
-/// Checks that are due in a second, where a change concerns many buckets.
-const CHECKS_PER_SECOND: u64 = 2;
-
-/// The longest that a queue keeps a message back.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Does so for messages of a queue, and answers which of them must come again.
@@ -43,12 +36,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         drifts: Vec<Delivered<Drift>>,
     ) -> BTreeSet<String> {
         let mut again = BTreeSet::new();
-        let until = invocation
-            .deadline
-            .checked_sub(RESERVE)
-            .unwrap_or(invocation.deadline);
         for drift in drifts {
-            let done = tokio::time::timeout_at(until, self.drift(invocation, &drift.item)).await;
+            let done =
+                tokio::time::timeout_at(invocation.work_until(), self.drift(invocation, &drift.item)).await;
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
@@ -118,22 +108,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
 /// One check for each bucket, with what the event said of its cause.
 fn messages(drift: &Drift, resource: &Resource, buckets: &BTreeSet<BucketName>) -> Vec<Message> {
-    let mut cause = json!({"call": drift.call, "resource": resource.to_string()});
-    let mut say = |name: &str, value: Option<Value>| {
-        if let (Some(value), Some(cause)) = (value, cause.as_object_mut()) {
-            cause.insert(name.to_owned(), value);
-        }
-    };
-    say("eventId", drift.event_id.as_ref().map(|id| json!(id)));
-    say("eventTime", drift.event_time.map(|time| json!(time)));
-    say("actor", drift.actor.as_ref().map(|actor| json!(actor)));
-    say("sourceIp", drift.source_ip.as_ref().map(|address| json!(address)));
     let delay = |others: u64| WAIT + Duration::from_secs(others / CHECKS_PER_SECOND);
     buckets
         .iter()
         .zip(0..)
         .map(|(bucket, others)| Message {
-            body: json!({"command": "check", "bucket": bucket, "drift": cause}),
+            body: QueuedCheck {
+                drift: Some(DriftCause::new(drift, resource)),
+                ..QueuedCheck::of(bucket.clone())
+            }
+            .to_json(),
             delay: delay(others).min(LONGEST_DELAY),
         })
         .collect()

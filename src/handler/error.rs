@@ -23,22 +23,28 @@ pub enum HandlerError {
         since: Timestamp,
     },
     /// The account's buckets could not be listed.
-    #[error("the account's buckets were not listed: {} failed with {}", .0.operation, .0.error_code.escape_debug())]
+    #[error("the account's buckets were not listed: {} failed with {}; {}", .0.operation, .0.error_code.escape_debug(), remedy(.0))]
     NotListed(ReadFailure),
     /// The time of the invocation is up.
-    #[error("the invocation's time was up before a part of the sweep was done; raise the function's timeout")]
+    #[error("the invocation's time was up before a part of the sweep was done; ask for it again")]
     SweepOutOfTime,
     /// The summary of a sweep could not be sent.
-    #[error("the sweep is done, and its summary could not be sent")]
+    #[error("the sweep is done, and its summary could not be sent; it is sent when the message comes again")]
     SummaryNotTold(#[source] PublishFailure),
     /// Work could not be left in the queue.
-    #[error("what is left to do could not be left in the queue")]
+    #[error(
+        "what is left to do could not be left in the queue; check QUEUE_URL and that our role may send to it"
+    )]
     NotQueued(#[source] QueueFailure),
     /// The ledger could not be read or written where nothing goes without it.
-    #[error("the ledger is needed for this and could not be used")]
+    #[error(
+        "the ledger is needed for this and could not be used; check LEDGER_TABLE and that our role may read and write it"
+    )]
     Ledger(#[source] LedgerFailure),
     /// The report could not be sent.
-    #[error("bucket `{bucket}` was looked at, and the report could not be sent")]
+    #[error(
+        "bucket `{bucket}` was looked at, and the report could not be sent; it is sent when the message comes again"
+    )]
     NotTold {
         /// The bucket.
         bucket: BucketName,
@@ -47,10 +53,10 @@ pub enum HandlerError {
         source: PublishFailure,
     },
     /// Another invocation is telling of the bucket.
-    #[error("bucket `{0}` is being told of by another invocation, which does not come to an end; try again")]
+    #[error("another invocation is still publishing its report on bucket `{0}`; try again")]
     BeingTold(BucketName),
     /// Another invocation looked later, and told of what it saw.
-    #[error("bucket `{0}` was told of by another invocation that looked later; try again")]
+    #[error("another invocation looked at bucket `{0}` later and has published its report; try again")]
     Late(BucketName),
     /// AWS did not answer enough, and may do so later.
     #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
@@ -74,7 +80,10 @@ pub enum HandlerError {
     #[error("the undo was not offered, which is a mistake of this program; please report it")]
     BadPlan(#[source] ReviewFailure),
     /// The time of the invocation is up.
-    #[error("the invocation's time was up before bucket `{0}` was done; raise the function's timeout")]
+    #[error(
+        "the invocation's time was up before bucket `{0}` was done, so AWS answers slowly; try again, or use the \
+         command line, which has no limit"
+    )]
     OutOfTime(BucketName),
 }
 
@@ -97,5 +106,14 @@ impl HandlerError {
             Self::BadPlan(_) => "BadPlan",
             Self::OutOfTime(_) => "OutOfTime",
         }
+    }
+}
+
+/// What to do about a read that failed.
+fn remedy(failure: &ReadFailure) -> String {
+    if failure.permit.is_empty() {
+        "try again".to_owned()
+    } else {
+        format!("our role needs {}", failure.permit)
     }
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::{Handler, Invocation, Look};
 use crate::check::{Facts, Severity, examine};
 use crate::error::chain;
+use crate::event::{PlanDigest, QueuedCheck};
 use crate::ledger::Ledger;
 use crate::notify::Publisher;
 use crate::queue::{Message, Queue, QueueFailure};
@@ -33,7 +33,7 @@ pub(super) fn verify_after(now: Timestamp) -> Timestamp {
 }
 
 /// A digest of what a look finds, whatever event led to it.
-fn found(look: &Look, subject: &Subject) -> String {
+fn found(look: &Look, subject: &Subject) -> PlanDigest {
     let neutral = Subject::asked(subject.bucket.clone());
     let outcome = examine(&Facts {
         snapshot: &look.snapshot,
@@ -55,18 +55,14 @@ fn found(look: &Look, subject: &Subject) -> String {
         .collect();
     let unread: BTreeSet<_> = outcome.unread.iter().map(|unread| &unread.what).collect();
     let text = json!([outcome.verdict(), findings, unread]).to_string();
-    let digits: String = Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{digits}")
+    PlanDigest::of(text)
 }
 
 /// Is this what the repair promised that the look is to confirm?
 pub(super) fn is_as_promised(look: &Look, subject: &Subject) -> bool {
     let promised = subject.trigger.promised.as_ref();
     promised.is_some_and(|promised| {
-        let is_kept = promised.as_str() == found(look, subject);
+        let is_kept = *promised == found(look, subject);
         info!(bucket = %subject.bucket, is_kept, "looked again after a repair");
         is_kept
     })
@@ -84,12 +80,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let bucket = &subject.bucket;
         let promised = found(after, subject);
         let message = Message {
-            body: json!({"command": "check", "bucket": bucket, "promised": promised}),
+            body: QueuedCheck {
+                promised: Some(promised.clone()),
+                ..QueuedCheck::of(bucket.clone())
+            }
+            .to_json(),
             delay: PROPAGATED,
         };
         match self.queue.send(&[message]).await {
             Ok(()) => {
-                info!(%bucket, promised, at = %verify_after(invocation.now), "will look again");
+                info!(%bucket, %promised, at = %verify_after(invocation.now), "will look again");
                 true
             }
             Err(QueueFailure::NoQueue) => false,

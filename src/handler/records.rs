@@ -17,10 +17,11 @@ use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::collect::Places;
 use crate::error::chain;
 use crate::event::TriggerKind;
-use crate::ledger::changes::{Holder, Record, partition, places};
-use crate::ledger::{Item, Ledger, LedgerFailure};
+use crate::ledger::changes::{Holder, Record, places};
+use crate::ledger::{Item, Ledger, LedgerFailure, bucket_key};
 use crate::mode::Mode;
 use crate::notify::Publisher;
+use crate::notify::news::CLAIM;
 use crate::plan::Change;
 use crate::plan::role_policy::policy_name;
 use crate::plan::undo::Memory;
@@ -31,8 +32,8 @@ use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
-/// So long an invocation may still be at work that has begun a change. The function's time limit in the template is half.
-const ALIVE: SignedDuration = SignedDuration::from_mins(2);
+/// So long an invocation may still be at work that has begun a change, as it may be that has claimed a message.
+const ALIVE: SignedDuration = CLAIM;
 
 /// How often a record is read and written again because somebody else was faster.
 const TRIES: usize = 16;
@@ -55,7 +56,7 @@ pub(super) struct Remembered {
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     pub(super) async fn remember(&self, bucket: &BucketName) -> Remembered {
-        let (memory, items) = match self.ledger.items(&partition(bucket)).await {
+        let (memory, items) = match self.ledger.items(&bucket_key(bucket)).await {
             Ok(items) if self.ledger.is_lasting() => (Memory::Lasting, items),
             Ok(items) => (Memory::OfProcess, items),
             Err(failure) => {
@@ -154,7 +155,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ) -> Result<(), LedgerFailure> {
         for _ in 0..TRIES {
             let mut is_done = true;
-            for item in self.ledger.items(&partition(bucket)).await? {
+            for item in self.ledger.items(&bucket_key(bucket)).await? {
                 let Some(told) = Record::read(&item).and_then(|record| record.told(&is_told)) else {
                     continue;
                 };

@@ -8,13 +8,14 @@ use crate::apply::{Outcome as Applied, apply};
 use crate::check::Finding;
 use crate::collect::Shared;
 use crate::error::chain;
+use crate::event::Command;
 use crate::ledger::{Ledger, index};
 use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::plan::offer;
 use crate::plan::review::ReviewedPlan;
 use crate::queue::Queue;
-use crate::report::{Order, Parts, Report};
+use crate::report::{Parts, Report};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
@@ -74,8 +75,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report.time = looked_at;
         report.earlier = look.remembered.earlier;
         if !report.earlier.is_empty() && report.commands.undo.is_none() {
-            report.commands.undo = Some(invocation.caller.command(&Order::Undo {
-                bucket: &subject.bucket,
+            report.commands.undo = Some(invocation.caller.command(&Command::Undo {
+                bucket: subject.bucket.clone(),
                 role: None,
                 keys: Vec::new(),
                 plan: None,
@@ -91,7 +92,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let cautious = self.offer(subject, look)?;
         let waiting = cautious.plan().waiting();
         // Who approved what an event could tell approved this.
-        let is_approved = matches!(intent, Intent::Apply(digest) if digest.as_str() == cautious.digest());
+        let is_approved = matches!(intent, Intent::Apply(digest) if digest == cautious.digest());
         if is_approved || !self.has_settled(subject, look, waiting).await {
             return Some(cautious);
         }
@@ -134,13 +135,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             (Intent::Apply(_), None) => {
                 return Ok(Applied::refused(
                     plan,
-                    "the mode is dry-run, in which nothing is ever written",
+                    "the mode is dry-run, in which nothing is ever written; set MODE to approve, or use the commands of the report",
                 ));
             }
-            (Intent::Apply(digest), Some(_)) if digest.as_str() != plan.digest() => {
+            (Intent::Apply(digest), Some(_)) if digest != plan.digest() => {
                 return Ok(Applied::refused(
                     plan,
-                    "this is not the plan that was approved: it is what would be done now",
+                    "the account has changed since that plan was made: read the plan below, and approve its digest",
                 ));
             }
             (Intent::Event | Intent::Apply(_), Some(permission)) => permission,
@@ -149,7 +150,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return Ok(Applied::planned(plan));
         }
         let writer = self.aws.writer(&permission);
-        let journal = self.journal(invocation, subject, plan.digest());
+        let journal = self.journal(invocation, subject, plan.digest().as_str());
         // What a change is compared with is read from AWS itself, whatever is known.
         // Boxed, as what is large in here is: it would overflow the stack.
         let change = Box::pin(apply(&permission, self.aws, &writer, &journal, plan));

@@ -15,11 +15,10 @@ use tracing::warn;
 
 use super::{Handler, Look};
 use crate::error::chain;
-use crate::event::{Trigger, TriggerKind};
-use crate::ledger::changes::partition;
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::event::{QueuedCheck, Trigger, TriggerKind};
+use crate::ledger::{Item, Ledger, LedgerFailure, Place, bucket_key};
 use crate::notify::Publisher;
-use crate::queue::{Message, Queue, QueueFailure};
+use crate::queue::{LONGEST_DELAY, Message, Queue, QueueFailure};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
@@ -30,8 +29,8 @@ pub(super) const SETTLING: &str = "rules#since";
 /// How long something must have been superfluous before it is taken back unasked.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// When to look again; SQS keeps nothing back for longer.
-const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// When to look again.
+const LOOK_AGAIN: Duration = LONGEST_DELAY;
 
 /// What is noted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +64,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let known = look.remembered.settling.as_ref();
         let noted = known.and_then(|item| serde_json::from_value::<Note>(item.value.clone()).ok());
         let place = Place {
-            partition: partition(&subject.bucket),
+            partition: bucket_key(&subject.bucket),
             sort: SETTLING.to_owned(),
         };
         let Some(waiting) = waiting else {
@@ -119,7 +118,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
     async fn ask_again(&self, subject: &Subject) -> bool {
         let look = Message {
-            body: json!({"command": "check", "bucket": subject.bucket}),
+            body: QueuedCheck::of(subject.bucket.clone()).to_json(),
             delay: LOOK_AGAIN,
         };
         match self.queue.send(&[look]).await {
@@ -148,6 +147,6 @@ fn is_young(trigger: &Trigger, now: Timestamp) -> bool {
 /// What is lost costs that the wait begins anew.
 fn lost(subject: &Subject, done: Result<(), LedgerFailure>) {
     if let Err(failure) = done {
-        warn!(bucket = %subject.bucket, error = %chain(&failure), "since when something waits to be taken back could not be noted");
+        warn!(bucket = %subject.bucket, error = %chain(&failure), "when the revocation became due was not recorded; its delay begins anew");
     }
 }

@@ -19,23 +19,17 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Answer, Handler, HandlerError, Invocation, RESERVE};
+use super::{Answer, CHECKS_PER_SECOND, Handler, HandlerError, Invocation};
 use crate::event::{Command, Counts, Progress, SweepId};
 use crate::ledger::{Item, Ledger, LedgerFailure, Place};
 use crate::notify::Publisher;
 use crate::observed::{Observed, ReadFailure};
-use crate::queue::{Message, Queue};
+use crate::queue::{LONGEST_DELAY, Message, Queue};
 use crate::source::{Read, Source};
 use crate::subject::Delivered;
 use crate::target::Writable;
 
 use pace::Pace;
-
-/// Checks that are due in a second. Each makes some thirty reads, nine of them of IAM, which is the first to refuse.
-const CHECKS_PER_SECOND: u64 = 2;
-
-/// The longest that a queue keeps a message back.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// Buckets after which a sweep looks at the clock, and sends the checks.
 const CHUNK: usize = 24;
@@ -83,12 +77,12 @@ struct Standing {
 
 /// What is to be done about sweeps.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum SweepStep {
     Begin(SweepId),
-    GoOn(Progress),
+    Continue(Progress),
 }
 
-impl Order {
+impl SweepStep {
     /// The sweep that something asks for: what asks twice asks for the same one.
     pub(super) fn begin(cause: &str) -> Self {
         Self::Begin(SweepId::of(cause))
@@ -108,10 +102,7 @@ impl Clock {
         Self {
             started: Instant::now(),
             now: invocation.now,
-            until: invocation
-                .deadline
-                .checked_sub(RESERVE)
-                .unwrap_or(invocation.deadline),
+            until: invocation.work_until(),
         }
     }
 
@@ -154,8 +145,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         command: &Delivered<Command>,
     ) -> Result<(), HandlerError> {
         let order = match &command.item {
-            Command::Sweep => Order::begin(command.message_id.as_deref().unwrap_or_default()),
-            Command::SweepOn(progress) => Order::GoOn(progress.as_ref().clone()),
+            Command::Sweep => SweepStep::begin(command.message_id.as_deref().unwrap_or_default()),
+            Command::SweepOn(progress) => SweepStep::Continue(progress.as_ref().clone()),
             Command::Check { .. }
             | Command::Apply { .. }
             | Command::Undo { .. }
@@ -174,7 +165,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     pub(super) async fn sweep_now(
         &self,
         invocation: &Invocation,
-        order: Order,
+        order: SweepStep,
     ) -> Result<Answer, HandlerError> {
         let swept = self.sweep_in_time(invocation, order).await?;
         Ok(swept.map_or(Answer::Reports(Vec::new()), Answer::Sweep))
@@ -184,7 +175,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     async fn sweep_in_time(
         &self,
         invocation: &Invocation,
-        order: Order,
+        order: SweepStep,
     ) -> Result<Option<SweepAnswer>, HandlerError> {
         let clock = Clock::of(invocation);
         let work = self.sweep(invocation, &clock, order);
@@ -199,7 +190,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         &self,
         invocation: &Invocation,
         clock: &Clock,
-        order: Order,
+        order: SweepStep,
     ) -> Result<Option<SweepAnswer>, HandlerError> {
         let Some((mut progress, version)) = self.take_up(clock, order).await? else {
             return Ok(None);
@@ -224,7 +215,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return Ok(None);
         }
         if let Some(delay) = wait {
-            let body = json!({"command": "sweep", "progress": progress});
+            let body = Command::SweepOn(Box::new(progress.clone())).to_json();
             self.leave(&[Message { body, delay }]).await?;
         }
         let counts = progress.counts;
@@ -248,11 +239,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 
     /// Where the sweep stands that the order is about, and the version of what the ledger knows of it.
-    async fn take_up(&self, clock: &Clock, order: Order) -> Result<Option<(Progress, u64)>, HandlerError> {
+    async fn take_up(
+        &self,
+        clock: &Clock,
+        order: SweepStep,
+    ) -> Result<Option<(Progress, u64)>, HandlerError> {
         if !self.ledger.is_lasting() {
             return Ok(match order {
-                Order::Begin(id) => Some((Progress::new(id, clock.now()), 0)),
-                Order::GoOn(progress) => {
+                SweepStep::Begin(id) => Some((Progress::new(id, clock.now()), 0)),
+                SweepStep::Continue(progress) => {
                     let is_possible =
                         progress.started <= clock.now() && clock.since(progress.started) < LONGEST;
                     if !is_possible {
@@ -271,25 +266,25 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let standing: Option<Standing> = item.and_then(|item| serde_json::from_value(item.value).ok());
         let running = standing.filter(|standing| !standing.is_over);
         match (order, running) {
-            (Order::Begin(id), Some(running)) if running.progress.id == id => {
+            (SweepStep::Begin(id), Some(running)) if running.progress.id == id => {
                 Ok(Some((running.progress, version)))
             }
-            (Order::GoOn(progress), Some(running)) if running.progress.id == progress.id => {
+            (SweepStep::Continue(progress), Some(running)) if running.progress.id == progress.id => {
                 Ok(Some((running.progress, version)))
             }
-            (Order::GoOn(progress), _) => {
+            (SweepStep::Continue(progress), _) => {
                 info!(
                     sweep = progress.id.as_str(),
                     "dropped: no such sweep is under way"
                 );
                 Ok(None)
             }
-            (Order::Begin(_), Some(running)) if clock.since(running.moved) < DEAD => {
+            (SweepStep::Begin(_), Some(running)) if clock.since(running.moved) < DEAD => {
                 Err(HandlerError::SweepUnderWay {
                     since: running.progress.started,
                 })
             }
-            (Order::Begin(id), _) => {
+            (SweepStep::Begin(id), _) => {
                 let progress = Progress::new(id, clock.now());
                 let standing = Standing {
                     progress: progress.clone(),

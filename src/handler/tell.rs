@@ -8,14 +8,13 @@ mod remembered;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 use tracing::{info, warn};
 
 use super::{Handler, HandlerError, Invocation};
 use crate::arn::BucketName;
 use crate::error::chain;
-use crate::event::TriggerKind;
-use crate::ledger::{Ledger, LedgerFailure, Place};
+use crate::event::{QueuedCheck, TriggerKind};
+use crate::ledger::{Ledger, LedgerFailure, Place, bucket_key};
 use crate::notify::flood::{Admission, PAUSE, Tally};
 use crate::notify::news::{Record, Step, Telling, consider};
 use crate::notify::tidings::{Sight, Tidings, failures};
@@ -52,7 +51,7 @@ impl From<LedgerFailure> for Untold {
 /// Where the record of a bucket stands.
 pub(super) fn news_of(bucket: &BucketName) -> Place {
     Place {
-        partition: format!("bucket#{bucket}"),
+        partition: bucket_key(bucket),
         sort: "news".to_owned(),
     }
 }
@@ -287,7 +286,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// Has us look again when what is held may be told.
     async fn come_back(&self, bucket: &BucketName) {
         let message = Message {
-            body: json!({"command": "check", "bucket": bucket}),
+            body: QueuedCheck::of(bucket.clone()).to_json(),
             delay: PAUSE.unsigned_abs(),
         };
         if let Err(failure) = self.queue.send(&[message]).await {

@@ -5,13 +5,13 @@ use super::{Handler, HandlerError, Intent, Invocation, log};
 use crate::apply::Outcome as Applied;
 use crate::arn::{KeyArn, RoleArn};
 use crate::collect::Shared;
-use crate::event::PlanDigest;
+use crate::event::{Command, PlanDigest};
 use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::plan::undo::undo_plan;
 use crate::queue::Queue;
-use crate::report::{Order, Parts, Report, Undo};
+use crate::report::{Parts, Report, Undo};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
@@ -52,12 +52,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         });
         let is_done = report.outcome.as_ref().is_some_and(Applied::is_in_place);
         if self.settings.mode != Mode::DryRun {
-            report.commands.apply = report.digest().filter(|_| !is_done).map(|digest| {
-                invocation.caller.command(&Order::Undo {
-                    bucket: &subject.bucket,
-                    role: role.as_ref(),
-                    keys: keys.iter().map(ToString::to_string).collect(),
-                    plan: Some(digest),
+            report.commands.apply = report.plan.as_ref().filter(|_| !is_done).map(|plan| {
+                invocation.caller.command(&Command::Undo {
+                    bucket: subject.bucket.clone(),
+                    role: role.clone(),
+                    keys: keys.clone(),
+                    plan: Some(plan.digest().clone()),
                 })
             });
         }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::apply::{ChangeOutcome, ChangeStatus, Entry, State};
 use crate::arn::{BucketName, KeyArn, RoleArn};
-use crate::ledger::{Item, Place};
+use crate::ledger::{Item, Place, bucket_key, bucket_of};
 use crate::observed::Observed;
 use crate::plan::canonical::canonical;
 use crate::plan::{Change, key_grant};
@@ -35,11 +35,6 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// How many characters of earlier changes a record keeps beside the last one.
 const HISTORY: usize = 100_000;
-
-/// Where all that is written down about a bucket stands.
-pub fn partition(bucket: &BucketName) -> String {
-    format!("bucket#{bucket}")
-}
 
 /// What a record is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +93,7 @@ impl Holder {
             Self::Key { key, grant, .. } => format!("{SORT}key#{key}#{grant}"),
         };
         Place {
-            partition: partition(bucket),
+            partition: bucket_key(bucket),
             sort,
         }
     }
@@ -172,7 +167,7 @@ impl Record {
         }
         let record: Self = serde_json::from_value(item.value.clone()).ok()?;
         // Whoever may write the table must not have one thing written down as another.
-        let bucket = item.place.partition.strip_prefix("bucket#")?.parse().ok()?;
+        let bucket = bucket_of(&item.place.partition)?;
         (!record.changes.is_empty() && record.holder.place(&bucket) == item.place).then_some(record)
     }
 

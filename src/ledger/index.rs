@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::warn;
 
-use super::{Item, Ledger, LedgerFailure, Place};
+use super::{Item, Ledger, LedgerFailure, Place, bucket_key, bucket_of};
 use crate::arn::{BucketName, KeyReference};
 use crate::event::{Drift, Resource};
 use crate::observed::Observed;
@@ -35,9 +35,6 @@ const DEPENDS: &str = "depends";
 
 /// Where it stands for which buckets looks were asked already.
 const ASKED: &str = "asked";
-
-/// Before the name of a bucket.
-const BUCKET: &str = "bucket#";
 
 /// On what a bucket depends, as it was written down.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -147,7 +144,7 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
     };
     let bucket = &snapshot.source.name;
     let place = Place {
-        partition: format!("{BUCKET}{bucket}"),
+        partition: bucket_key(bucket),
         sort: DEPENDS.to_owned(),
     };
     let items = ledger.items(&place.partition).await?;
@@ -246,8 +243,7 @@ pub async fn concerned<L: Ledger>(
             concerned.asked = until.map(|until| (until, item.version));
             continue;
         }
-        let name = item.place.sort.strip_prefix(BUCKET);
-        let Some(bucket) = name.and_then(|name| name.parse().ok()) else {
+        let Some(bucket) = bucket_of(&item.place.sort) else {
             continue;
         };
         // Services make and retire grants on the same key all day; only those for replication roles count.
@@ -291,7 +287,7 @@ fn partition(resource: &str) -> String {
 fn entry_place(resource: &str, bucket: &BucketName) -> Place {
     Place {
         partition: partition(resource),
-        sort: format!("{BUCKET}{bucket}"),
+        sort: bucket_key(bucket),
     }
 }
 

@@ -8,11 +8,11 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::apply::Status;
 use crate::arn::{BucketName, Partition};
 use crate::check::{Finding, Severity};
+use crate::digest;
 use crate::event::TriggerKind;
 use crate::mode::Mode;
 use crate::report::Report;
@@ -83,11 +83,7 @@ pub fn summary(message: &Notification, partition: &Partition) -> String {
         About::Many(buckets) => buckets,
         About::Bucket(_) => &[],
     };
-    let id: String = Sha256::digest(&message.text)
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id = digest::id(&message.text);
     let resources: Vec<String> = buckets
         .iter()
         .filter_map(|name| Some(name.parse::<BucketName>().ok()?.arn(partition)))
@@ -242,7 +238,7 @@ fn tail(report: &Report) -> String {
         .as_ref()
         .is_none_or(|outcome| outcome.status == Status::Planned);
     if is_planned && plan.has_changes() {
-        let _ = writeln!(out, "a repair is planned: {}", code(plan.digest(), NAME));
+        let _ = writeln!(out, "a repair is planned: {}", code(plan.digest().as_str(), NAME));
     }
     let withheld = plan.plan().withheld.len();
     if withheld > 0 {

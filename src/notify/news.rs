@@ -17,7 +17,8 @@ use super::tidings::{CHANGED, Mark, Tidings};
 use crate::check::CheckId;
 use crate::check::Verdict;
 
-/// A claim that is older belongs to an invocation that is no more. The function's time limit in the template is half.
+/// A claim that is older belongs to an invocation that is no more. The function's time limit in the template is half, which a test
+/// compares.
 pub const CLAIM: SignedDuration = SignedDuration::from_mins(2);
 
 /// Clocks of one account's functions differ by less. What was told later than that from now was not told by us.

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::apply::{Outcome, State, Status};
 use crate::check::{CheckId, Finding, Severity, Verdict};
+use crate::digest;
 use crate::event::{Change, FailedObject, TriggerKind};
 use crate::mode::Mode;
 use crate::report::Report;
@@ -208,9 +208,5 @@ fn few(said: BTreeMap<Mark, &'static str>) -> BTreeMap<Mark, &'static str> {
 }
 
 fn name(parts: &Value) -> Mark {
-    Sha256::digest(parts.to_string())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest::id(parts.to_string())
 }

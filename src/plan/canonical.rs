@@ -1,7 +1,8 @@
 //! Decides when two documents are the same, and what their digest is: by their JSON with sorted keys and no white space.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// The JSON with the keys of every object sorted and without white space.
 pub fn canonical(value: &Value) -> String {
@@ -27,10 +28,7 @@ fn sorted(value: &Value) -> Value {
 
 /// SHA-256 of the canonical JSON, in hexadecimal digits.
 pub fn sha256(value: &Value) -> String {
-    Sha256::digest(canonical(value).as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest::sha256(canonical(value))
 }
 
 /// The first twelve digits of the digest: enough to tell apart the few parts of one document.

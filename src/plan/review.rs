@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::arn::{BucketName, KeyArn};
 use crate::assessment::{Assessment, key_of};
+use crate::event::PlanDigest;
 use crate::guard::{GuardSettings, Refusal, Subject, refusals};
 use crate::policy::Grant;
 use crate::requirement::Requirement;
@@ -36,7 +37,7 @@ impl ReviewedPlan {
     }
 
     /// The plan's digest.
-    pub fn digest(&self) -> &str {
+    pub fn digest(&self) -> &PlanDigest {
         &self.0.digest
     }
 
@@ -438,7 +439,7 @@ mod tests {
             assert_eq!(answer.is_ok(), is_ours, "{change:?}");
         }
         let mut another = plan(grant(KEY, |_| {}));
-        another.digest = "sha256:0".to_owned();
+        another.digest = PlanDigest::of("something else");
         assert!(review_removal(&identity(), &source(), another).is_err());
     }
 }

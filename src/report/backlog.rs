@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::arn::RoleArn;
 use crate::backlog::{Job, Refusal};
 use crate::check::{CheckId, Finding, Severity};
-use crate::plan::shell_quote;
+use crate::shell::shell_quote;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
 use crate::target::WriteFailure;

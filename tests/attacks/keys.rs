@@ -1,7 +1,7 @@
 //! The author of a rule, and whoever sets a bucket's encryption, chooses keys: none is handed out that its owner has not
 //! opened, and those that are serve S3 and this bucket alone.
 
-use s3_replication_remediator::guard::{GuardSettings, Subject, refusals};
+use s3_replication_remediator::guard::{AllowedArn, GuardSettings, Subject, refusals};
 use s3_replication_remediator::policy::pattern::glob;
 use s3_replication_remediator::snapshot::Snapshot;
 use serde_json::{Value, json};
@@ -25,9 +25,9 @@ async fn a_key_of_another_account_is_not_handed_out_whatever_the_list_allows() {
     let mut account = bare();
     account["keys"][foreign] = json!({"tags": opted_in(), "sharedReads": true});
     account["buckets"]["source"]["replication"]["Rules"] = json!([rule("r1", "", "replica", foreign)]);
-    for pattern in ["arn:aws:kms:*:*:key/*", "*"] {
+    for pattern in ["arn:aws:kms:*:*:key/*", "arn:*:*:*:*:*"] {
         let settings = GuardSettings {
-            allowed_keys: vec![pattern.to_owned()],
+            allowed_keys: vec![AllowedArn::new(pattern)],
             ..GuardSettings::default()
         };
         let checked = check_with(&world(&account), settings).await;
@@ -51,7 +51,7 @@ async fn a_key_of_another_account_is_not_handed_out_whatever_the_list_allows() {
 async fn a_key_that_aws_manages_is_not_handed_out_though_it_is_listed() {
     let account = with(bare(), &at("keys", SOURCE_KEY, "manager"), json!("AWS"));
     let settings = GuardSettings {
-        allowed_keys: vec!["*".to_owned()],
+        allowed_keys: vec![AllowedArn::new("arn:*:*:*:*:*")],
         ..GuardSettings::default()
     };
     let checked = check_with(&world(&account), settings).await;

@@ -1,7 +1,7 @@
 //! The author of a rule chooses the role: only one that its owner has opened, and that S3 alone can use, is changed.
 
 use s3_replication_remediator::assessment::assess;
-use s3_replication_remediator::guard::GuardSettings;
+use s3_replication_remediator::guard::{AllowedArn, GuardSettings};
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::plan::plan;
 use s3_replication_remediator::policy::PolicyDocument;
@@ -19,8 +19,8 @@ fn s3() -> Value {
 
 fn open() -> GuardSettings {
     GuardSettings {
-        allowed_roles: vec!["*".to_owned()],
-        allowed_keys: vec!["*".to_owned()],
+        allowed_roles: vec![AllowedArn::new("arn:*:*:*:*:*")],
+        allowed_keys: vec![AllowedArn::new("arn:*:*:*:*:*")],
         ..GuardSettings::default()
     }
 }
@@ -128,9 +128,9 @@ async fn a_role_of_another_account_or_partition_is_not_changed_whatever_the_list
         "arn:aws-us-gov:iam::444455556666:role/repl-1",
     ] {
         let text = bare().to_string().replace(ROLE, role);
-        for pattern in ["arn:aws:iam::*:role/repl-*", "arn:*", "*"] {
+        for pattern in ["arn:aws:iam::*:role/repl-*", "arn:*:*:*:*:*"] {
             let settings = GuardSettings {
-                allowed_roles: vec![pattern.to_owned()],
+                allowed_roles: vec![AllowedArn::new(pattern)],
                 ..GuardSettings::default()
             };
             let checked = check_with(&World::new(&text), settings).await;
@@ -142,7 +142,7 @@ async fn a_role_of_another_account_or_partition_is_not_changed_whatever_the_list
 #[tokio::test]
 async fn a_star_in_the_account_of_an_allow_list_reaches_no_other_account() {
     let settings = GuardSettings {
-        allowed_roles: vec!["arn:aws:iam::*:role/repl*".to_owned()],
+        allowed_roles: vec![AllowedArn::new("arn:aws:iam::*:role/repl*")],
         ..GuardSettings::default()
     };
     let untagged = with(bare(), &at("roles", ROLE, "tags"), json!({}));

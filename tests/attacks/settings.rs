@@ -26,7 +26,7 @@ fn a_guard_whose_name_is_misspelt_is_not_a_guard_that_is_not_there() {
         "mode",
     ] {
         let errors = config(&[(name, "x")]).expect_err(name);
-        assert!(errors.to_string().contains("is no setting; if `"), "{errors}");
+        assert!(errors.to_string().contains("is not a setting; if `"), "{errors}");
     }
 }
 

@@ -286,7 +286,7 @@ fn an_event_from_standard_input_is_told_with_what_is_wrong_in_it() {
     is_refused(
         &given(&["decode", "-"], "{"),
         Exit::Usage,
-        "`-` is no JSON: EOF while parsing",
+        "`-` is not JSON: EOF while parsing",
     );
 }
 

@@ -205,9 +205,9 @@ fn text_that_is_no_json_says_where_it_stops_being_so() {
         ),
         (
             "resource \"aws_s3_bucket_replication_configuration\" \"a\" {}",
-            "it is no JSON: ",
+            "it is not JSON: ",
         ),
-        ("Role: x\nRules: []\n", "it is no JSON: "),
+        ("Role: x\nRules: []\n", "it is not JSON: "),
     ] {
         let error = Configuration::parse(text).unwrap_err().to_string();
         assert!(error.starts_with(told), "{error}");

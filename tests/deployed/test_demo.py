@@ -30,6 +30,6 @@ def test_a_recorded_event_is_answered() -> None:
 
 
 def test_what_is_no_event_is_refused_in_a_line() -> None:
-    for file, complaint in (("events/none.json", "no such file"), ("README.md", "is no JSON")):
+    for file, complaint in (("events/none.json", "no such file"), ("README.md", "is not JSON")):
         done = run("invoke.py", file)
         assert done.returncode == 2 and complaint in done.stderr and "Traceback" not in done.stderr, done.stderr

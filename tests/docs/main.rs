@@ -121,6 +121,17 @@ fn generated(file: &str, marker: &str, expected: &str) {
 }
 
 #[test]
+fn an_invocation_is_over_long_before_its_claims_are_taken_for_abandoned() {
+    use s3_replication_remediator::notify::news::CLAIM;
+    let template = text("template.yaml");
+    let limits: Vec<i64> = template
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Timeout: ")?.parse().ok())
+        .collect();
+    assert_eq!(limits, [CLAIM.as_secs() / 2]);
+}
+
+#[test]
 fn the_readme_lists_every_setting_with_its_default() {
     let mut table = String::from("| setting | default | |\n| --- | --- | --- |\n");
     for setting in SETTINGS {
@@ -356,7 +367,11 @@ fn a_module_uses_only_those_that_the_drawing_puts_before_it() {
     let lib = text("src/lib.rs");
     let order: Vec<&str> = lib
         .lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .filter_map(|line| {
+            line.trim_start_matches("pub ")
+                .strip_prefix("mod ")?
+                .strip_suffix(';')
+        })
         .collect();
     for file in files("src", ".rs") {
         let inside = file.trim_start_matches("src/");

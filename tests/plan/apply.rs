@@ -2,7 +2,7 @@
 
 use s3_replication_remediator::apply::{ChangeStatus, NoJournal, Outcome, Status, apply};
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
-use s3_replication_remediator::guard::GuardSettings;
+use s3_replication_remediator::guard::{AllowedArn, GuardSettings};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::policy::PolicyDocument;
 use s3_replication_remediator::target::{GrantRequest, Target, WriteFailure, Written};
@@ -162,7 +162,7 @@ async fn a_listed_key_whose_tags_nobody_lets_us_read_gets_its_grant() {
     let world = world(&closed_keys());
     world.deny("kms:ListResourceTags", "*");
     let settings = GuardSettings {
-        allowed_keys: vec![SOURCE_KEY.to_owned(), REPLICA_KEY.to_owned()],
+        allowed_keys: vec![AllowedArn::new(SOURCE_KEY), AllowedArn::new(REPLICA_KEY)],
         ..GuardSettings::default()
     };
     let checked = check_with(&world, settings).await;

@@ -1,6 +1,6 @@
 //! Who is not helped: each guard as somebody would try to get past it.
 
-use s3_replication_remediator::guard::{GuardSettings, Subject, Tag, refusals};
+use s3_replication_remediator::guard::{AllowedArn, GuardSettings, Subject, Tag, refusals};
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::snapshot::{FormerRole, KeyState, Snapshot};
 use s3_replication_remediator::source::Read;
@@ -53,13 +53,14 @@ async fn an_allow_list_stands_in_for_the_tag_and_its_star_crosses_slashes() {
     for (pattern, helps) in [
         (ROLE, true),
         ("arn:aws:iam::111122223333:role/*", true),
-        ("arn:aws:iam::*/replicate", true),
+        ("arn:aws:iam::*:*/replicate", true),
+        ("arn:aws:iam::*/replicate", false),
         ("arn:aws:iam::111122223333:role/repl", false),
         ("arn:aws:iam::111122223333:role/Replicate", false),
         ("", false),
     ] {
         let settings = GuardSettings {
-            allowed_roles: vec![pattern.to_owned()],
+            allowed_roles: vec![AllowedArn::new(pattern)],
             ..GuardSettings::default()
         };
         let checked = check_with(&world(&untagged), settings).await;
@@ -112,8 +113,8 @@ async fn batch_operations_may_share_the_role_and_a_denial_lets_nobody_in() {
 #[tokio::test]
 async fn an_allow_list_of_everything_reaches_neither_our_own_role_nor_a_services() {
     let settings = || GuardSettings {
-        allowed_roles: vec!["*".to_owned()],
-        allowed_keys: vec!["*".to_owned()],
+        allowed_roles: vec![AllowedArn::new("arn:*:*:*:*:*")],
+        allowed_keys: vec![AllowedArn::new("arn:*:*:*:*:*")],
         ..GuardSettings::default()
     };
     let own = with(
@@ -188,7 +189,7 @@ async fn a_key_that_nobody_tagged_is_left_out_whole_and_the_rest_is_planned() {
     );
 
     let settings = GuardSettings {
-        allowed_keys: vec!["arn:aws:kms:*:111122223333:key/*".to_owned()],
+        allowed_keys: vec![AllowedArn::new("arn:aws:kms:*:111122223333:key/*")],
         opt_in: Some(Tag::new("s3-replication-remediator", "allow")),
         ..GuardSettings::default()
     };
@@ -308,7 +309,7 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
     let as_it_is: Edit = |_| {};
     let settings = GuardSettings {
         trusted_accounts: [OTHER.parse().unwrap()].into(),
-        allowed_keys: vec!["*".to_owned()],
+        allowed_keys: vec![AllowedArn::new("arn:*:*:*:*:*")],
         ..GuardSettings::default()
     };
     let cases: [(Subject<'_>, Edit, &[&str]); 12] = [

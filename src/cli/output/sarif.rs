@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{Answers, File};
 use crate::cli::checks::Chapter;
 use crate::cli::report::{Finding, Report, Severity};
+use crate::digest;
 use crate::notify::plain::visible;
 
 const SCHEMA: &str =
@@ -131,8 +131,7 @@ fn fingerprint(report: &Report, finding: &Finding, seen: &mut BTreeMap<String, u
     let same = format!("{}\n{}\n{}", report.bucket.name, finding.check, finding.subject);
     let before = seen.entry(same.clone()).or_default();
     *before += 1;
-    let hash = Sha256::digest(format!("{same}\n{before}"));
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest::id(format!("{same}\n{before}"))
 }
 
 fn unread(report: &Report) -> impl Iterator<Item = Value> + '_ {

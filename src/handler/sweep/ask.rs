@@ -6,19 +6,18 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use serde_json::json;
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::pace::Pace;
-use super::{Clock, LONGEST_DELAY, NOT_ENOUGH, due};
+use super::{Clock, NOT_ENOUGH, due};
 use crate::arn::BucketName;
-use crate::event::Progress;
+use crate::event::{Progress, QueuedCheck};
 use crate::handler::{Handler, HandlerError, Invocation};
 use crate::ledger::Ledger;
 use crate::notify::Publisher;
 use crate::observed::{Observed, ReadFailure};
-use crate::queue::{Message, Queue};
+use crate::queue::{LONGEST_DELAY, Message, Queue};
 use crate::source::read::is_temporary;
 use crate::source::{BucketAt, ListedBucket, Reader, Source};
 use crate::target::Writable;
@@ -70,7 +69,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             };
             *count = count.saturating_add(1);
             messages.push(Message {
-                body: json!({"command": "check", "bucket": bucket, "sweep": progress.id}),
+                body: QueuedCheck {
+                    sweep: Some(progress.id.clone()),
+                    ..QueuedCheck::of(bucket)
+                }
+                .to_json(),
                 delay: clock.until(due(progress, others)).min(LONGEST_DELAY),
             });
         }

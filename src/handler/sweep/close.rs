@@ -8,24 +8,21 @@ use std::time::Duration;
 use serde_json::json;
 use tracing::warn;
 
-use super::{Clock, LONGEST_DELAY, REMEMBERED, due, later};
+use super::{Clock, REMEMBERED, due, later};
 use crate::arn::BucketName;
 use crate::error::chain;
 use crate::event::{Progress, SweepId};
 use crate::handler::{Handler, HandlerError, Invocation};
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::ledger::{Item, Ledger, LedgerFailure, Place, bucket_key, bucket_of};
 use crate::notify::summary::{Noted, Summary};
 use crate::notify::{Bulletin, Publisher};
-use crate::queue::Queue;
+use crate::queue::{LONGEST_DELAY, Queue};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
 /// How long checks may take beyond when they are due, before the summary is told without them.
 const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
-
-/// Before what the name of a bucket stands for.
-const BUCKET: &str = "bucket#";
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Tells the summary once all checks are done, or will not be any more; before that, says how long to wait.
@@ -45,7 +42,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .map_err(HandlerError::Ledger)?
             .into_iter()
             .filter_map(|item| {
-                let name = item.place.sort.strip_prefix(BUCKET)?.parse().ok()?;
+                let name = bucket_of(&item.place.sort)?;
                 Some((name, serde_json::from_value(item.value).ok()?))
             })
             .collect();
@@ -92,7 +89,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let item = Item {
             place: Place {
                 partition: partition(sweep),
-                sort: format!("{BUCKET}{}", subject.bucket),
+                sort: bucket_key(&subject.bucket),
             },
             version: 1,
             value: json!(noted),

@@ -54,7 +54,7 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
     if !name_is_valid {
         object(
             Fault::Form,
-            format!("`{}` is no name of a policy", change.name.escape_debug()),
+            format!("`{}` is not the name of a policy", change.name.escape_debug()),
         );
     }
     for removed in only_in(change.before.as_ref(), change.after.as_ref()) {

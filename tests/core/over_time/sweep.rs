@@ -353,6 +353,6 @@ fn a_list_that_is_refused_says_which_permission_is_lacking() {
     assert_eq!(error.kind(), "NotListed");
     assert_eq!(
         error.to_string(),
-        "the account's buckets were not listed: s3:ListBuckets failed with AccessDenied"
+        "the account's buckets were not listed: s3:ListBuckets failed with AccessDenied; our role needs {\"Effect\":\"Allow\",\"Action\":\"s3:ListAllMyBuckets\",\"Resource\":\"*\"}"
     );
 }

@@ -16,7 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use s3_replication_remediator::apply::State;
 use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
-use s3_replication_remediator::ledger::changes::{Record, partition};
+use s3_replication_remediator::ledger::bucket_key;
+use s3_replication_remediator::ledger::changes::Record;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::ledger::{Item, Ledger, LedgerFailure, Place};
 use s3_replication_remediator::mode::Mode;
@@ -227,7 +228,7 @@ impl Scene {
     }
 
     fn records(&self) -> Vec<Record> {
-        let partition = partition(&self.bucket.parse().unwrap());
+        let partition = bucket_key(&self.bucket.parse().unwrap());
         let items = run(self.table.items(&partition)).unwrap();
         items.iter().filter_map(Record::read).collect()
     }

@@ -181,7 +181,7 @@ impl Story {
 
     /// What the function is set to, where its owner opened every role and key.
     pub(super) fn opened(&self) -> s3_replication_remediator::handler::Settings {
-        let everything = || vec!["*".to_owned()];
+        let everything = || vec![s3_replication_remediator::guard::AllowedArn::new("arn:*:*:*:*:*")];
         s3_replication_remediator::handler::Settings {
             mode: s3_replication_remediator::mode::Mode::Auto,
             scope: self.scope(),
