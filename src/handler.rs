@@ -5,11 +5,13 @@
 //! point, the next delivery repeats the work and reaches the same end state.
 
 mod backlog;
+mod batch;
 mod drift;
 mod error;
 mod follow_up;
 mod look;
 mod records;
+mod removal;
 mod repair;
 mod settle;
 mod sweep;
@@ -20,13 +22,11 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::join;
-use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::apply::Outcome as Applied;
 use crate::arn::BucketName;
@@ -45,11 +45,12 @@ use crate::queue::Queue;
 use crate::report::{Caller, Report};
 use crate::snapshot::Identity;
 use crate::source::Source;
-use crate::subject::{Batch, Subject, subjects};
+use crate::subject::{Subject, subjects};
 use crate::target::Writable;
 
 use follow_up::is_as_promised;
 use look::{Asked, Look};
+use removal::without_the_past;
 use repair::not_written;
 use sweep::SweepStep;
 
@@ -186,80 +187,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
     }
 
-    /// Messages of a queue: each is answered for by itself.
-    async fn batch(
-        &self,
-        invocation: &Invocation,
-        reads: &Shared<'_, A>,
-        batch: Batch,
-    ) -> Result<Answer, HandlerError> {
-        let mut again = BTreeSet::new();
-        let mut nameless = None;
-        for invalid in batch.invalid {
-            error!(message_id = invalid.message_id, error = %chain(&invalid.item), "message cannot be used");
-            match invalid.message_id {
-                Some(id) => {
-                    again.insert(id);
-                }
-                None => nameless = Some(invalid.item),
-            }
-        }
-        let failed: Vec<BTreeSet<String>> = stream::iter(batch.subjects)
-            .map(|subject| async move {
-                match self.event(invocation, reads, &subject).await {
-                    Ok(_) => BTreeSet::new(),
-                    Err(error) => {
-                        warn!(bucket = %subject.bucket, error = %chain(&error), "messages go back to the queue");
-                        subject.message_ids
-                    }
-                }
-            })
-            .buffer_unordered(CONCURRENT)
-            .collect()
-            .await;
-        again.extend(failed.into_iter().flatten());
-        again.extend(self.drifts(invocation, batch.drifts).await);
-        // Last: a sweep takes what is left of the invocation.
-        for command in batch.commands {
-            if let Err(error) = self.delivered(invocation, &command).await {
-                error!(message_id = command.message_id, error = %chain(&error), "message goes back to the queue");
-                again.extend(command.message_id);
-            }
-        }
-        // A message without an id cannot be named in the answer: only the failure of all keeps it. What it came with is
-        // done all the same.
-        match nameless {
-            Some(invalid) => Err(HandlerError::Invalid(invalid)),
-            None => Ok(Answer::Batch(again)),
-        }
-    }
-
-    /// An event or a command that came by itself.
-    async fn direct(
-        &self,
-        invocation: &Invocation,
-        reads: &Shared<'_, A>,
-        batch: Batch,
-    ) -> Result<Answer, HandlerError> {
-        if let Some(command) = batch.commands.into_iter().next() {
-            return self.execute(invocation, reads, command.item).await;
-        }
-        for drift in &batch.drifts {
-            self.drift(invocation, &drift.item).await?;
-        }
-        let reports: Vec<_> = stream::iter(&batch.subjects)
-            .map(|subject| self.event(invocation, reads, subject))
-            .buffered(CONCURRENT)
-            .collect()
-            .await;
-        let reports: Result<Vec<Option<Report>>, _> = reports.into_iter().collect();
-        // Last, so that one odd record does not cost the others theirs.
-        match batch.invalid.into_iter().next() {
-            Some(invalid) => Err(HandlerError::Invalid(invalid.item)),
-            None => Ok(Answer::Reports(reports?.into_iter().flatten().collect())),
-        }
-    }
-
     /// What becomes of a bucket that an event names; nothing where the bucket's owner wants nothing of us.
     async fn event(
         &self,
@@ -292,7 +219,19 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         subject: &Subject,
         is_first: bool,
     ) -> Result<Option<Report>, HandlerError> {
-        let look = self.look(invocation, reads, subject, Asked::default()).await;
+        let mut look = self.look(invocation, reads, subject, Asked::default()).await;
+        let of_the_present = without_the_past(subject, &look);
+        let subject = match &of_the_present {
+            Some(of_the_present) => {
+                info!(bucket = %subject.bucket, "the event is older than the removal of the configuration");
+                look.forget_the_event(of_the_present);
+                of_the_present
+            }
+            None => {
+                self.note_removal(invocation, subject, &look).await;
+                subject
+            }
+        };
         // That we changed something is told even where nothing more is wanted of us.
         let is_opted_out = self.is_opted_out(&look);
         if is_opted_out && look.remembered.earlier.is_empty() {

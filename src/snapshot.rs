@@ -120,6 +120,11 @@ impl ObjectHead {
     pub fn is_done_with(&self) -> bool {
         matches!(self.replication_status.as_deref(), Some("COMPLETED" | "REPLICA"))
     }
+
+    /// Has S3 given up on it? It does not try again by itself.
+    pub fn has_failed(&self) -> bool {
+        self.replication_status.as_deref() == Some("FAILED")
+    }
 }
 
 /// What HEAD tells about an object version.

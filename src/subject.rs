@@ -30,6 +30,8 @@ pub struct Subject {
     pub failures_until: Option<Timestamp>,
     /// The SQS messages that this answers.
     pub message_ids: BTreeSet<String>,
+    /// Did something come without the id of a message? Of that, the answer can name nothing.
+    pub is_nameless: bool,
     /// How often the most travelled of them was handed out.
     pub receive_count: u32,
 }
@@ -43,6 +45,7 @@ impl Subject {
             failed_objects: 0,
             failures_until: None,
             message_ids: BTreeSet::new(),
+            is_nameless: true,
             receive_count: 1,
         }
     }
@@ -85,6 +88,7 @@ pub fn subjects(records: impl IntoIterator<Item = Record>) -> Batch {
         match content {
             Ok(Content::Trigger(trigger)) => {
                 let entry = gathered.entry(trigger.bucket.clone()).or_default();
+                entry.is_nameless |= message_id.is_none();
                 entry.message_ids.extend(message_id);
                 entry.receive_count = entry.receive_count.max(receive_count);
                 entry.add(trigger);
@@ -108,6 +112,7 @@ struct Gathered {
     latest: Option<Timestamp>,
     is_more: bool,
     message_ids: BTreeSet<String>,
+    is_nameless: bool,
     receive_count: u32,
 }
 
@@ -141,6 +146,7 @@ impl Gathered {
             failed_objects: self.failed.len(),
             failures_until: self.latest.filter(|_| !self.is_more),
             message_ids: self.message_ids,
+            is_nameless: self.is_nameless,
             receive_count: self.receive_count,
             trigger: Trigger {
                 objects: sample(self.failed),
@@ -154,7 +160,9 @@ impl Gathered {
 fn leads(new: &Trigger, old: &Trigger) -> bool {
     // What S3 refused changed nothing, so that anything else tells more.
     let rank = |trigger: &Trigger| (trigger.change == Some(Change::Refused), trigger.kind);
-    rank(new) < rank(old) || (rank(new) == rank(old) && new.event_time > old.event_time)
+    // CloudTrail knows seconds. Within one, the removal is taken for the last word: what was put after all is there.
+    let when = |trigger: &Trigger| (trigger.event_time, trigger.change == Some(Change::Removed));
+    rank(new) < rank(old) || (rank(new) == rank(old) && when(new) > when(old))
 }
 
 /// At most [`OBJECTS_KEPT`] objects: first one for each rule and reason, because that is what a cause can be read from,

@@ -8,6 +8,7 @@
 
 mod denying;
 mod found;
+mod part;
 mod statement;
 mod unknown;
 mod where_used;
@@ -21,7 +22,7 @@ use super::{CheckId, Facts, Outcome, RootCause, Severity};
 use crate::assessment::{Assessment, Repair, by_area, denied_for};
 use crate::policy::{Answer, Layer, StatementRef, Verdict};
 use crate::requirement::{Area, Necessity};
-use crate::snapshot::Rule;
+use crate::snapshot::{ObjectHead, Rule};
 
 pub(super) use unknown::doubts;
 
@@ -49,8 +50,19 @@ struct Group<'a> {
     check: CheckId,
     severity: Severity,
     cause: Cause,
-    /// Whether it is about single objects that failed, where the others of the rule do not.
-    of_objects: bool,
+    /// Which objects it is about.
+    about: About,
+}
+
+/// Which objects of the rules a denial is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    /// All of them.
+    All,
+    /// Single ones that failed, where the others do not.
+    Failed,
+    /// Those that a Deny singles out.
+    Part,
 }
 
 /// What this program could do about it.
@@ -100,31 +112,46 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
                         check,
                         severity,
                         cause,
-                        of_objects: false,
+                        about: About::All,
                     };
                     groups.entry(group).or_default().push(assessment);
                 }
             }
         }
     }
-    let of_objects = of_failed_objects(facts);
-    for assessment in &of_objects {
+    let failed = of_failed_objects(facts);
+    let part = of_a_part(facts, &areas, outcome);
+    let failed = failed.iter().map(|one| (one, Severity::Error, About::Failed));
+    let part = part.iter().map(|one| (one, Severity::Warning, About::Part));
+    for (assessment, severity, about) in failed.chain(part) {
         let area = &assessment.requirement.area;
         for cause in causes(assessment) {
             if teller(area, &cause) == check {
-                let severity = Severity::Error;
                 let group = Group {
                     area,
                     check,
                     severity,
                     cause,
-                    of_objects: true,
+                    about,
                 };
                 groups.entry(group).or_default().push(assessment);
             }
         }
     }
     for (group, denied) in &groups {
+        // What is told of all objects, or of those that failed, is told.
+        let is_told = |about| {
+            let other = Group {
+                about,
+                severity: Severity::Error,
+                cause: group.cause.clone(),
+                ..*group
+            };
+            groups.contains_key(&other)
+        };
+        if group.about == About::Part && (is_told(About::All) || is_told(About::Failed)) {
+            continue;
+        }
         let of_area = areas.get(group.area).map_or(&[][..], Vec::as_slice);
         let mut finding = found::finding(facts, group, denied, of_area);
         if let Cause::Denied(statement) = &group.cause
@@ -147,8 +174,8 @@ fn of_failed_objects(facts: &Facts<'_>) -> Vec<Assessment> {
         .iter()
         .map(|object| (object.key.as_str(), object.rule_id.as_deref()));
     let seen = snapshot.objects.iter().filter_map(|object| {
-        let status = object.head.found()?.replication_status.as_deref();
-        (status == Some("FAILED")).then_some((object.key.as_str(), None))
+        let has_failed = object.head.found().is_some_and(ObjectHead::has_failed);
+        has_failed.then_some((object.key.as_str(), None))
     });
     let failed: BTreeSet<(&str, Option<&str>)> = told.chain(seen).take(MOST_OBJECTS).collect();
     let mut denied: Vec<Assessment> = Vec::new();
@@ -160,6 +187,27 @@ fn of_failed_objects(facts: &Facts<'_>) -> Vec<Assessment> {
             denied.extend(denied_for(snapshot, facts.assessments, rule, key));
         }
     }
+    denied
+}
+
+/// What is denied for a part of the objects that a Deny singles out. Whether there are such objects is not known.
+fn of_a_part(
+    facts: &Facts<'_>,
+    areas: &BTreeMap<&Area, Vec<&Assessment>>,
+    outcome: &mut Outcome,
+) -> Vec<Assessment> {
+    let areas: Vec<&Area> = areas.keys().copied().collect();
+    let (patterns, is_all) = part::patterns(facts, &areas);
+    if !is_all {
+        outcome.not_evaluated("further parts of the objects that Deny statements name");
+    }
+    let mut denied: Vec<Assessment> = Vec::new();
+    for pattern in &patterns {
+        for (rule, object) in part::examples(facts, pattern) {
+            denied.extend(denied_for(facts.snapshot, facts.assessments, rule, &object));
+        }
+    }
+    denied.retain(|one| one.answer.verdict == Verdict::ExplicitlyDenied);
     denied
 }
 

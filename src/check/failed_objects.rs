@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure_reason::{Meaning, meaning};
 use super::{CheckId, Draft, Evidence, Facts, Finding, Outcome, RootCause, Severity};
-use crate::snapshot::EncryptionType;
+use crate::snapshot::{EncryptionType, ObjectHead};
 
 /// How many objects stand in the evidence.
 const SHOWN: usize = 5;
@@ -19,7 +19,7 @@ const NOT_SAID: &str = "no reason given";
 pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let trigger = &facts.subject.trigger;
     if trigger.objects.is_empty() {
-        return;
+        return seen_failed(facts, outcome);
     }
     if facts.snapshot.objects.is_empty() {
         outcome.not_evaluated(
@@ -71,6 +71,38 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         finding.root_cause = RootCause::ConsequenceOf(cause);
     }
     outcome.finding(finding);
+}
+
+/// Versions that HEAD shows as failed, where S3 announced none: not every failure has an event.
+fn seen_failed(facts: &Facts<'_>, outcome: &mut Outcome) {
+    let failed = facts
+        .snapshot
+        .objects
+        .iter()
+        .filter(|object| object.head.found().is_some_and(ObjectHead::has_failed))
+        .count();
+    if failed == 0 {
+        return;
+    }
+    let bucket = &facts.subject.bucket;
+    outcome.finding(
+        Draft {
+            check: CheckId::FailedObjects,
+            severity: Severity::Warning,
+            rule_ids: BTreeSet::new(),
+            subject: facts.source_arn(),
+            summary: format!("S3 gave up on {} of `{bucket}` among those that were looked at", objects(failed)),
+            expected: "every object version replicated".to_owned(),
+            found: "replication status FAILED".to_owned(),
+            evidence: shown(facts),
+        }
+        .propose(
+            facts.own_account(),
+            "mend what else is found, then replicate what failed with S3 Batch Replication (the command stands under \
+             backlog): S3 does not try failed versions again by itself"
+                .to_owned(),
+        ),
+    );
 }
 
 /// The findings that explain a reason, and a text about it.

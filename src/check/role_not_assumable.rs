@@ -4,7 +4,7 @@
 
 use super::{CheckId, Draft, Facts, Outcome, Severity, access, evidence, ids};
 use crate::observed::Observed;
-use crate::policy::{Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
+use crate::policy::{Answer, Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
 use crate::snapshot::Role;
 
 /// The statement of the trust policy that replication needs.
@@ -41,12 +41,35 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         grants: &Observed::Absent,
     };
     let answer = evaluate(&request, &layers);
-    match answer.verdict {
+    let (request, answer) = match answer.verdict {
         Verdict::Allowed => return,
-        Verdict::Undetermined => return access::doubts(&request, &answer, outcome),
-        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {}
-    }
+        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => (request, answer),
+        Verdict::Undetermined => {
+            let either_way: Vec<(Request, Answer)> = with_or_without_source(facts, &request)
+                .map(|request| {
+                    let answer = evaluate(&request, &layers);
+                    (request, answer)
+                })
+                .collect();
+            if either_way.iter().all(|(_, answer)| answer.is_allowed()) {
+                return;
+            }
+            let is_certain = either_way.iter().all(|(_, answer)| answer.is_denied());
+            match either_way.into_iter().next().filter(|_| is_certain) {
+                Some(denied) => denied,
+                None => return access::doubts(&request, &answer, outcome),
+            }
+        }
+    };
     let found = explain(&request, &answer);
+    let denying = answer.deciding.first();
+    let remedy = match denying.filter(|_| answer.verdict == Verdict::ExplicitlyDenied) {
+        Some(statement) => format!("remove {statement}, which no Allow outweighs"),
+        None => format!(
+            "add this statement to the trust policy of `{}`: {TRUST}",
+            role.arn.name()
+        ),
+    };
     outcome.finding(
         Draft {
             check: CheckId::RoleNotAssumable,
@@ -61,14 +84,30 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             found: found.clone(),
             evidence: evidence("iam:GetRole", &role.arn, found),
         }
-        .propose(
-            facts.own_account(),
-            format!(
-                "add this statement to the trust policy of `{}`: {TRUST}",
-                role.arn.name()
-            ),
-        ),
+        .propose(facts.own_account(), remedy),
     );
+}
+
+/// The request as it is if S3 says for which bucket it assumes the role, and if it does not. AWS documents neither; but
+/// what a policy says to all of these it says to what S3 does.
+fn with_or_without_source(facts: &Facts<'_>, request: &Request) -> impl Iterator<Item = Request> {
+    let keys = [
+        ("aws:SourceAccount", facts.own_account()),
+        ("aws:SourceArn", facts.source_arn()),
+    ];
+    // The first sends both: it is what a report quotes.
+    [[true, true], [true, false], [false, true], [false, false]]
+        .into_iter()
+        .map(move |sent| {
+            let mut request = request.clone();
+            for ((key, value), is_sent) in keys.iter().zip(sent) {
+                request.context = match is_sent {
+                    true => request.context.clone().with(*key, value.clone()),
+                    false => request.context.clone().without(key),
+                };
+            }
+            request
+        })
 }
 
 /// The condition keys of the call by which S3 assumes the role.

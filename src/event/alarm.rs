@@ -16,6 +16,8 @@ use super::{Content, DropReason, Trigger, TriggerKind};
 use crate::arn::{Arn, BucketName, Region};
 
 const EVENT_ID_BYTES: usize = 128;
+/// An alarm watches ten at most. More than a message may name are an error, for which so many are enough.
+const MOST_METRICS: usize = 100;
 const FAILURES: &str = "OperationsFailedReplication";
 
 /// What the three forms of an alarm have in common.
@@ -48,9 +50,10 @@ fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<Outcome> {
         .items()
         .map(|item| item.get("metricStat").get("metric"))
         .filter(|metric| watches_failures(metric, "namespace", "name"))
+        .take(MOST_METRICS)
         .map(|metric| metric.get("dimensions").get("SourceBucket"))
         .collect();
-    if buckets.is_empty() && metrics.items().any(|item| asks_for_failures(&item)) {
+    if buckets.is_empty() && metrics.items().any(|item| asks_for_failures(&item, "expression")) {
         let contributor = alarm.get("alarmContributor");
         if !contributor.is_present() {
             return vec![Ok(Content::Dropped(DropReason::AlarmOfMany(name.quoted())))];
@@ -75,6 +78,15 @@ fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<Outcome> {
 /// The text of the notification that an alarm sends to a topic.
 pub(super) fn decode_sns(event: &Field<'_>) -> Vec<Outcome> {
     let trigger = event.get("Trigger");
+    let asks_for_many = trigger
+        .get("Metrics")
+        .items()
+        .any(|item| asks_for_failures(&item, "Expression"));
+    if asks_for_many {
+        return vec![Ok(Content::Dropped(DropReason::AlarmOfMany(
+            event.get("AlarmName").quoted(),
+        )))];
+    }
     // An alarm on a single metric names it in `Trigger` itself, one with metric math in `Trigger.Metrics`.
     let metrics = trigger
         .get("Metrics")
@@ -86,6 +98,7 @@ pub(super) fn decode_sns(event: &Field<'_>) -> Vec<Outcome> {
         state: event.get("NewStateValue"),
         buckets: metrics
             .filter(|metric| watches_failures(metric, "Namespace", "MetricName"))
+            .take(MOST_METRICS)
             .map(|metric| {
                 let dimensions = metric.get("Dimensions");
                 let named = dimensions
@@ -109,8 +122,8 @@ pub(super) fn decode_sns(event: &Field<'_>) -> Vec<Outcome> {
 
 /// A query over the metrics of many buckets, whose alarm goes off for each of them as a contributor:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html>.
-fn asks_for_failures(item: &Field<'_>) -> bool {
-    let query = item.get("expression").text().unwrap_or_default();
+fn asks_for_failures(item: &Field<'_>, expression: &str) -> bool {
+    let query = item.get(expression).text().unwrap_or_default();
     query.contains("AWS/S3") && query.contains(FAILURES)
 }
 

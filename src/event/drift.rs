@@ -22,6 +22,8 @@ use crate::arn::{AccountId, AliasArn, Arn, BucketName, KeyArn, Region, RoleArn};
 const CALL_BYTES: usize = 64;
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RevokeGrant.html>
 const GRANT_BYTES: usize = 128;
+/// AWS names one or two. More than a message may name are an error, for which so many are enough.
+const MOST_RESOURCES: usize = 100;
 
 /// Something that a replication may depend on was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +170,7 @@ pub(super) fn decode_kms(event: &Field<'_>) -> Outcome {
     let place = event.get("resources");
     let resources: BTreeSet<Resource> = place
         .items()
+        .take(MOST_RESOURCES)
         .filter_map(|resource| Some(Resource::Key(resource.text()?.parse().ok()?)))
         .collect();
     if resources.is_empty() {
@@ -206,6 +209,7 @@ fn named_in_kms<'a>(event: &Field<'a>, parameter: &str) -> impl Iterator<Item = 
     let listed: Vec<Field<'a>> = call
         .get("resources")
         .items()
+        .take(MOST_RESOURCES)
         .map(|resource| resource.get("ARN"))
         .collect();
     let asked = call.get("requestParameters").get(parameter);

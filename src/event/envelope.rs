@@ -101,11 +101,11 @@ impl Opener<'_> {
         if record.get("EventSource").is("aws:sns") {
             return self.inside(&record.get("Sns").get("Message"), depth);
         }
-        vec![if record.get("eventSource").is("aws:s3") {
-            s3_notification::decode(record)
-        } else {
-            foreign(record)
-        }]
+        if record.get("eventSource").is("aws:s3") {
+            return vec![s3_notification::decode(record)];
+        }
+        // A pipe may have taken envelopes off. Whoever invoked us with a list gave no command of his own in it.
+        self.event(record, depth.max(1))
     }
 
     /// JSON inside a text.
@@ -124,9 +124,7 @@ impl Opener<'_> {
             depth.saturating_add(1),
         );
         if outcomes.len() > MAX_EVENTS {
-            return vec![Err(
-                text.invalid(format!("at most {MAX_EVENTS} events in one message"))
-            )];
+            return vec![Err(too_many(text))];
         }
         let buckets: BTreeSet<_> = outcomes
             .iter()
@@ -159,7 +157,15 @@ impl Opener<'_> {
     /// Anything that may stand alone: a payload, the body of a message, the text of a notification.
     fn event(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
         let has = |name| event.get(name).is_present();
-        let records = event.get("Records");
+        let records = if event.is_array() {
+            event.clone()
+        } else {
+            event.get("Records")
+        };
+        // Counted before they are read: a message of a mebibyte has room for half a million.
+        if depth > 0 && records.items().nth(MAX_EVENTS).is_some() {
+            return vec![Err(too_many(&records))];
+        }
         if has("command") {
             vec![if depth == 0 {
                 command::decode(event)
@@ -176,13 +182,15 @@ impl Opener<'_> {
         } else if has("alarmData") && event.get("source").is("aws.cloudwatch") {
             alarm::decode_action(event)
         } else if has("detail-type") {
-            self.event_bridge(event)
+            self.event_bridge(event, depth)
         } else if event.get("Event").is("s3:TestEvent") {
             vec![Ok(Content::Dropped(DropReason::TestEvent))]
         } else if has("AlarmName") && has("NewStateValue") {
             alarm::decode_sns(event)
         } else if has("Type") && has("TopicArn") {
             self.notification(event, depth)
+        } else if has("eventName") && has("eventSource") && has("eventVersion") {
+            self.bare_call(event)
         } else {
             vec![foreign(event)]
         }
@@ -211,8 +219,25 @@ impl Opener<'_> {
         }
     }
 
+    /// CloudTrail's record without the event around it, as a target with the input path `$.detail` gets it.
+    fn bare_call(&self, call: &Field<'_>) -> Vec<Outcome> {
+        let service = call
+            .get("eventSource")
+            .text()
+            .and_then(|source| source.strip_suffix(".amazonaws.com"));
+        let Some(service @ ("s3" | "kms" | "iam")) = service else {
+            return vec![foreign(call)];
+        };
+        let event = serde_json::json!({
+            "detail-type": "AWS API Call via CloudTrail",
+            "source": format!("aws.{service}"),
+            "detail": call.value(),
+        });
+        self.event_bridge(&Field::at(&event, call.path().to_owned()), MAX_DEPTH)
+    }
+
     /// EventBridge refuses events from outside whose source starts with `aws.`, so that source is AWS's own word.
-    fn event_bridge(&self, event: &Field<'_>) -> Vec<Outcome> {
+    fn event_bridge(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
         let kind = event.get("detail-type");
         let from = event.get("source");
         match (kind.text().unwrap_or_default(), from.text().unwrap_or_default()) {
@@ -228,12 +253,19 @@ impl Opener<'_> {
                 "aws.cloudwatch",
             ) => alarm::decode_event_bridge(event),
             ("Scheduled Event", "aws.events" | "aws.scheduler") => vec![schedule::decode()],
+            ("Lambda Function Invocation Result - Failure", "lambda") => {
+                self.passed_on(&event.get("detail"), depth)
+            }
             _ => vec![Ok(Content::Dropped(DropReason::OtherEventBridge {
                 detail_type: kind.quoted(),
                 sender: from.quoted(),
             }))],
         }
     }
+}
+
+fn too_many(place: &Field<'_>) -> InvalidEvent {
+    place.invalid(format!("at most {MAX_EVENTS} events in one message"))
 }
 
 fn too_deep(place: &Field<'_>) -> InvalidEvent {

@@ -70,6 +70,11 @@ impl<'a> Field<'a> {
             .flat_map(|object| object.keys().map(String::as_str))
     }
 
+    /// What stands here, if anything does.
+    pub(super) fn value(&self) -> Option<&'a Value> {
+        self.value
+    }
+
     /// Does anything but `null` stand here?
     pub(super) fn is_present(&self) -> bool {
         self.value.is_some_and(|value| !value.is_null())

@@ -6,7 +6,7 @@ use super::{Guard, Guards, Refusal, is_listed};
 use crate::arn::KeyArn;
 use crate::assessment::key_of;
 use crate::observed::Observed;
-use crate::snapshot::{FormerKey, KeyManager, KeyMetadata, Tags};
+use crate::snapshot::{FormerKey, KeyManager, KeyMetadata, KeyState, Tags};
 
 impl Guards<'_> {
     pub(super) fn key(&self, arn: &KeyArn, for_grant: bool) -> Vec<Refusal> {
@@ -101,6 +101,23 @@ fn usable(metadata: &KeyMetadata, for_grant: bool) -> Vec<Refusal> {
                 metadata.state.as_str().escape_debug()
             ),
             "bring the key back into state Enabled",
+        ));
+    }
+    // Access to a key that is being given up helps nobody unless the deletion is called off.
+    if !for_grant
+        && matches!(
+            metadata.state,
+            KeyState::PendingDeletion | KeyState::PendingReplicaDeletion
+        )
+    {
+        refusals.push(Refusal::unless(
+            Guard::KeyState,
+            format!("`{}` is to be deleted", metadata.arn),
+            format!(
+                "call the deletion off (`aws kms cancel-key-deletion --region {} --key-id {}`), or name another key",
+                metadata.arn.region(),
+                metadata.arn.id()
+            ),
         ));
     }
     refusals

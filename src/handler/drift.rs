@@ -29,24 +29,20 @@ use crate::target::Writable;
 const WAIT: Duration = Duration::from_secs(30);
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
-    /// Does so for messages of a queue, and answers which of them must come again.
+    /// Does so for messages of a queue, and answers which of them must come again, and why.
     pub(super) async fn drifts(
         &self,
         invocation: &Invocation,
         drifts: Vec<Delivered<Drift>>,
-    ) -> BTreeSet<String> {
-        let mut again = BTreeSet::new();
+    ) -> Vec<(Option<String>, HandlerError)> {
+        let mut again = Vec::new();
         for drift in drifts {
             let done =
                 tokio::time::timeout_at(invocation.work_until(), self.drift(invocation, &drift.item)).await;
-            match done {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
-                    again.extend(drift.message_id);
-                }
-                // What was done for others of the batch must be answered for.
-                Err(_) => again.extend(drift.message_id),
+            // What was done for others of the batch must be answered for.
+            if let Err(error) = done.unwrap_or(Err(HandlerError::DriftOutOfTime)) {
+                warn!(message_id = drift.message_id, error = %chain(&error), "message goes back to the queue");
+                again.push((drift.message_id, error));
             }
         }
         again
@@ -63,7 +59,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 continue;
             }
             let mut buckets = concerned.buckets.clone();
-            buckets.extend(self.itself(invocation, resource).await);
+            if buckets.is_empty() {
+                buckets.extend(self.itself(invocation, resource).await);
+            }
             if buckets.is_empty() {
                 info!(call = drift.call, %resource, "dropped: no bucket is known to depend on it");
                 continue;
@@ -86,7 +84,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         Ok(())
     }
 
-    /// A bucket of ours that replicates, where it is one that was changed. One question spares a look at all the others.
+    /// A bucket of ours that replicates, where it is one that was changed and nothing is known of it. One question spares
+    /// a look at all the others.
     async fn itself(&self, invocation: &Invocation, resource: &Resource) -> Option<BucketName> {
         let Resource::Bucket(bucket) = resource else {
             return None;

@@ -28,6 +28,9 @@ pub enum HandlerError {
     /// The time of the invocation is up.
     #[error("the invocation's time was up before a part of the sweep was done; ask for it again")]
     SweepOutOfTime,
+    /// The time of the invocation is up.
+    #[error("the invocation's time was up before it was known which buckets a change concerns; try again")]
+    DriftOutOfTime,
     /// The summary of a sweep could not be sent.
     #[error("the sweep is done, and its summary could not be sent; it is sent when the message comes again")]
     SummaryNotTold(#[source] PublishFailure),
@@ -94,7 +97,7 @@ impl HandlerError {
             Self::Invalid(_) => "InvalidEvent",
             Self::SweepUnderWay { .. } => "SweepUnderWay",
             Self::NotListed(_) => "NotListed",
-            Self::SweepOutOfTime => "OutOfTime",
+            Self::SweepOutOfTime | Self::DriftOutOfTime => "OutOfTime",
             Self::SummaryNotTold(_) => "NotTold",
             Self::NotQueued(_) => "NotQueued",
             Self::Ledger(_) => "LedgerUnavailable",

@@ -34,6 +34,18 @@ pub(super) struct Look {
     pub(super) is_contradicted: bool,
 }
 
+impl Look {
+    /// Judges anew what was read, for another subject that no event contradicts.
+    pub(super) fn forget_the_event(&mut self, subject: &Subject) {
+        self.is_contradicted = false;
+        self.examination = examine(&Facts {
+            snapshot: &self.snapshot,
+            subject,
+            assessments: &self.assessments,
+        });
+    }
+}
+
 /// Where a command wants to be looked beside what the rules name.
 pub(super) type Asked = (BTreeSet<RoleArn>, BTreeSet<KeyArn>);
 

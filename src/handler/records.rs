@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tracing::warn;
 
+use super::removal::Removal;
 use super::settle::SETTLING;
 use super::tell::news_of;
 use super::{Handler, Invocation, Look};
@@ -46,6 +47,8 @@ const LONGEST: usize = 1_000;
 pub(super) struct Remembered {
     pub(super) memory: Memory,
     records: Vec<(Record, u64)>,
+    /// When the configuration was removed, as far as that is known.
+    pub(super) removal: Removal,
     /// What is noted while something waits to be taken back.
     pub(super) settling: Option<Item>,
     /// When people last had news of the bucket.
@@ -67,6 +70,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let news = items.iter().find(|item| item.place == news_of(bucket));
         Remembered {
             memory,
+            removal: Removal::among(&items),
             told_at: news.and_then(|item| item.value.pointer("/told/at")?.as_str()?.parse().ok()),
             records: items
                 .iter()

@@ -5,7 +5,7 @@ use tracing::error;
 use super::follow_up::verify_after;
 use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
 use crate::apply::{Outcome as Applied, apply};
-use crate::check::Finding;
+use crate::check::{Finding, RemedyKind, Unread};
 use crate::collect::Shared;
 use crate::error::chain;
 use crate::event::Command;
@@ -19,6 +19,29 @@ use crate::report::{Parts, Report};
 use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
+
+/// Which findings the changes have met: of those that changes of ours can meet, the ones that are not found any more by a
+/// look that read as much as the one before. What could not be read again is not known to be repaired.
+fn repaired_between(before: Vec<Finding>, unread_before: &[Unread], after: &Look) -> Vec<Finding> {
+    let (snapshot, examination) = (&after.snapshot, &after.examination);
+    let reads_less = !examination.unread.iter().all(|failure| {
+        unread_before
+            .iter()
+            .any(|before| (&before.operation, &before.what) == (&failure.operation, &failure.what))
+    });
+    if reads_less || snapshot.replication.found().is_none() {
+        return Vec::new();
+    }
+    let is_open = |finding: &Finding| {
+        examination.findings.iter().any(|left| {
+            (left.check, &left.subject, left.severity) == (finding.check, &finding.subject, finding.severity)
+        })
+    };
+    before
+        .into_iter()
+        .filter(|finding| finding.remedy.kind == RemedyKind::Automatic && !is_open(finding))
+        .collect()
+}
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
     /// Plans, does what may be done, and puts the report together.
@@ -50,14 +73,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             index::record(&self.ledger, &after.snapshot, invocation.now).await;
             looked_at = after.snapshot.taken_at;
+            repaired = repaired_between(before, &look.examination.unread, &after);
             look.examination = after.examination;
-            let is_open = |finding: &Finding| {
-                look.examination.findings.iter().any(|left| {
-                    (left.check, &left.subject, left.severity)
-                        == (finding.check, &finding.subject, finding.severity)
-                })
-            };
-            repaired = before.into_iter().filter(|finding| !is_open(finding)).collect();
         } else {
             index::record(&self.ledger, &look.snapshot, invocation.now).await;
         }

@@ -82,6 +82,8 @@ fn resources(snapshot: &Snapshot) -> Option<BTreeMap<Resource, BTreeSet<String>>
         found.entry(resource).or_default();
     };
     add(Resource::role(&configuration.role));
+    // The bucket itself: a change that locks us out leaves nobody else to say that it replicates.
+    add(Resource::Bucket(snapshot.source.name.clone()));
     snapshot
         .destinations
         .keys()
@@ -161,7 +163,11 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
     };
     let is_nothing = found.is_empty() && before.on.is_empty();
     let mut is_changed = !(is_fresh || is_nothing);
-    for (resource, grants) in found.into_iter().take(MOST) {
+    // Of a thousand rules the keys may be too many; the role, its policies and the buckets are few.
+    let (keys, others): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|(resource, _)| matches!(resource, Resource::Key(_) | Resource::Alias(_)));
+    for (resource, grants) in others.into_iter().chain(keys).take(MOST) {
         let name = resource.to_string();
         let stands = before.on.get(&name);
         let entry = match stands {

@@ -131,7 +131,9 @@ fn standing(report: &Report, is_in_place: bool) -> BTreeMap<Mark, &'static str> 
     let findings = report
         .findings
         .iter()
-        .filter(|finding| finding.check != CheckId::FailedObjects && finding.severity != Severity::Advice)
+        // Failures that S3 announces are named one by one.
+        .filter(|finding| finding.check != CheckId::FailedObjects || report.trigger.objects.is_empty())
+        .filter(|finding| finding.severity != Severity::Advice)
         .map(|finding| (mark(finding), finding.check.as_str()));
     let unread = report.unread.iter().map(|failure| {
         // Which of the passing failures it is says nothing that anybody could act on.

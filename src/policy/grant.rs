@@ -109,7 +109,12 @@ impl GrantConstraints {
             wanted.len() == context.encryption_context().count() && wanted.iter().all(has)
         });
         let contained = self.subset.as_ref().is_none_or(|wanted| wanted.iter().all(has));
-        let known = Truth::from(equal && contained);
+        let constrains = self.equals.is_some() || self.subset.is_some();
+        let known = if constrains && context.has_unknown_encryption_context() {
+            Truth::Unknown
+        } else {
+            Truth::from(equal && contained)
+        };
         if self.unknown.is_empty() {
             known
         } else {

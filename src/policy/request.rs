@@ -100,6 +100,9 @@ pub struct Context {
     entries: Arc<Vec<Arc<Entry>>>,
 }
 
+/// Before the name of a pair of the encryption context, folded.
+const ENCRYPTION_CONTEXT: &str = "kms:encryptioncontext:";
+
 impl Context {
     /// No key at all.
     #[must_use]
@@ -168,13 +171,20 @@ impl Context {
 
     /// The pairs of the KMS encryption context, keys with the letter case that they were given.
     pub(crate) fn encryption_context(&self) -> impl Iterator<Item = (&str, &str)> {
-        const PREFIX: &str = "kms:encryptioncontext:";
         self.entries.iter().filter_map(|entry| {
-            entry.folded.starts_with(PREFIX).then_some(())?;
+            entry.folded.starts_with(ENCRYPTION_CONTEXT).then_some(())?;
             match &entry.values {
-                Values::One(value) => Some((entry.key.get(PREFIX.len()..)?, value.as_str())),
+                Values::One(value) => Some((entry.key.get(ENCRYPTION_CONTEXT.len()..)?, value.as_str())),
                 Values::Many(_) | Values::OneOf(_) | Values::Unknown => None,
             }
+        })
+    }
+
+    /// Is there a pair of the encryption context whose value is not known?
+    pub(crate) fn has_unknown_encryption_context(&self) -> bool {
+        self.entries.iter().any(|entry| {
+            entry.folded.starts_with(ENCRYPTION_CONTEXT)
+                && matches!(entry.values, Values::Unknown | Values::OneOf(_))
         })
     }
 

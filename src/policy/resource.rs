@@ -70,6 +70,7 @@ impl ResourcePattern {
                 (Ok(tokens), Effect::Deny) if glob_tokens(&tokens, subject.resource) => {
                     Fit::Unsure(DoubtReason::MisplacedVariable(self.source.clone()))
                 }
+                (Err(missing), Effect::Deny) if missing.why == Lack::Unknown => Fit::NoValue(missing),
                 (Ok(_) | Err(_), _) => Fit::Not(ArnPart::Whole),
             },
             (Form::Arn(pattern), Some(parts)) => match pattern.difference(parts, subject.context) {

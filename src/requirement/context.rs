@@ -254,8 +254,8 @@ impl<'a> Contexts<'a> {
                 .with("kms:KeySpec", metadata.spec.as_str())
                 .with("kms:KeyUsage", metadata.usage.as_str())
                 .with("kms:KeyOrigin", metadata.origin.as_str())
-                .with("kms:MultiRegion", (!metadata.related.is_empty()).to_string());
-            if !metadata.related.is_empty() {
+                .with("kms:MultiRegion", metadata.arn.is_multi_region().to_string());
+            if metadata.arn.is_multi_region() {
                 context = context.with_one_of("kms:MultiRegionKeyType", ["PRIMARY", "REPLICA"]);
             }
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::arn::{AccountId, BucketName, InvalidName, KeyReference, RoleArn};
 
 /// How the object is called that stands for all objects of a rule.
-pub const SAMPLE_NAME: &str = "s3-replication-remediator-sample";
+pub const SAMPLE_NAME: &str = "~s3~replication~remediator~sample";
 
 /// The replication configuration of a source bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]

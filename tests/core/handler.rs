@@ -6,6 +6,7 @@ mod contract;
 mod forms;
 mod machines;
 mod messages;
+mod order;
 mod records;
 mod settling;
 mod stage;

@@ -81,6 +81,20 @@ fn a_message_of_256_kib_in_one_string_costs_no_more_than_a_short_one() {
 }
 
 #[test]
+fn half_a_million_events_in_one_message_are_counted_before_they_are_read() {
+    let flood = |body: Value| allocations(&batch([body.to_string()].into_iter()));
+    for body in [
+        json!({"Records": vec![0; 100_000]}),
+        json!(vec![0; 100_000]),
+        json!({"requestContext": {}, "requestPayload": {"Records": vec![0; 100_000]}}),
+        json!({"detail-type": "KMS CMK Deletion", "source": "aws.kms", "resources": vec![0; 100_000]}),
+    ] {
+        let cost = flood(body);
+        assert!(cost < 1_000, "{cost}");
+    }
+}
+
+#[test]
 fn envelopes_in_envelopes_come_to_an_end() {
     let wrapped = |depth: usize| {
         let mut body = notification(&[failed_object("source", "key")]);

@@ -312,7 +312,7 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
         allowed_keys: vec![AllowedArn::new("arn:*:*:*:*:*")],
         ..GuardSettings::default()
     };
-    let cases: [(Subject<'_>, Edit, &[&str]); 12] = [
+    let cases: [(Subject<'_>, Edit, &[&str]); 13] = [
         (Subject::Role, as_it_is, &[]),
         (
             Subject::Role,
@@ -348,6 +348,21 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
                     panic!()
                 };
                 metadata.state = KeyState::Disabled;
+            },
+            &["key-state"],
+        ),
+        (
+            Subject::KeyInPolicy(&key),
+            |snapshot| {
+                let Observed::Found(metadata) = &mut snapshot
+                    .keys
+                    .get_mut(&SOURCE_KEY.parse().unwrap())
+                    .unwrap()
+                    .metadata
+                else {
+                    panic!()
+                };
+                metadata.state = KeyState::PendingDeletion;
             },
             &["key-state"],
         ),

@@ -42,6 +42,9 @@ pub(super) fn text_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef
 
 /// How to except the role from it.
 pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> String {
+    if is_of_the_role_alone(facts, area, denying) {
+        return format!("remove {denying}, which no Allow outweighs: it is about this role alone");
+    }
     let instead = text_of(facts, area, denying)
         .and_then(|statement| sparing(facts, statement))
         .and_then(|statement| shown(&statement));
@@ -51,6 +54,27 @@ pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> S
         ),
         None => format!("remove {denying}, which no Allow outweighs, or except the role from it"),
     }
+}
+
+/// Is it about nobody but the role, so that a statement that spares it would say nothing? It stands in an inline policy, or
+/// names the role as its only principal.
+fn is_of_the_role_alone(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> bool {
+    let Some(role) = facts.snapshot.role.found() else {
+        return false;
+    };
+    let is_inline = role
+        .inline
+        .policies
+        .iter()
+        .any(|policy| policy.name == denying.policy);
+    let is_role = |value: &Value| value.as_str() == Some(&*role.arn.to_string());
+    let named = text_of(facts, area, denying).and_then(|statement| statement.get("Principal")?.get("AWS"));
+    let names_the_role = match named {
+        Some(Value::Array(principals)) => !principals.is_empty() && principals.iter().all(is_role),
+        Some(principal) => is_role(principal),
+        None => false,
+    };
+    (denying.layer == Layer::Identity && is_inline) || names_the_role
 }
 
 /// The statement as text for a person, in ASCII: nobody's policy may rearrange our report. None where it is too long to

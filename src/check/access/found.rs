@@ -6,7 +6,7 @@ use super::denying::{shown, spare, text_of};
 use super::statement::{Place, statement};
 use super::why::{Why, why};
 use super::words::{Words, role, telling};
-use super::{Cause, Group, Means, means};
+use super::{About, Cause, Group, Means, means};
 use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
 use crate::check::{Draft, Evidence, Facts, Finding, Remedy, RemedyKind, Severity};
@@ -173,7 +173,11 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
             } else {
                 own
             };
-            (owner, spare(facts, group.area, denying))
+            let mut text = spare(facts, group.area, denying);
+            if group.about == About::Part {
+                text.push_str("\nor, if these objects are not meant to be replicated, let the rule's filter leave them out");
+            }
+            (owner, text)
         }
         Cause::Role => (
             own,

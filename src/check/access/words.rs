@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, Group};
+use super::{About, Cause, Group};
 use crate::assessment::Assessment;
 use crate::check::{Facts, Severity};
 use crate::requirement::{Area, ContextForm};
@@ -85,10 +85,10 @@ impl Words {
         };
         Self {
             role: role(facts).map_or_else(String::new, |role| role.arn.name().to_owned()),
-            context: if group.of_objects {
-                format!(" for objects that failed, such as {}", an_object(telling))
-            } else {
-                only_context(telling, of_area).unwrap_or_default()
+            context: match group.about {
+                About::All => only_context(telling, of_area).unwrap_or_default(),
+                About::Failed => format!(" for objects that failed, such as {}", an_object(telling)),
+                About::Part => format!(" for a part of the objects, such as {}", an_object(telling)),
             },
             actions: actions_of(telling),
             subject,
@@ -119,9 +119,11 @@ impl Words {
                 }
             },
         };
-        match group.severity {
-            Severity::Error => sentence,
-            Severity::Warning | Severity::Advice => format!("{sentence}; today's objects do not need it"),
+        match (group.severity, group.about) {
+            (Severity::Error, _) | (_, About::Part) => sentence,
+            (Severity::Warning | Severity::Advice, About::All | About::Failed) => {
+                format!("{sentence}; today's objects do not need it")
+            }
         }
     }
 

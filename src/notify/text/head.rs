@@ -22,14 +22,19 @@ const TAGS: usize = 3;
 pub(in crate::notify) fn meaning(report: &Report) -> String {
     match report.verdict {
         Verdict::Broken => broken(report, "are not replicated"),
-        Verdict::AtRisk => match report
-            .findings
-            .iter()
-            .any(|finding| finding.check == CheckId::FailedObjects)
-        {
-            true => "objects failed to replicate; see the warnings below".to_owned(),
-            false => "objects replicate today, but see the warnings below".to_owned(),
-        },
+        Verdict::AtRisk => {
+            let warns = |is_told: fn(CheckId) -> bool| {
+                let mut findings = report.findings.iter();
+                findings.any(|finding| finding.severity == Severity::Warning && is_told(finding.check))
+            };
+            if warns(|check| check == CheckId::FailedObjects) {
+                "objects failed to replicate; see the warnings below".to_owned()
+            } else if warns(is_of_access) {
+                "a part of the objects may not be replicated; see the warnings below".to_owned()
+            } else {
+                "objects replicate today, but see the warnings below".to_owned()
+            }
+        }
         Verdict::Undetermined => "whether objects replicate could not be determined".to_owned(),
         Verdict::Healthy => match report
             .findings
@@ -40,6 +45,18 @@ pub(in crate::notify) fn meaning(report: &Report) -> String {
             false => "nothing is wrong".to_owned(),
         },
     }
+}
+
+/// Is the check about what the role may do? It warns of what is denied for a part of the objects.
+fn is_of_access(check: CheckId) -> bool {
+    matches!(
+        check,
+        CheckId::RoleSourceAccess
+            | CheckId::RoleSourceKeyAccess
+            | CheckId::RoleDestinationAccess
+            | CheckId::RoleReplicaKeyAccess
+            | CheckId::DestinationPolicy
+    )
 }
 
 /// Whose objects are left behind.

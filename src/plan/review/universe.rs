@@ -10,7 +10,7 @@ use crate::arn::{BucketName, KeyArn, Partition, Region};
 use crate::policy::{PolicySet, Request, identity_verdict};
 
 /// The end of the objects that requirements are about; what stands before it is the rule's prefix.
-pub(super) const SAMPLE: &str = "s3-replication-remediator-sample";
+pub(super) const SAMPLE: &str = "~s3~replication~remediator~sample";
 pub(super) const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
 
 /// So many rules and keys are looked at beside what a statement itself names; the rest would only cost time.

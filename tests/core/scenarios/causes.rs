@@ -232,6 +232,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "role-deleted",
             "role-under-another-path",
             "trust-policy-names-another-service",
+            "trust-policy-names-another-account",
             "trust-policy-asks-for-a-source-account",
             "trust-policy-lets-in-everyone",
             "role-gone-and-destination-gone",
@@ -280,6 +281,10 @@ const CAUSES: &[(&str, Shown)] = &[
         "a policy that singles some objects out",
         By(&[
             "object-failed-under-a-prefix-that-the-source-policy-denies",
+            "source-policy-denies-a-part-of-the-objects",
+            "destination-policy-denies-programs",
+            "sampled-version-has-failed",
+            "role-reads-only-names-that-begin-alike",
             "object-failed-under-a-context-that-the-key-policy-denies",
         ]),
     ),
