@@ -10,7 +10,7 @@ use super::output::UnwritableAnswers;
 use super::output::json::pretty;
 use super::{Problem, read, say};
 use crate::error::chain;
-use crate::event::{AnswerForm, Command, Record, decode};
+use crate::event::{AnswerForm, Record, decode};
 use crate::notify::plain::line;
 use crate::subject::{Batch, Subject, subjects};
 
@@ -137,7 +137,7 @@ fn shown(batch: &Batch) -> String {
         );
     }
     for one in &batch.commands {
-        let _ = writeln!(out, "command{}: {}", from(&one.message_id), command(&one.item));
+        let _ = writeln!(out, "command{}: {}", from(&one.message_id), one.item.to_json());
     }
     for one in &batch.dropped {
         let _ = writeln!(

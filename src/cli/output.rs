@@ -54,7 +54,7 @@ pub enum UnwritableAnswers {
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritten {
     /// Standard output.
-    #[error("the output cannot be written; name a file with --output-file")]
+    #[error("the output cannot be written; direct it to a place that has room")]
     Output(#[source] io::Error),
     /// A file.
     #[error("`{file}` cannot be written; name a place that this user may write to")]

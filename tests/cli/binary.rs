@@ -180,7 +180,7 @@ fn a_file_that_cannot_be_used_is_told_before_anybody_logs_in() {
     is_refused(
         &wrong,
         Exit::Usage,
-        "`-` is no replication configuration: field `Role`",
+        "`-` is not a replication configuration: field `Role`",
     );
     // A byte order mark is no mistake; what comes after it is.
     let marked = given(&check("-"), "\u{feff}{\"Role\": \"crr\"}");
@@ -334,7 +334,7 @@ fn an_output_that_takes_no_more_is_told() {
     let output = command(&["explain"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(
-        err(&output).contains("the output cannot be written: "),
+        err(&output).contains("the output cannot be written; direct it"),
         "{}",
         err(&output)
     );
@@ -351,12 +351,16 @@ fn a_place_for_the_output_that_does_not_exist_is_told_before_anybody_logs_in() {
     ] {
         let place = ["--region", "eu-west-1", "--output-file", "no/such/folder"];
         let refused = run(&[arguments, &place].concat());
-        is_refused(&refused, Exit::Usage, "`no/such/folder` cannot be written: ");
+        is_refused(
+            &refused,
+            Exit::Usage,
+            "`no/such/folder` cannot be written; name a place",
+        );
     }
     is_refused(
         &run(&["man", "Cargo.toml/man"]),
         Exit::Usage,
-        "`Cargo.toml/man` cannot be written: ",
+        "`Cargo.toml/man` cannot be written; name a place",
     );
 }
 

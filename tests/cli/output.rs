@@ -68,7 +68,10 @@ fn what_lies_in_wait_under_the_name_of_the_unfinished_file_is_not_written_to() {
 fn a_place_where_nothing_can_be_put_is_told_with_its_name_and_leaves_nothing_behind() {
     let folder = folder("nowhere");
     for place in [folder.join("no/such/folder"), folder.clone()] {
-        let name = format!("`{}` cannot be written", place.display());
+        let name = format!(
+            "`{}` cannot be written; name a place that this user may write to",
+            place.display()
+        );
         assert_eq!(can_be_put(Some(&place)).unwrap_err().to_string(), name);
         assert_eq!(put("report\n", Some(&place)).unwrap_err().to_string(), name);
     }
