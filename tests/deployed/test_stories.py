@@ -61,6 +61,7 @@ NOT_HELD = {
         "healthy/object-replicated-long-ago-under-a-key-that-is-gone",
         "healthy/replica-of-another-bucket-under-another-key",
         "healthy/replica-under-a-kms-key-that-no-rule-takes",
+        "sampled-version-has-failed",
     ],
     "no request brings a key into this state": [
         "replica-key-in-a-state-nobody-knows",
