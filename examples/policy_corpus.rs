@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use case::Case;
-use s3_replication_remediator::policy::{Verdict, evaluate, explain};
+use s3_replication_remediator::policy::{Decision, evaluate, explain};
 
 fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
@@ -43,19 +43,19 @@ fn run(files: &[String], out: &mut impl Write) -> Result<bool, String> {
             }
             let case = Case::read(line).map_err(|error| format!("{file}:{}: {error}", number + 1))?;
             let answer = evaluate(&case.request, &case.layers());
-            if answer.verdict == case.expected {
+            if answer.decision == case.expected {
                 agree += 1;
                 continue;
             }
             disagree += 1;
-            if answer.verdict == Verdict::Allowed {
+            if answer.decision == Decision::Allowed {
                 wrongly_allowed += 1;
             }
             let why = explain(&case.request, &answer);
             writeln!(
                 out,
                 "{} {} ({}): expected {:?}, got {:?}: {why}",
-                case.id, case.class, case.note, case.expected, answer.verdict
+                case.id, case.class, case.note, case.expected, answer.decision
             )
             .map_err(|error| error.to_string())?;
         }

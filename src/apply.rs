@@ -28,9 +28,9 @@ use crate::target::{GrantRequest, Target, WriteFailure, Written};
 
 pub use entry::{Cause, Entry, State};
 pub use journal::{Journal, NoJournal, NotRecorded};
-pub use outcome::{ChangeOutcome, ChangeStatus, Outcome, Status};
+pub use outcome::{Applied, ChangeOutcome, ChangeStatus, Status};
 
-use outcome::Seen;
+use outcome::ReadBack;
 
 /// Applies a plan. The value of [`WriteAccess`] is what a dry run does not have.
 pub async fn apply<S: Source, T: Target, J: Journal>(
@@ -39,8 +39,8 @@ pub async fn apply<S: Source, T: Target, J: Journal>(
     target: &T,
     journal: &J,
     plan: &ReviewedPlan,
-) -> Outcome {
-    let hands = Hands {
+) -> Applied {
+    let executor = Executor {
         source,
         target,
         journal,
@@ -49,25 +49,25 @@ pub async fn apply<S: Source, T: Target, J: Journal>(
     for planned in &plan.plan().changes {
         let is_safe = !planned.change.only_takes_away() || outcomes.iter().all(ChangeOutcome::is_in_place);
         let outcome = if is_safe {
-            hands.apply(planned).await
+            executor.apply(planned).await
         } else {
             ChangeOutcome::refused("a change before it was not made, and this one takes something away")
         };
         outcomes.push(outcome);
     }
-    Outcome::of(outcomes)
+    Applied::of(outcomes)
 }
 
-type Applied = Result<ChangeOutcome, ChangeOutcome>;
+type Attempt = Result<ChangeOutcome, ChangeOutcome>;
 
 /// What it takes to make changes.
-struct Hands<'a, S, T, J> {
+struct Executor<'a, S, T, J> {
     source: &'a S,
     target: &'a T,
     journal: &'a J,
 }
 
-impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
+impl<S: Source, T: Target, J: Journal> Executor<'_, S, T, J> {
     async fn apply(&self, planned: &Planned) -> ChangeOutcome {
         let change = &planned.change;
         let outcome = match change {
@@ -79,12 +79,12 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
     }
 
     /// Writes, between the two entries of the journal; `seen` reads what was written.
-    async fn write<R: Future<Output = Seen>>(
+    async fn write<R: Future<Output = ReadBack>>(
         &self,
         change: &Change,
         write: impl Future<Output = Result<Written, WriteFailure>>,
         seen: impl FnOnce(Written) -> (Written, R),
-    ) -> Applied {
+    ) -> Attempt {
         let entry = match self.journal.begin(change).await {
             Ok(entry) => entry,
             Err(NotRecorded(reason)) => {
@@ -113,7 +113,7 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
         Ok(outcome)
     }
 
-    async fn put_policy(&self, change: &Change, put: &RolePolicyChange, basis: &Basis) -> Applied {
+    async fn put_policy(&self, change: &Change, put: &RolePolicyChange, basis: &Basis) -> Attempt {
         let (source, target) = (self.source, self.target);
         let now = source.inline_policy(&put.role, &put.name).await;
         let now = read(now, "our policy in the role")?;
@@ -139,15 +139,15 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
         };
         let seen = async {
             match source.inline_policy(&put.role, &put.name).await {
-                Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
+                Observed::Unreadable(failure) => ReadBack::Unread(failure.error_code),
                 found @ (Observed::Found(_) | Observed::Absent) => {
                     let found = found.found().map(|policy| policy.document.clone());
                     if matches(found.as_ref(), put.after.as_ref()) {
-                        Seen::AsWritten
+                        ReadBack::AsWritten
                     } else if matches(found.as_ref(), put.before.as_ref()) {
-                        Seen::NotYet
+                        ReadBack::NotYet
                     } else {
-                        Seen::Otherwise
+                        ReadBack::Otherwise
                     }
                 }
             }
@@ -155,7 +155,7 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
         self.write(change, write, |written| (written, seen)).await
     }
 
-    async fn create_grant(&self, change: &Change, request: &GrantRequest, basis: &Basis) -> Applied {
+    async fn create_grant(&self, change: &Change, request: &GrantRequest, basis: &Basis) -> Attempt {
         let (source, target) = (self.source, self.target);
         let grants = || source.grants(&request.key, &request.grantee, &Reader::Own);
         let now = read(grants().await, "the key's grants")?.unwrap_or_default();
@@ -169,13 +169,13 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
             let id = written.grant_id.clone();
             (written, async move {
                 match grants().await {
-                    Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
+                    Observed::Unreadable(failure) => ReadBack::Unread(failure.error_code),
                     found @ (Observed::Found(_) | Observed::Absent) => {
                         let grants = found.found().map(Vec::as_slice).unwrap_or_default();
                         match grants.iter().find(|grant| Some(&grant.id) == id.as_ref()) {
-                            None => Seen::NotYet,
-                            Some(grant) if key_grant::is(grant, request) => Seen::AsWritten,
-                            Some(_) => Seen::Otherwise,
+                            None => ReadBack::NotYet,
+                            Some(grant) if key_grant::is(grant, request) => ReadBack::AsWritten,
+                            Some(_) => ReadBack::Otherwise,
                         }
                     }
                 }
@@ -207,7 +207,7 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
         Ok(())
     }
 
-    async fn revoke_grant(&self, change: &Change, revocation: &GrantRevocation) -> Applied {
+    async fn revoke_grant(&self, change: &Change, revocation: &GrantRevocation) -> Attempt {
         let (source, target) = (self.source, self.target);
         let grant = &revocation.grant;
         let grants = || source.grants(&grant.key, &revocation.again.grantee, &Reader::Own);
@@ -228,12 +228,16 @@ impl<S: Source, T: Target, J: Journal> Hands<'_, S, T, J> {
             };
             (written, async {
                 match grants().await {
-                    Observed::Unreadable(failure) => Seen::Unread(failure.error_code),
+                    Observed::Unreadable(failure) => ReadBack::Unread(failure.error_code),
                     found @ (Observed::Found(_) | Observed::Absent) => {
                         let is_there = found
                             .found()
                             .is_some_and(|grants| grants.iter().any(|found| found.id == grant.id));
-                        if is_there { Seen::NotYet } else { Seen::AsWritten }
+                        if is_there {
+                            ReadBack::NotYet
+                        } else {
+                            ReadBack::AsWritten
+                        }
                     }
                 }
             })

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::arn::{KeyArn, KeyReference};
 use crate::observed::Observed;
 use crate::policy::{
-    Answer, Grant, Layers, Mistake, NamedPolicy, NearMiss, PolicySet, Request, Verdict, evaluate, judge,
-    mistakes, verdict,
+    Answer, Decision, Grant, Layers, Mistake, NamedPolicy, NearMiss, PolicySet, Request, decision, evaluate,
+    judge, mistakes,
 };
 use crate::requirement::{Area, Necessity, Requirement, requirements};
 use crate::snapshot::{Key, Role, Rule, Snapshot};
@@ -130,9 +130,9 @@ pub fn answer_with(
     request: &Request,
     identity: &PolicySet,
     grants: &Observed<Vec<Grant>>,
-) -> Verdict {
+) -> Decision {
     let resource = resource_policy(snapshot, area);
-    verdict(request, &layers(role, identity, &resource, grants))
+    decision(request, &layers(role, identity, &resource, grants))
 }
 
 /// All that has a say in what the role asks for.
@@ -273,7 +273,7 @@ impl<'a> Judge<'a> {
             ..
         } = &assessment.requirement;
         if request.action != "s3:GetObjectVersionForReplication"
-            || assessment.answer.verdict != Verdict::ImplicitlyDenied
+            || assessment.answer.decision != Decision::ImplicitlyDenied
             || rule_ids.iter().any(|id| self.of_kms.contains(id.as_str()))
         {
             return assessment;
@@ -285,15 +285,15 @@ impl<'a> Judge<'a> {
         let resource = resource_policy(self.snapshot, area);
         let no_grants = Observed::Found(Vec::new());
         let answer = judge(&older, &layers(self.role, &self.identity, &resource, &no_grants));
-        match answer.verdict {
-            Verdict::Allowed => assessment.requirement.necessity = Necessity::Advised,
+        match answer.decision {
+            Decision::Allowed => assessment.requirement.necessity = Necessity::Advised,
             // What may be enough is no proof that anything is missing.
-            Verdict::Undetermined => {
+            Decision::Undetermined => {
                 assessment.answer = answer;
                 assessment.lacks = Lacks::default();
                 assessment.repair = Repair::None;
             }
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {}
+            Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => {}
         }
         assessment
     }
@@ -303,16 +303,16 @@ impl<'a> Judge<'a> {
         let grants = grants_of(self.snapshot, area);
         let resource = resource_policy(self.snapshot, area);
         let answer = judge(request, &layers(self.role, &self.identity, &resource, &grants));
-        let lacks = match answer.verdict {
-            Verdict::Allowed | Verdict::Undetermined => Lacks::default(),
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => {
+        let lacks = match answer.decision {
+            Decision::Allowed | Decision::Undetermined => Lacks::default(),
+            Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => {
                 self.allowing.lacks(area, request, &grants)
             }
         };
-        let repair = match answer.verdict {
-            Verdict::Allowed | Verdict::Undetermined => Repair::None,
-            Verdict::ExplicitlyDenied => Repair::Person(Obstacle::ExplicitDeny),
-            Verdict::ImplicitlyDenied => self.repair(&requirement, lacks),
+        let repair = match answer.decision {
+            Decision::Allowed | Decision::Undetermined => Repair::None,
+            Decision::ExplicitlyDenied => Repair::Person(Obstacle::ExplicitDeny),
+            Decision::ImplicitlyDenied => self.repair(&requirement, lacks),
         };
         Assessment {
             requirement,

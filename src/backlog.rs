@@ -122,12 +122,12 @@ impl Job {
 
 /// A job that may be ordered. [`order`] alone makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct ApprovedJob {
     job: Job,
     role: RoleArn,
 }
 
-impl Order {
+impl ApprovedJob {
     /// The job.
     pub fn job(&self) -> &Job {
         &self.job
@@ -141,7 +141,7 @@ impl Order {
 
 /// Why no job is ordered, and what would permit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum JobRefusal {
     /// Nothing is written.
     #[error(
         "the mode is dry-run, in which nothing is ever written; set MODE to approve, or run the command of this report \
@@ -196,31 +196,31 @@ pub struct Terms<'a> {
 ///
 /// # Errors
 /// Why it may not.
-pub fn order(snapshot: &Snapshot, verdict: Verdict, terms: Terms<'_>) -> Result<Order, Refusal> {
+pub fn order(snapshot: &Snapshot, verdict: Verdict, terms: Terms<'_>) -> Result<ApprovedJob, JobRefusal> {
     let own = &snapshot.identity;
-    let role = terms.role.ok_or(Refusal::NoRole)?;
+    let role = terms.role.ok_or(JobRefusal::NoRole)?;
     if *role.account() != own.account || *role.partition() != own.partition || own.is(role) {
-        return Err(Refusal::NotOurRole);
+        return Err(JobRefusal::NotOurRole);
     }
     if snapshot.source.owner.found() != Some(&own.account) {
-        return Err(Refusal::NotOurs);
+        return Err(JobRefusal::NotOurs);
     }
     if terms.is_opted_out {
-        return Err(Refusal::OptedOut);
+        return Err(JobRefusal::OptedOut);
     }
     if terms.heeds_tags && matches!(snapshot.source.tags, Observed::Unreadable(_)) {
-        return Err(Refusal::TagsUnread);
+        return Err(JobRefusal::TagsUnread);
     }
     if snapshot.enabled_rules().next().is_none() {
-        return Err(Refusal::NoRule);
+        return Err(JobRefusal::NoRule);
     }
     match verdict {
         Verdict::Healthy | Verdict::AtRisk => {}
-        Verdict::Broken => return Err(Refusal::Broken),
-        Verdict::Undetermined => return Err(Refusal::Undetermined),
+        Verdict::Broken => return Err(JobRefusal::Broken),
+        Verdict::Undetermined => return Err(JobRefusal::Undetermined),
     }
-    let job = Job::new(snapshot, false, Some(role)).ok_or(Refusal::Undetermined)?;
-    Ok(Order {
+    let job = Job::new(snapshot, false, Some(role)).ok_or(JobRefusal::Undetermined)?;
+    Ok(ApprovedJob {
         job,
         role: role.clone(),
     })

@@ -67,7 +67,7 @@ pub struct Facts<'a> {
 
 /// What checks say.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outcome {
+pub struct Examination {
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// Which facts would have been needed.
@@ -99,9 +99,9 @@ macro_rules! checks {
             #[cfg(test)]
             const FILES: &[&str] = &[$(stringify!($file),)*];
 
-            fn run(self, facts: &Facts<'_>, outcome: &mut Outcome) {
+            fn run(self, facts: &Facts<'_>, examination: &mut Examination) {
                 match self {
-                    $(Self::$name => $file::run(facts, outcome),)*
+                    $(Self::$name => $file::run(facts, examination),)*
                 }
             }
         }
@@ -208,20 +208,22 @@ impl Verdict {
 }
 
 /// Runs every check.
-pub fn examine(facts: &Facts<'_>) -> Outcome {
-    let mut outcome = Outcome::default();
+pub fn examine(facts: &Facts<'_>) -> Examination {
+    let mut examination = Examination::default();
     for check in CheckId::ALL {
-        check.run(facts, &mut outcome);
+        check.run(facts, &mut examination);
     }
-    outcome.not_evaluated.extend(superseded_rules::note(facts));
-    outcome.not_evaluated.extend(NOBODY_CAN_SEE.map(str::to_owned));
-    outcome
+    examination.not_evaluated.extend(superseded_rules::note(facts));
+    examination
+        .not_evaluated
+        .extend(NOBODY_CAN_SEE.map(str::to_owned));
+    examination
         .findings
         .sort_by_key(|finding| (finding.severity, finding.check));
-    outcome
+    examination
 }
 
-impl Outcome {
+impl Examination {
     /// An error breaks replication, whatever else is unread; what is unread can hide an error, whatever else is well.
     pub fn verdict(&self) -> Verdict {
         let worst = self.findings.iter().map(|finding| finding.severity).min();

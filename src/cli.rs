@@ -12,7 +12,7 @@ pub mod configuration;
 mod decode;
 pub mod exit;
 mod explain;
-pub mod lens;
+pub mod recording;
 pub mod look;
 pub mod output;
 pub mod picture;
@@ -39,7 +39,7 @@ use crate::shell::shell_quote;
 use arguments::{Arguments, AwsArguments, Color, Command};
 use configuration::InvalidConfiguration;
 use exit::Exit;
-use look::{Desk, LookFailure};
+use look::{LookFailure, Session};
 use output::{UnwritableAnswers, Unwritten};
 use resume::ResumeFailure;
 use settings::Given;
@@ -266,7 +266,7 @@ async fn reach(said: &AwsArguments, given: &Given, mode: Option<Mode>) -> Result
     Ok((aws, access))
 }
 
-/// What a desk is made of beside AWS.
+/// What a session is made of beside AWS.
 struct Access {
     identity: crate::snapshot::Identity,
     caller: Caller,
@@ -274,8 +274,8 @@ struct Access {
 }
 
 impl Access {
-    fn desk(self, aws: &Aws) -> Desk<'_, Aws> {
-        Desk {
+    fn session(self, aws: &Aws) -> Session<'_, Aws> {
+        Session {
             aws,
             identity: self.identity,
             config: self.config,

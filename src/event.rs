@@ -119,7 +119,7 @@ pub struct Trigger {
     /// For `ReplicationConfigured`: which of the two calls it was.
     pub change: Option<Change>,
     /// For a change that was refused: why.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<CallError>,
     /// For `ReplicationFailed`: what failed.
     pub objects: Vec<FailedObject>,
     /// For `Drift`: what was changed, and how.
@@ -183,7 +183,7 @@ pub enum Change {
 
 /// Why S3 refused a call, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct CallError {
     /// The error code.
     pub code: String,
     /// The message; empty where there is none.

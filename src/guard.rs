@@ -213,7 +213,7 @@ impl Refusal {
 
 /// What a change touches.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Subject<'a> {
+pub enum Protected<'a> {
     /// The replication role.
     Role,
     /// The source bucket.
@@ -233,10 +233,10 @@ pub enum Subject<'a> {
 }
 
 /// Why `subject` may not be touched; empty where it may.
-pub fn refusals(subject: Subject<'_>, snapshot: &Snapshot, settings: &GuardSettings) -> Vec<Refusal> {
+pub fn refusals(subject: Protected<'_>, snapshot: &Snapshot, settings: &GuardSettings) -> Vec<Refusal> {
     let guards = Guards { snapshot, settings };
     match subject {
-        Subject::Role => match &snapshot.role {
+        Protected::Role => match &snapshot.role {
             Observed::Found(role) => guards.role(role),
             Observed::Absent => vec![Refusal::always(
                 Guard::FactsUnread,
@@ -245,13 +245,13 @@ pub fn refusals(subject: Subject<'_>, snapshot: &Snapshot, settings: &GuardSetti
             )],
             Observed::Unreadable(failure) => vec![Refusal::unread("the role", failure)],
         },
-        Subject::Source => guards.source(&snapshot.source),
-        Subject::Destination(name) => guards.destination(name),
-        Subject::KeyInPolicy(arn) => guards.key(arn, false),
-        Subject::KeyForGrant(arn) => guards.key(arn, true),
-        Subject::FormerRole(role) => guards.former_role(role),
-        Subject::FormerKey(key) => guards.former_key(key),
-        Subject::Rules => guards.rules(),
+        Protected::Source => guards.source(&snapshot.source),
+        Protected::Destination(name) => guards.destination(name),
+        Protected::KeyInPolicy(arn) => guards.key(arn, false),
+        Protected::KeyForGrant(arn) => guards.key(arn, true),
+        Protected::FormerRole(role) => guards.former_role(role),
+        Protected::FormerKey(key) => guards.former_key(key),
+        Protected::Rules => guards.rules(),
     }
 }
 

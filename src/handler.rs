@@ -28,7 +28,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::apply::Outcome as Applied;
+use crate::apply::Applied;
 use crate::arn::BucketName;
 use crate::collect::{Scope, Shared};
 use crate::error::chain;
@@ -141,7 +141,7 @@ pub fn work_until(deadline: Instant) -> Instant {
 
 /// What an invocation answers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum Response {
     /// The SQS messages that must come again.
     Batch(BTreeSet<String>),
     /// What an event led to.
@@ -168,7 +168,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ///
     /// # Errors
     /// What cannot be answered message by message: see [`HandlerError`].
-    pub async fn handle(&self, invocation: &Invocation, payload: &Value) -> Result<Answer, HandlerError> {
+    pub async fn handle(&self, invocation: &Invocation, payload: &Value) -> Result<Response, HandlerError> {
         let decoded = decode(payload, invocation.identity.role.as_ref());
         let records = decoded.records.into_iter();
         let batch = if self.settings.report_refused_puts {
@@ -288,7 +288,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ///
     /// # Errors
     /// See [`HandlerError`].
-    pub async fn command(&self, invocation: &Invocation, command: Command) -> Result<Answer, HandlerError> {
+    pub async fn command(&self, invocation: &Invocation, command: Command) -> Result<Response, HandlerError> {
         self.execute(invocation, &Shared::new(self.aws), command).await
     }
 
@@ -297,7 +297,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         invocation: &Invocation,
         reads: &Shared<'_, A>,
         command: Command,
-    ) -> Result<Answer, HandlerError> {
+    ) -> Result<Response, HandlerError> {
         let report = match command {
             Command::Check { bucket } => self.ask(invocation, reads, bucket, Intent::Look).await,
             Command::Apply { bucket, plan } => {
@@ -335,7 +335,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
             }
         }
-        Ok(Answer::Report(Box::new(report)))
+        Ok(Response::Report(Box::new(report)))
     }
 
     /// What somebody wants to know, or to have done, about one bucket.

@@ -33,7 +33,7 @@ pub fn bucket_of(key: &str) -> Option<BucketName> {
 
 /// Where an item stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct ItemKey {
     /// What it is about, such as `bucket#logs`. All items of a partition are read together.
     pub partition: String,
     /// Which it is among those, such as `news#…`; they are read in the order of this.
@@ -44,7 +44,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// Where it stands.
-    pub place: Place,
+    pub key: ItemKey,
     /// How often it has been written: 1 for a new one. 0 where that cannot be read.
     pub version: u64,
     /// What is remembered, a JSON object of at most 300 KB; null where somebody else wrote what this program cannot read.
@@ -76,7 +76,7 @@ pub trait Ledger {
     fn put(&self, item: &Item) -> impl Future<Output = Result<(), LedgerFailure>>;
 
     /// Removes an item that has the version that was read.
-    fn remove(&self, place: &Place, version: u64) -> impl Future<Output = Result<(), LedgerFailure>>;
+    fn remove(&self, key: &ItemKey, version: u64) -> impl Future<Output = Result<(), LedgerFailure>>;
 }
 
 impl<L: Ledger> Ledger for &L {
@@ -92,7 +92,7 @@ impl<L: Ledger> Ledger for &L {
         (**self).put(item)
     }
 
-    fn remove(&self, place: &Place, version: u64) -> impl Future<Output = Result<(), LedgerFailure>> {
-        (**self).remove(place, version)
+    fn remove(&self, key: &ItemKey, version: u64) -> impl Future<Output = Result<(), LedgerFailure>> {
+        (**self).remove(key, version)
     }
 }

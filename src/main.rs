@@ -12,12 +12,12 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, run, service_fn};
 use s3_replication_remediator::aws::{AnyLedger, Aws, Bus, Chat, Hub, MemberRole, Topic};
 use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings, work_until};
+use s3_replication_remediator::handler::{Handler, Invocation, Response, Settings, work_until};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::notify::once::Once;
 use s3_replication_remediator::notify::several::Both;
 use s3_replication_remediator::report::Caller;
-use s3_replication_remediator::telemetry::{self, Tally, Watched};
+use s3_replication_remediator::telemetry::{self, Metrics, Watched};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
@@ -63,7 +63,7 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
     let config = Config::from_env(variables.clone().into_iter()).map_err(|error| chain(&error))?;
     let aws = &Aws::connect(&variables, MemberRole::of(&config)).map_err(|error| chain(&error))?;
     aws.prepare().await;
-    let tally = &Tally::default();
+    let tally = &Metrics::default();
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -113,8 +113,8 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
                 function: &event.context.env_config.function_name,
                 time: invocation.now,
                 returned: match &answer {
-                    Ok(Answer::Batch(again)) => again.len(),
-                    Ok(Answer::Report(_) | Answer::Reports(_) | Answer::Sweep(_)) | Err(_) => 0,
+                    Ok(Response::Batch(again)) => again.len(),
+                    Ok(Response::Report(_) | Response::Reports(_) | Response::Sweep(_)) | Err(_) => 0,
                 },
                 calls,
                 duration: began.elapsed(),
@@ -129,7 +129,7 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
 }
 
 /// Writes the metrics as lines of their own. The log may be gone; the work is done all the same.
-fn measure(tally: &Tally, invocation: telemetry::Invocation<'_>) {
+fn measure(tally: &Metrics, invocation: telemetry::Invocation<'_>) {
     let mut out = std::io::stdout().lock();
     for line in tally.lines(invocation) {
         let _ = out.write_all(format!("{line}\n").as_bytes());
@@ -165,18 +165,18 @@ async fn invocation(aws: &Aws, context: &Context) -> Result<Invocation, String> 
     })
 }
 
-fn to_json(answer: Answer) -> Result<Value, serde_json::Error> {
+fn to_json(answer: Response) -> Result<Value, serde_json::Error> {
     match answer {
-        Answer::Batch(again) => {
+        Response::Batch(again) => {
             let mut response = SqsBatchResponse::default();
             for id in again {
                 response.add_failure(id);
             }
             serde_json::to_value(response)
         }
-        Answer::Reports(reports) => Ok(json!({"reports": reports})),
-        Answer::Report(report) => serde_json::to_value(report),
-        Answer::Sweep(sweep) => serde_json::to_value(sweep),
+        Response::Reports(reports) => Ok(json!({"reports": reports})),
+        Response::Report(report) => serde_json::to_value(report),
+        Response::Sweep(sweep) => serde_json::to_value(sweep),
     }
 }
 

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use crate::arn::{BucketName, RoleArn};
 use crate::assessment::Assessment;
 use crate::event::PlanDigest;
-use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
+use crate::guard::{Guard, GuardSettings, Protected, Refusal, refusals};
 use crate::policy::{Grant, PolicyDocument};
 use crate::requirement::Requirement;
 use crate::snapshot::{Key, KeyMetadata, Role, Snapshot, Tags};
@@ -121,7 +121,7 @@ pub struct Plan {
 
 /// The plan for a snapshot. `assessments` are those of the snapshot.
 pub fn plan(snapshot: &Snapshot, assessments: &[Assessment], settings: &GuardSettings) -> Plan {
-    let against_taking = refusals(Subject::Rules, snapshot, settings);
+    let against_taking = refusals(Protected::Rules, snapshot, settings);
     plan_unless(&against_taking, snapshot, assessments, settings)
 }
 

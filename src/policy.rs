@@ -34,11 +34,11 @@ mod truth;
 mod world;
 
 pub use answer::{
-    AbsentKey, Answer, ArnPart, Doubt, DoubtReason, Guardrail, Layer, LayerAnswers, Levels, Mismatch,
-    NearMiss, StatementRef, Verdict,
+    AbsentKey, Answer, ArnPart, Decision, Doubt, DoubtReason, Guardrail, Layer, LayerAnswers, Levels,
+    Mismatch, NearMiss, StatementRef,
 };
 pub use document::{InvalidPolicy, PolicyDocument};
-pub use evaluate::{evaluate, identity_verdict, judge, verdict};
+pub use evaluate::{decision, evaluate, identity_verdict, judge};
 pub use explain::explain;
 pub use grant::{Grant, GrantConstraints};
 pub use layers::{Layers, NamedPolicy, PolicyLevel, PolicySet};

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::apply::{Entry, Outcome as Applied};
+use crate::apply::{Applied, Entry};
 use crate::arn::{AccountId, BucketName, Region, RoleArn};
-use crate::check::{Finding, Outcome, Severity, Unread, Verdict};
+use crate::check::{Examination, Finding, Severity, Unread, Verdict};
 use crate::digest;
 use crate::event::{Change as ReplicationChange, Changed, Command, FailedObject, TriggerKind};
 use crate::mode::Mode;
@@ -189,7 +189,7 @@ pub struct Parts<'a> {
     /// What was read.
     pub snapshot: &'a Snapshot,
     /// What the checks say.
-    pub outcome: Outcome,
+    pub outcome: Examination,
     /// What they said before the plan was applied, and do not say any more.
     pub repaired: Vec<Finding>,
     /// What would be changed.

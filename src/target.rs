@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use crate::arn::{KeyArn, RoleArn};
-use crate::backlog::Order;
+use crate::backlog::ApprovedJob;
 use crate::mode::WriteAccess;
 use crate::policy::PolicyDocument;
 
@@ -71,7 +71,7 @@ pub trait Writable {
 /// Orders jobs of S3 Batch Operations.
 pub trait Jobs {
     /// s3:CreateJob, to be confirmed by a person. The same order twice is one job, whose id is answered.
-    fn create_job(&self, order: &Order) -> impl Future<Output = Result<String, WriteFailure>>;
+    fn create_job(&self, order: &ApprovedJob) -> impl Future<Output = Result<String, WriteFailure>>;
 }
 
 /// Writes to AWS.

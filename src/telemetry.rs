@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::Verdict;
 use crate::event::TriggerKind;
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use crate::notify::{Bulletin, PublishFailure, Publisher};
 
 /// Where the metrics stand in CloudWatch.
@@ -117,7 +117,7 @@ pub const METRICS: [Metric; 12] = [
 
 /// Counts what is told. One for the life of the process; each invocation takes what it counted.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<Counts>);
+pub struct Metrics(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -136,7 +136,7 @@ pub struct Watched<'a, L> {
     /// The ledger.
     pub ledger: L,
     /// Who counts.
-    pub tally: &'a Tally,
+    pub tally: &'a Metrics,
 }
 
 impl<L> Watched<'_, L> {
@@ -165,12 +165,12 @@ impl<L: Ledger> Ledger for Watched<'_, L> {
         self.seen(self.ledger.put(item).await)
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
-        self.seen(self.ledger.remove(place, version).await)
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
+        self.seen(self.ledger.remove(key, version).await)
     }
 }
 
-impl Publisher for &Tally {
+impl Publisher for &Metrics {
     async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
         let mut counts = self.counts();
         let Some(report) = bulletin.report() else {
@@ -219,7 +219,7 @@ pub struct Invocation<'a> {
     pub duration: Duration,
 }
 
-impl Tally {
+impl Metrics {
     /// A panic elsewhere leaves the counts whole.
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -301,7 +301,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_invocation_is_one_line_with_a_value_for_every_metric_that_it_names() {
-        let tally = &Tally::default();
+        let tally = &Metrics::default();
         let mut broken = Report::healthy();
         broken.verdict = Verdict::Broken;
         for report in [&Report::healthy(), &broken] {
@@ -345,14 +345,14 @@ mod tests {
             Err(self.0.clone())
         }
 
-        async fn remove(&self, _: &Place, _: u64) -> Result<(), LedgerFailure> {
+        async fn remove(&self, _: &ItemKey, _: u64) -> Result<(), LedgerFailure> {
             Err(self.0.clone())
         }
     }
 
     #[tokio::test]
     async fn a_ledger_that_does_not_answer_is_counted_and_one_that_was_written_by_another_is_not() {
-        let tally = &Tally::default();
+        let tally = &Metrics::default();
         for (failure, counted) in [
             (LedgerFailure::Unavailable("gone".to_owned()), 3),
             (LedgerFailure::Changed, 0),
@@ -361,12 +361,12 @@ mod tests {
                 ledger: Broken(failure),
                 tally,
             };
-            let place = Place {
+            let place = ItemKey {
                 partition: "p".to_owned(),
                 sort: "s".to_owned(),
             };
             let item = Item {
-                place: place.clone(),
+                key: place.clone(),
                 version: 1,
                 value: json!({}),
                 expires: None,
@@ -381,15 +381,15 @@ mod tests {
 
     #[test]
     fn messages_that_cannot_be_used_are_counted_apart() {
-        let tally = &Tally::default();
-        Both(None::<&Tally>, Both(tally, None::<&Tally>)).unusable(2);
+        let tally = &Metrics::default();
+        Both(None::<&Metrics>, Both(tally, None::<&Metrics>)).unusable(2);
         let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
         assert_eq!(document["UnusableMessages"], 2);
     }
 
     #[tokio::test]
     async fn a_line_has_every_metric_and_stands_on_one_line_by_itself() {
-        let tally = &Tally::default();
+        let tally = &Metrics::default();
         let mut report = Report::healthy();
         report.verdict = Verdict::Broken;
         tally.publish(Bulletin::State(&report, None)).await.unwrap();
@@ -404,7 +404,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_invocation_takes_what_it_counted() {
-        let tally = &Tally::default();
+        let tally = &Metrics::default();
         tally
             .publish(Bulletin::State(&Report::healthy(), None))
             .await
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn an_invocation_that_looked_at_no_bucket_says_nothing_of_how_buckets_are() {
-        let text = &Tally::default().lines(invocation())[0];
+        let text = &Metrics::default().lines(invocation())[0];
         assert!(text.contains("AwsCalls") && !text.contains("Buckets"), "{text}");
     }
 

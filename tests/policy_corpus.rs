@@ -4,7 +4,7 @@
 mod case;
 
 use case::{BadCase, Case};
-use s3_replication_remediator::policy::{Verdict, evaluate};
+use s3_replication_remediator::policy::{Decision, evaluate};
 
 fn compare(lines: &str) -> Result<(usize, Vec<String>), BadCase> {
     let mut agreed = 0;
@@ -12,17 +12,17 @@ fn compare(lines: &str) -> Result<(usize, Vec<String>), BadCase> {
     for line in lines.lines() {
         let case = Case::read(line)?;
         let answer = evaluate(&case.request, &case.layers());
-        if answer.verdict == case.expected {
+        if answer.decision == case.expected {
             agreed += 1;
         } else {
-            let wrongly = if answer.verdict == Verdict::Allowed {
+            let wrongly = if answer.decision == Decision::Allowed {
                 " WRONGLY"
             } else {
                 ""
             };
             disagreements.push(format!(
                 "{} {} ({}): expected {:?}, got{wrongly} {:?}",
-                case.id, case.class, case.note, case.expected, answer.verdict
+                case.id, case.class, case.note, case.expected, answer.decision
             ));
         }
     }

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use s3_replication_remediator::observed::{Observed, ReadFailure};
 use s3_replication_remediator::policy::{
-    Answer, Caller, Context, Grant, GrantConstraints, Layer, Layers, NamedPolicy, PolicyDocument,
-    PolicyLevel, PolicySet, Request, Verdict, evaluate, explain, key_trust, mistakes,
+    Answer, Caller, Context, Decision, Grant, GrantConstraints, Layer, Layers, NamedPolicy, PolicyDocument,
+    PolicyLevel, PolicySet, Request, evaluate, explain, key_trust, mistakes,
 };
 use serde_json::{Map, Value, json};
 
@@ -46,8 +46,8 @@ impl World {
         evaluate(&self.request, &self.layers())
     }
 
-    fn verdict(&self) -> Verdict {
-        self.answer().verdict
+    fn verdict(&self) -> Decision {
+        self.answer().decision
     }
 
     /// Every layer that a statement can be added to, by the name of its kind.
@@ -331,11 +331,11 @@ fn place() -> BoxedStrategy<Place> {
 }
 
 /// How far from being allowed: an Allow may only lower it, a Deny only raise it. The two kinds of denial are equally far.
-fn distance(verdict: Verdict) -> u8 {
+fn distance(verdict: Decision) -> u8 {
     match verdict {
-        Verdict::Allowed => 0,
-        Verdict::Undetermined => 1,
-        Verdict::ImplicitlyDenied | Verdict::ExplicitlyDenied => 2,
+        Decision::Allowed => 0,
+        Decision::Undetermined => 1,
+        Decision::ImplicitlyDenied | Decision::ExplicitlyDenied => 2,
     }
 }
 
@@ -405,7 +405,7 @@ proptest! {
         let deny = fitted(&json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}), place);
         let bound = matches!(world.request.caller, Caller::Role { .. });
         if bound && let Some(denied) = world.with_statement(place, &deny) {
-            prop_assert_eq!(denied.verdict(), Verdict::ExplicitlyDenied);
+            prop_assert_eq!(denied.verdict(), Decision::ExplicitlyDenied);
         }
     }
 
@@ -425,23 +425,23 @@ proptest! {
         for unread in world.unread() {
             let after = unread.verdict();
             prop_assert!(
-                after == Verdict::Undetermined || distance(after) == distance(before),
+                after == Decision::Undetermined || distance(after) == distance(before),
                 "{:?} became {:?} in {:?}", before, after, unread
             );
-            prop_assert!(after != Verdict::ExplicitlyDenied || before == Verdict::ExplicitlyDenied);
+            prop_assert!(after != Decision::ExplicitlyDenied || before == Decision::ExplicitlyDenied);
         }
     }
 
     #[test]
     fn an_undetermined_answer_says_what_is_not_known_and_a_determined_one_has_no_doubt(world in world()) {
         let answer = world.answer();
-        prop_assert_eq!(answer.verdict == Verdict::Undetermined, !answer.doubts.is_empty(), "{:?}", answer);
+        prop_assert_eq!(answer.decision == Decision::Undetermined, !answer.doubts.is_empty(), "{:?}", answer);
     }
 
     #[test]
     fn what_decided_is_named_wherever_something_did(world in world()) {
         let answer = world.answer();
-        let decided = matches!(answer.verdict, Verdict::Allowed | Verdict::ExplicitlyDenied);
+        let decided = matches!(answer.decision, Decision::Allowed | Decision::ExplicitlyDenied);
         prop_assert_eq!(decided, !answer.deciding.is_empty(), "{:?}", answer);
         prop_assert!(!answer.is_allowed() || (answer.near_misses.is_empty() && answer.blocked_by.is_empty()));
     }

@@ -85,10 +85,10 @@ fn disagreement(line: &str) -> Result<Option<String>, BadCase> {
         expected,
         ..
     } = &case;
-    if answer.verdict != *expected {
+    if answer.decision != *expected {
         return Ok(Some(format!(
             "{id} ({class}) {note}: expected {expected:?}, got {:?}",
-            answer.verdict
+            answer.decision
         )));
     }
     let rests_on: BTreeSet<&str> = answer

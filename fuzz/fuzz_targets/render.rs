@@ -16,7 +16,7 @@ use libfuzzer_sys::fuzz_target;
 use s3_replication_remediator::arn::{BucketName, KeyReference, Partition};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::handler::{Response, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::ledger::{Item, Ledger, Place};
 use s3_replication_remediator::mode::Mode;
@@ -203,13 +203,13 @@ async fn invoke(world: &World, mode: Mode, ledger: &MemoryLedger, payload: &Valu
         },
     };
     match handler.handle(&invocation, payload).await {
-        Ok(Answer::Report(report)) => report_is_sound(&report, world),
-        Ok(Answer::Reports(reports)) => {
+        Ok(Response::Report(report)) => report_is_sound(&report, world),
+        Ok(Response::Reports(reports)) => {
             for report in &reports {
                 report_is_sound(report, world);
             }
         }
-        Ok(Answer::Batch(_) | Answer::Sweep(_)) => {}
+        Ok(Response::Batch(_) | Response::Sweep(_)) => {}
         Err(error) => assert!(!error.to_string().contains(is_forbidden), "{error}"),
     }
 }

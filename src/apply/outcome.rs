@@ -9,7 +9,7 @@ use crate::target::{WriteFailure, Written};
 /// What became of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
+pub struct Applied {
     /// In one word.
     pub status: Status,
     /// Change by change, in the order of the plan.
@@ -135,18 +135,18 @@ impl ChangeOutcome {
         }
     }
 
-    pub(super) fn applied(written: Written, seen: Seen) -> Self {
+    pub(super) fn applied(written: Written, seen: ReadBack) -> Self {
         let (status, error) = match seen {
-            Seen::AsWritten => (ChangeStatus::Applied, None),
-            Seen::NotYet => (
+            ReadBack::AsWritten => (ChangeStatus::Applied, None),
+            ReadBack::NotYet => (
                 ChangeStatus::Applied,
                 Some("AWS accepted it and does not show it yet".to_owned()),
             ),
-            Seen::Unread(code) => (
+            ReadBack::Unread(code) => (
                 ChangeStatus::Applied,
                 Some(format!("AWS accepted it; it could not be read again ({code})")),
             ),
-            Seen::Otherwise => (
+            ReadBack::Otherwise => (
                 ChangeStatus::Failed,
                 Some("AWS accepted it and shows something else: somebody else is writing as well".to_owned()),
             ),
@@ -167,7 +167,7 @@ impl ChangeOutcome {
     }
 }
 
-impl Outcome {
+impl Applied {
     /// A plan that was told and not applied.
     pub fn planned(plan: &ReviewedPlan) -> Self {
         let planned = ChangeOutcome::new(ChangeStatus::Planned);
@@ -231,7 +231,7 @@ impl Outcome {
 }
 
 /// What AWS shows after a write.
-pub(super) enum Seen {
+pub(super) enum ReadBack {
     AsWritten,
     /// What was there before: reads may lag behind writes.
     NotYet,

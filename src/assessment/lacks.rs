@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::resource_policy;
 use crate::arn::RoleArn;
 use crate::observed::Observed;
-use crate::policy::{Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, verdict};
+use crate::policy::{Grant, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, decision};
 use crate::requirement::Area;
 use crate::snapshot::{Role, Snapshot};
 
@@ -108,7 +108,7 @@ impl<'a> Allowing<'a> {
             rcps: &[],
             grants,
         };
-        if !verdict(request, &as_it_is).is_denied() {
+        if !decision(request, &as_it_is).is_denied() {
             return Lacks::default();
         }
         let helps = |lacks: &Lacks| {
@@ -122,7 +122,7 @@ impl<'a> Allowing<'a> {
             if lacks.resource {
                 given.resource = &self.resource_allows;
             }
-            !verdict(request, &given).is_denied()
+            !decision(request, &given).is_denied()
         };
         Lacks::ORDER.into_iter().find(helps).unwrap_or_default()
     }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::ledger::memory::MemoryLedger;
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 
 use super::Aws;
 use super::error::{Failure, Pages};
@@ -62,23 +62,23 @@ impl Aws {
 
 /// What DynamoDB answers.
 #[derive(Debug)]
-enum Answer {
+enum PutAnswer {
     /// It did as it was told.
     Done(Value),
     /// It did nothing: another item stands there than the condition wants.
     Unlike(Value),
 }
 
-fn response(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refused>> {
+fn response(response: &HttpResponse) -> Result<PutAnswer, OrchestratorError<Refused>> {
     let refused = match json::response(response) {
-        Ok(answer) => return Ok(Answer::Done(answer)),
+        Ok(answer) => return Ok(PutAnswer::Done(answer)),
         Err(refused) => refused,
     };
     match refused.as_operation_error().and_then(|refused| refused.code()) {
         Some("ConditionalCheckFailedException") => {
             let body = response.body().bytes().unwrap_or_default();
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
-            Ok(Answer::Unlike(body.get("Item").cloned().unwrap_or_default()))
+            Ok(PutAnswer::Unlike(body.get("Item").cloned().unwrap_or_default()))
         }
         _ => Err(refused),
     }
@@ -100,7 +100,7 @@ impl Ledger for Table<'_> {
         });
         loop {
             let answer = match self.call("dynamodb:Query", &body).await? {
-                Answer::Done(answer) | Answer::Unlike(answer) => answer,
+                PutAnswer::Done(answer) | PutAnswer::Unlike(answer) => answer,
             };
             let from = answer.get("LastEvaluatedKey").filter(|key| !key.is_null());
             let next = from
@@ -130,8 +130,8 @@ impl Ledger for Table<'_> {
         }
         let writer = text(&self.next_writer());
         let mut written = json!({
-            "partition": text(&item.place.partition),
-            "sort": text(&item.place.sort),
+            "partition": text(&item.key.partition),
+            "sort": text(&item.key.sort),
             "version": {"N": item.version.to_string()},
             "value": text(&value),
             "writer": writer,
@@ -173,8 +173,8 @@ impl Ledger for Table<'_> {
         };
         for is_last in [false, true] {
             let stands = match self.call("dynamodb:PutItem", &body).await? {
-                Answer::Done(_) => return Ok(()),
-                Answer::Unlike(stands) => stands,
+                PutAnswer::Done(_) => return Ok(()),
+                PutAnswer::Unlike(stands) => stands,
             };
             if stands.get("writer") == Some(&writer) {
                 return Ok(());
@@ -192,24 +192,24 @@ impl Ledger for Table<'_> {
         Err(LedgerFailure::Changed)
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
         let body = json!({
             "TableName": self.name,
-            "Key": {"partition": text(&place.partition), "sort": text(&place.sort)},
+            "Key": {"partition": text(&key.partition), "sort": text(&key.sort)},
             "ConditionExpression": "attribute_not_exists(#partition) OR #version = :version",
             "ExpressionAttributeNames": {"#partition": "partition", "#version": "version"},
             "ExpressionAttributeValues": {":version": {"N": version.to_string()}},
         });
         match self.call("dynamodb:DeleteItem", &body).await? {
-            Answer::Done(_) => Ok(()),
-            Answer::Unlike(_) => Err(LedgerFailure::Changed),
+            PutAnswer::Done(_) => Ok(()),
+            PutAnswer::Unlike(_) => Err(LedgerFailure::Changed),
         }
     }
 }
 
 impl Table<'_> {
     /// `operation` as IAM names it.
-    async fn call(&self, operation: &'static str, body: &Value) -> Result<Answer, LedgerFailure> {
+    async fn call(&self, operation: &'static str, body: &Value) -> Result<PutAnswer, LedgerFailure> {
         self.aws.count(operation);
         let (service, name) = operation.split_once(':').unwrap_or(("dynamodb", operation));
         let call = JsonCall {
@@ -265,17 +265,17 @@ impl Ledger for AnyLedger<'_> {
         }
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
         match self {
-            Self::Table(table) => table.remove(place, version).await,
-            Self::Memory(memory) => memory.remove(place, version).await,
+            Self::Table(table) => table.remove(key, version).await,
+            Self::Memory(memory) => memory.remove(key, version).await,
         }
     }
 }
 
 /// What somebody else wrote there is no value to us, and takes nothing from what else there is.
 fn item(attributes: &Value) -> Option<Item> {
-    let place = Place {
+    let key = ItemKey {
         partition: string(attributes, "partition").ok()?.to_owned(),
         sort: string(attributes, "sort").ok()?.to_owned(),
     };
@@ -286,10 +286,10 @@ fn item(attributes: &Value) -> Option<Item> {
         .filter(|_| version.is_some())
         .unwrap_or_default();
     if value == Value::Null {
-        warn!(partition = %place.partition, sort = %place.sort.escape_debug(), "an item of the ledger is not as this program writes it");
+        warn!(partition = %key.partition, sort = %key.sort.escape_debug(), "an item of the ledger is not as this program writes it");
     }
     Some(Item {
-        place,
+        key,
         version: version.unwrap_or_default(),
         value,
         expires: number(attributes, "expires").and_then(|at| Timestamp::from_second(at).ok()),

@@ -37,7 +37,7 @@ macro_rules! ask {
 }
 
 /// A call's answer, and the Region that gave it.
-struct Answer<T> {
+struct Located<T> {
     output: T,
     region: Region,
 }
@@ -50,7 +50,7 @@ impl Aws {
         read: Read,
         at: &BucketAt,
         send: impl Fn(Client) -> F,
-    ) -> Result<Answer<T>, Failure>
+    ) -> Result<Located<T>, Failure>
     where
         E: Error + ProvideErrorMetadata + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -63,7 +63,7 @@ impl Aws {
             let client = self.s3(&at.reader, &region).await?;
             self.count(read.operation());
             let failure = match send(client).await {
-                Ok(output) => return Ok(Answer { output, region }),
+                Ok(output) => return Ok(Located { output, region }),
                 Err(error) => Failure::of(&error),
             };
             // Not only redirects say so: whoever may not look is refused by whichever Region is asked.
@@ -162,7 +162,7 @@ pub(super) async fn head_bucket(aws: &Aws, at: &BucketAt) -> BucketHead {
     question.as_owner = true;
     let answer = ask!(aws, Read::HeadBucket, at, head_bucket);
     match answer {
-        Ok(Answer { output, region }) => BucketHead {
+        Ok(Located { output, region }) => BucketHead {
             exists: Observed::Found(()),
             region: match output.bucket_region() {
                 Some(text) => text.parse().ok(),
@@ -209,7 +209,7 @@ pub(super) async fn encryption(aws: &Aws, at: &BucketAt) -> Observed<DefaultEncr
     let question = aws.bucket_question(Read::Encryption, at, "default encryption");
     let answer = ask!(aws, Read::Encryption, at, get_bucket_encryption);
     match answer {
-        Ok(Answer { output, region }) => {
+        Ok(Located { output, region }) => {
             let rules = output
                 .server_side_encryption_configuration
                 .map(|configuration| configuration.rules)
@@ -344,7 +344,7 @@ pub(super) async fn head_object(
         head_object.key(key).version_id(version_id)
     );
     match answer {
-        Ok(Answer { output, region }) => parse::object_head(&output, &aws.partition(), &region, &at.owner)
+        Ok(Located { output, region }) => parse::object_head(&output, &aws.partition(), &region, &at.owner)
             .map_or_else(|code| unknown(&question, code), Observed::Found),
         Err(failure) => failure.observe(&question),
     }

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorErr
 use aws_smithy_types::error::ErrorMetadata;
 
 use crate::arn::{AccountId, Region};
-use crate::backlog::Order;
+use crate::backlog::ApprovedJob;
 use crate::target::{Jobs, WriteFailure};
 
 use super::Aws;
@@ -23,7 +23,7 @@ pub(super) struct Orders<'a> {
 }
 
 impl Jobs for Orders<'_> {
-    async fn create_job(&self, order: &Order) -> Result<String, WriteFailure> {
+    async fn create_job(&self, order: &ApprovedJob) -> Result<String, WriteFailure> {
         let job = order.job();
         let resource = job.bucket_arn();
         self.aws.count(OPERATION);
@@ -61,7 +61,7 @@ fn endpoint(account: &AccountId, region: &Region, fips: bool) -> String {
 
 /// The order as XML. Nothing in it needs escaping: names of buckets, accounts and roles are checked, and have no `<`, `&`
 /// or quotes.
-fn body(order: &Order) -> String {
+fn body(order: &ApprovedJob) -> String {
     let job = order.job();
     let statuses: String = job
         .statuses()

@@ -111,7 +111,7 @@ impl OwnQueue<'_> {
         }
     }
 
-    async fn try_batch(&self, url: &str, batch: &[Outgoing]) -> Result<Answer, String> {
+    async fn try_batch(&self, url: &str, batch: &[Outgoing]) -> Result<BatchAnswer, String> {
         self.aws.count(OPERATION);
         let shown = |failure: &Failure| format!("{OPERATION} failed with {}", failure.code.escape_debug());
         let call = JsonCall {
@@ -132,7 +132,7 @@ impl OwnQueue<'_> {
         let body = json!({"QueueUrl": url, "Entries": entries});
         let answer = self.aws.send_json(call, &body, response).await;
         let answer = answer.map_err(|failure| shown(&failure))?;
-        let mut result = Answer::default();
+        let mut result = BatchAnswer::default();
         // A call succeeds whatever becomes of its messages.
         for failed in answer
             .get("Failed")
@@ -157,7 +157,7 @@ impl OwnQueue<'_> {
 
 /// What became of a batch.
 #[derive(Debug, Default)]
-struct Answer {
+struct BatchAnswer {
     /// Not taken, and not for want of anything on our side.
     again: Vec<Outgoing>,
     /// Refused.

@@ -18,9 +18,9 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CheckId, Facts, Outcome, RootCause, Severity};
+use super::{CheckId, Examination, Facts, RootCause, Severity};
 use crate::assessment::{Assessment, Repair, by_area, denied_for};
-use crate::policy::{Answer, Layer, StatementRef, Verdict};
+use crate::policy::{Answer, Decision, Layer, StatementRef};
 use crate::requirement::{Area, Necessity};
 use crate::snapshot::{ObjectHead, Rule};
 
@@ -74,21 +74,21 @@ enum Means {
 }
 
 /// Tells what one check has to say.
-pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn tell(check: CheckId, facts: &Facts<'_>, examination: &mut Examination) {
     let areas = by_area(facts.assessments);
     let mut groups: BTreeMap<Group<'_>, Vec<&Assessment>> = BTreeMap::new();
     // The first check that a denying statement is told by; the others follow from it.
     let mut first_told: BTreeMap<StatementRef, (CheckId, &Area)> = BTreeMap::new();
     for (area, assessments) in &areas {
         if main_check(area) == check {
-            unknown::tell(facts, area, assessments, outcome);
-            where_used::tell(facts, area, assessments, outcome);
+            unknown::tell(facts, area, assessments, examination);
+            where_used::tell(facts, area, assessments, examination);
         }
         let is_broken = assessments
             .iter()
             .any(|one| severity(one) == Some(Severity::Error));
         if main_check(area) == check && !is_broken {
-            wide::tell(facts, area, check, assessments, outcome);
+            wide::tell(facts, area, check, assessments, examination);
         }
         for assessment in assessments {
             let Some(severity) = severity(assessment) else {
@@ -120,7 +120,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
         }
     }
     let failed = of_failed_objects(facts);
-    let part = of_a_part(facts, &areas, outcome);
+    let part = of_a_part(facts, &areas, examination);
     let failed = failed.iter().map(|one| (one, Severity::Error, About::Failed));
     let part = part.iter().map(|one| (one, Severity::Warning, About::Part));
     for (assessment, severity, about) in failed.chain(part) {
@@ -160,7 +160,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, outcome: &mut Outcome) {
         {
             finding.root_cause = RootCause::ConsequenceOf(*first);
         }
-        outcome.finding(finding);
+        examination.finding(finding);
     }
 }
 
@@ -194,12 +194,12 @@ fn of_failed_objects(facts: &Facts<'_>) -> Vec<Assessment> {
 fn of_a_part(
     facts: &Facts<'_>,
     areas: &BTreeMap<&Area, Vec<&Assessment>>,
-    outcome: &mut Outcome,
+    examination: &mut Examination,
 ) -> Vec<Assessment> {
     let areas: Vec<&Area> = areas.keys().copied().collect();
     let (patterns, is_all) = part::patterns(facts, &areas);
     if !is_all {
-        outcome.not_evaluated("further parts of the objects that Deny statements name");
+        examination.not_evaluated("further parts of the objects that Deny statements name");
     }
     let mut denied: Vec<Assessment> = Vec::new();
     for pattern in &patterns {
@@ -207,18 +207,22 @@ fn of_a_part(
             denied.extend(denied_for(facts.snapshot, facts.assessments, rule, &object));
         }
     }
-    denied.retain(|one| one.answer.verdict == Verdict::ExplicitlyDenied);
+    denied.retain(|one| one.answer.decision == Decision::ExplicitlyDenied);
     denied
 }
 
 /// How bad it is that a requirement is not met; `None` where it is met or that is not known.
 fn severity(assessment: &Assessment) -> Option<Severity> {
-    match (assessment.answer.verdict, &assessment.requirement.necessity) {
-        (Verdict::Allowed | Verdict::Undetermined, _) => None,
+    match (assessment.answer.decision, &assessment.requirement.necessity) {
+        (Decision::Allowed | Decision::Undetermined, _) => None,
         // Told as unread: whether it is needed turns on that. Or only where something speaks for it.
         (_, Necessity::RequiredUnless(_) | Necessity::WhereUsed(_)) => None,
-        (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Required) => Some(Severity::Error),
-        (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::Advised) => Some(Severity::Advice),
+        (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, Necessity::Required) => {
+            Some(Severity::Error)
+        }
+        (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, Necessity::Advised) => {
+            Some(Severity::Advice)
+        }
     }
 }
 
@@ -240,7 +244,7 @@ fn causes(assessment: &Assessment) -> BTreeSet<Cause> {
 
 /// The statements that deny a request.
 fn denying(answer: &Answer) -> impl Iterator<Item = &StatementRef> {
-    let denied = answer.verdict == Verdict::ExplicitlyDenied;
+    let denied = answer.decision == Decision::ExplicitlyDenied;
     answer.deciding.iter().filter(move |_| denied)
 }
 

@@ -6,7 +6,7 @@
 
 use super::key_state::{fault, wrong_type};
 use super::replica_key::replica_keys;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::arn::{BucketName, KeyReference};
 use crate::observed::Observed;
 use crate::requirement::{Necessity, of_plaintext};
@@ -21,7 +21,7 @@ struct DefaultKey<'a> {
 }
 
 /// Each such key of each destination, unless a rule names it too: then it is told as that rule's.
-fn default_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<DefaultKey<'a>> {
+fn default_keys<'a>(facts: &Facts<'a>, examination: &mut Examination) -> Vec<DefaultKey<'a>> {
     let snapshot = facts.snapshot;
     let named = replica_keys(facts);
     let mut keys = Vec::new();
@@ -30,7 +30,7 @@ fn default_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<DefaultKey<
         let (Some(bucket), false) = (bucket.found(), rules.is_empty()) else {
             continue;
         };
-        let default = outcome.needs(&bucket.encryption);
+        let default = examination.needs(&bucket.encryption);
         let Some((reference, key)) = default
             .and_then(|default| default.key.as_ref())
             .and_then(|reference| Some((reference, snapshot.key(reference)?)))
@@ -54,8 +54,8 @@ fn default_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<DefaultKey<
 }
 
 /// What `replica-key-not-found` says of them.
-pub(super) fn not_found(facts: &Facts<'_>, outcome: &mut Outcome) {
-    for default in default_keys(facts, outcome) {
+pub(super) fn not_found(facts: &Facts<'_>, examination: &mut Examination) {
+    for default in default_keys(facts, examination) {
         let DefaultKey {
             destination,
             reference,
@@ -65,12 +65,12 @@ pub(super) fn not_found(facts: &Facts<'_>, outcome: &mut Outcome) {
         match &key.metadata {
             Observed::Found(_) => continue,
             Observed::Unreadable(failure) if !key.is_gone() => {
-                outcome.unread(failure);
+                examination.unread(failure);
                 continue;
             }
             Observed::Absent | Observed::Unreadable(_) => {}
         }
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyNotFound,
                 severity: Severity::Error,
@@ -90,8 +90,8 @@ pub(super) fn not_found(facts: &Facts<'_>, outcome: &mut Outcome) {
 }
 
 /// What `replica-key-not-usable` says of them.
-pub(super) fn not_usable(facts: &Facts<'_>, outcome: &mut Outcome) {
-    for default in default_keys(facts, outcome) {
+pub(super) fn not_usable(facts: &Facts<'_>, examination: &mut Examination) {
+    for default in default_keys(facts, examination) {
         let destination = default.destination;
         let Some(metadata) = default.key.metadata.found() else {
             continue;
@@ -101,7 +101,7 @@ pub(super) fn not_usable(facts: &Facts<'_>, outcome: &mut Outcome) {
                 wrong.remedy = another_default(destination);
                 Some(wrong)
             }
-            None => fault(metadata, facts.snapshot.taken_at, outcome),
+            None => fault(metadata, facts.snapshot.taken_at, examination),
         };
         let Some(fault) = judged else { continue };
         let short = fault.short;
@@ -111,7 +111,7 @@ pub(super) fn not_usable(facts: &Facts<'_>, outcome: &mut Outcome) {
             ),
             Severity::Warning | Severity::Advice => format!("the default key of `{destination}` {short}"),
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyNotUsable,
                 severity: fault.severity,

@@ -5,12 +5,12 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>).
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::arn::{AccountId, BucketName};
 use crate::observed::{Observed, ReadFailure};
 use crate::snapshot::Rule;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
             continue;
@@ -27,12 +27,12 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                     })
                     .collect();
                 if !wrong.is_empty() {
-                    wrong_account(facts, name, owner, wrong, outcome);
+                    wrong_account(facts, name, owner, wrong, examination);
                 }
             }
             Observed::Unreadable(failure) => {
-                outcome.unread(failure);
-                unproven(facts, name, failure, rules, outcome);
+                examination.unread(failure);
+                unproven(facts, name, failure, rules, examination);
             }
         }
     }
@@ -43,7 +43,7 @@ fn unproven(
     name: &BucketName,
     failure: &ReadFailure,
     rules: Vec<&Rule>,
-    outcome: &mut Outcome,
+    examination: &mut Examination,
 ) {
     let own = facts.own_account();
     let disable = rule_edit(
@@ -55,7 +55,7 @@ fn unproven(
         Some(claimed) => format!("the rule says that account {claimed} owns it, and nothing proves it"),
         None => "not readable as a bucket of this account or of a trusted one".to_owned(),
     };
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::DestinationForeign,
             severity: Severity::Warning,
@@ -85,7 +85,7 @@ fn wrong_account(
     name: &BucketName,
     owner: &AccountId,
     rules: Vec<&Rule>,
-    outcome: &mut Outcome,
+    examination: &mut Examination,
 ) {
     let claimed: Vec<&str> = rules
         .iter()
@@ -97,7 +97,7 @@ fn wrong_account(
         rules.iter().copied(),
         &[("Destination.Account", owner.as_str())],
     );
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::DestinationForeign,
             severity: Severity::Warning,

@@ -4,15 +4,15 @@
 
 use super::rule_edit::rule_edit;
 use super::source_not_versioned::enable_versioning;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for (name, bucket, rules) in facts.destinations() {
         match bucket {
             Observed::Found(bucket) if !bucket.is_gone() => continue,
             Observed::Unreadable(failure) => {
-                outcome.unread(failure);
+                examination.unread(failure);
                 continue;
             }
             Observed::Found(_) | Observed::Absent => {}
@@ -39,7 +39,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 &[("Status", "Disabled")],
             )
         );
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::DestinationNotFound,
                 severity: Severity::Error,

@@ -3,19 +3,23 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
 use super::source_not_versioned::{enable_versioning, not_enabled};
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
             continue;
         };
-        let Some(found) = outcome.needs(&bucket.versioning).copied().and_then(not_enabled) else {
+        let Some(found) = examination
+            .needs(&bucket.versioning)
+            .copied()
+            .and_then(not_enabled)
+        else {
             continue;
         };
         let arn = facts.arn(name);
         let owner = facts.owner_of(name);
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::DestinationNotVersioned,
                 severity: Severity::Error,

@@ -2,10 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     if facts.snapshot.enabled_rules().next().is_none() {
         return;
     }
@@ -13,7 +13,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         Observed::Absent => return,
         Observed::Found(()) => true,
         Observed::Unreadable(failure) => {
-            outcome.unread(failure);
+            examination.unread(failure);
             false
         }
     };
@@ -27,14 +27,14 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         match &bucket.object_lock {
             Observed::Found(()) => continue,
             Observed::Unreadable(failure) => {
-                outcome.unread(failure);
+                examination.unread(failure);
                 continue;
             }
             Observed::Absent => {}
         }
         let arn = facts.arn(name);
         let owner = facts.owner_of(name);
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::DestinationObjectLock,
                 severity: Severity::Error,

@@ -5,8 +5,8 @@
 //! What is needed stands in `src/requirement/needs.rs` (buckets) and `src/requirement/keys.rs` (keys), how it is answered in
 //! `src/assessment.rs`, how it is told in `src/check/access.rs`.
 
-use super::{CheckId, Facts, Outcome, access};
+use super::{CheckId, Examination, Facts, access};
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
-    access::tell(CheckId::DestinationPolicy, facts, outcome);
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
+    access::tell(CheckId::DestinationPolicy, facts, examination);
 }

@@ -2,20 +2,20 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html>
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::snapshot::Payer;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for (name, bucket, rules) in facts.destinations() {
         let Some(bucket) = bucket.found().filter(|bucket| !bucket.is_gone()) else {
             continue;
         };
-        if outcome.needs(&bucket.payer) != Some(&Payer::Requester) {
+        if examination.needs(&bucket.payer) != Some(&Payer::Requester) {
             continue;
         }
         let arn = facts.arn(name);
         let owner = facts.owner_of(name);
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::DestinationRequesterPays,
                 severity: Severity::Error,

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Draft, Evidence, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Evidence, Examination, Facts, Severity, evidence, ids};
 use crate::requirement::must_be_replicated;
 use crate::snapshot::{EncryptionType, InspectedObject, Rule};
 
@@ -17,7 +17,7 @@ fn may_be_taken(rule: &Rule, object: &InspectedObject) -> bool {
             .is_some_and(|head| head.encryption.uses_kms() && !head.is_done_with())
 }
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let snapshot = facts.snapshot;
     if snapshot.enabled_rules().next().is_none() {
         return;
@@ -25,7 +25,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let source = &snapshot.source;
     let bucket = facts.source_arn();
     // For every rule, this decides which objects must be selected and which source key must be usable.
-    let default = outcome
+    let default = examination
         .needs(&source.encryption)
         .map(|encryption| encryption.kind);
     let mut proof: Vec<Evidence> = Vec::new();
@@ -73,7 +73,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 .iter()
                 .filter(|object| object.key.starts_with(&rule.filter.prefix))
             {
-                outcome.needs(&object.head);
+                examination.needs(&object.head);
             }
         }
         if passed_over.is_some() || by_default {
@@ -81,7 +81,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         } else if !rule.filter.tags.is_empty()
             && snapshot.objects.iter().any(|object| may_be_taken(rule, object))
         {
-            outcome.not_evaluated(format!(
+            examination.not_evaluated(format!(
                 "whether rule `{}` takes objects that are encrypted with KMS, which it would pass over: it filters by tags, \
                  and HEAD shows none",
                 rule.id.escape_debug()
@@ -104,7 +104,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             ("Destination.EncryptionConfiguration.ReplicaKmsKeyID", "KEY_ARN"),
         ],
     );
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::EncryptedObjectsNotSelected,
             severity: Severity::Error,

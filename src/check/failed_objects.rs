@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure_reason::{Meaning, meaning};
-use super::{CheckId, Draft, Evidence, Facts, Finding, Outcome, RootCause, Severity};
+use super::{CheckId, Draft, Evidence, Examination, Facts, Finding, RootCause, Severity};
 use crate::snapshot::{EncryptionType, ObjectHead};
 
 /// How many objects stand in the evidence.
@@ -16,13 +16,13 @@ const SHOWN: usize = 5;
 
 const NOT_SAID: &str = "no reason given";
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let trigger = &facts.subject.trigger;
     if trigger.objects.is_empty() {
-        return seen_failed(facts, outcome);
+        return seen_failed(facts, examination);
     }
     if facts.snapshot.objects.is_empty() {
-        outcome.not_evaluated(
+        examination.not_evaluated(
             "the failed objects themselves, such as the keys that encrypt them: INSPECT_OBJECTS is not set",
         );
     }
@@ -35,7 +35,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let mut causes: BTreeSet<(Severity, CheckId)> = BTreeSet::new();
     let mut explained: Vec<String> = Vec::new();
     for reason in reasons.keys() {
-        let (fitting, text) = explanation(reason, outcome);
+        let (fitting, text) = explanation(reason, examination);
         causes.extend(fitting);
         explained.push(format!("{}: {text}", reason.escape_debug()));
     }
@@ -70,11 +70,11 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     if let Some(cause) = cause {
         finding.root_cause = RootCause::ConsequenceOf(cause);
     }
-    outcome.finding(finding);
+    examination.finding(finding);
 }
 
 /// Versions that HEAD shows as failed, where S3 announced none: not every failure has an event.
-fn seen_failed(facts: &Facts<'_>, outcome: &mut Outcome) {
+fn seen_failed(facts: &Facts<'_>, examination: &mut Examination) {
     let failed = facts
         .snapshot
         .objects
@@ -85,7 +85,7 @@ fn seen_failed(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     let bucket = &facts.subject.bucket;
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::FailedObjects,
             severity: Severity::Warning,
@@ -106,7 +106,7 @@ fn seen_failed(facts: &Facts<'_>, outcome: &mut Outcome) {
 }
 
 /// The findings that explain a reason, and a text about it.
-fn explanation(reason: &str, outcome: &mut Outcome) -> (Vec<(Severity, CheckId)>, String) {
+fn explanation(reason: &str, examination: &mut Examination) -> (Vec<(Severity, CheckId)>, String) {
     let may_cause: &dyn Fn(&Finding) -> bool = match meaning(reason) {
         Meaning::Passing(why) => {
             return (
@@ -118,7 +118,7 @@ fn explanation(reason: &str, outcome: &mut Outcome) -> (Vec<(Severity, CheckId)>
         // Any error may be behind a word that is not known.
         Meaning::Unknown => &|finding| finding.severity == Severity::Error,
     };
-    let fitting: Vec<&Finding> = outcome
+    let fitting: Vec<&Finding> = examination
         .findings
         .iter()
         .filter(|finding| finding.severity != Severity::Advice && may_cause(finding))
@@ -131,13 +131,13 @@ fn explanation(reason: &str, outcome: &mut Outcome) -> (Vec<(Severity, CheckId)>
             .collect();
         return (causes, summaries.join(", and "));
     }
-    let elsewhere = if outcome.unread.is_empty() {
+    let elsewhere = if examination.unread.is_empty() {
         "nothing visible now explains it: it was fixed since, or the cause is a control policy of the organisation, the \
          object itself (its key, owner or tags), or a service that was not available"
     } else {
         "nothing that could be read explains it; what could not be read may"
     };
-    outcome.not_evaluated(format!("the cause of {}", reason.escape_debug()));
+    examination.not_evaluated(format!("the cause of {}", reason.escape_debug()));
     (Vec::new(), elsewhere.to_owned())
 }
 

@@ -2,18 +2,18 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics-events.html>
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::arn::BucketName;
 use crate::shell::shell_quote;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     if rule_ids.is_empty() {
         return;
     }
     // Advice changes no verdict, so that it cannot be given is no reason to call the bucket undetermined.
     let Some(targets) = facts.snapshot.source.failure_notifications.found() else {
-        outcome.not_evaluated(
+        examination.not_evaluated(
             "where replication failure events go: the notification configuration was not read",
         );
         return;
@@ -29,7 +29,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     let bucket = facts.source_arn();
     let name = &facts.snapshot.source.name;
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::FailureEventsNotRouted,
             severity: Severity::Advice,

@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Outcome, Severity};
+use super::{Examination, Severity};
 use crate::arn::KeyArn;
 use crate::observed::ReadFailure;
 use crate::snapshot::{KeyMetadata, KeyState};
@@ -52,13 +52,13 @@ fn import_again(key: &KeyArn) -> String {
 }
 
 /// Judges the state of a key.
-pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) -> Option<Fault> {
+pub(super) fn fault(key: &KeyMetadata, now: Timestamp, examination: &mut Examination) -> Option<Fault> {
     let arn = &key.arn;
     let id = arn.id();
     let region = arn.region();
     let state = key.state.as_str();
     let Some(usable) = key.state.is_usable() else {
-        outcome.unread(&ReadFailure {
+        examination.unread(&ReadFailure {
             what: format!("what key state `{}` of {arn} means", state.escape_debug()),
             operation: "kms:DescribeKey".to_owned(),
             error_code: "NotUnderstood".to_owned(),
@@ -68,7 +68,7 @@ pub(super) fn fault(key: &KeyMetadata, now: Timestamp, outcome: &mut Outcome) ->
     };
     if usable {
         if key.origin == "EXTERNAL_KEY_STORE" {
-            outcome.not_evaluated(format!(
+            examination.not_evaluated(format!(
                 "whether the external key manager of {arn} answers: KMS calls the key Enabled even when it does not"
             ));
         }

@@ -3,10 +3,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics.html>
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::snapshot::Rule;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let silent: Vec<&Rule> = facts
         .snapshot
         .enabled_rules()
@@ -22,7 +22,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         silent.iter().copied(),
         &[("Destination.Metrics.Status", "Enabled")],
     );
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::MetricsDisabled,
             severity: Severity::Warning,

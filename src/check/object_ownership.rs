@@ -2,13 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::snapshot::ObjectOwnership;
 
 /// What S3 says of objects whose owner has not let the bucket's owner read them.
 const OF_FOREIGN_OBJECTS: &[&str] = &["SrcGetAclNotPermitted", "SrcGetObjectNotPermitted"];
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let suspected = facts.subject.trigger.objects.iter().any(|object| {
         object
             .failure_reason
@@ -17,7 +17,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     });
     // Most buckets with this setting have no such object, so the setting alone is no finding; nor is a failure that the
     // role's own lack of access explains.
-    let explained = outcome.findings.iter().any(|finding| {
+    let explained = examination.findings.iter().any(|finding| {
         finding.severity == Severity::Error
             && matches!(
                 finding.check,
@@ -28,13 +28,13 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         return;
     }
     let source = &facts.snapshot.source;
-    let found = match outcome.needs(&source.ownership) {
+    let found = match examination.needs(&source.ownership) {
         Some(ObjectOwnership::ObjectWriter) => "ObjectWriter",
         Some(ObjectOwnership::BucketOwnerPreferred) => "BucketOwnerPreferred",
         Some(ObjectOwnership::BucketOwnerEnforced) | None => return,
     };
     let bucket = facts.source_arn();
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::ObjectOwnership,
             severity: Severity::Warning,

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence};
-use crate::event::{Change, Refusal};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence};
+use crate::event::{CallError, Change};
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let trigger = &facts.subject.trigger;
     let (Some(Change::Refused), Some(refusal)) = (trigger.change, &trigger.refusal) else {
         return;
@@ -23,7 +23,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         refusal.code.escape_debug(),
         refusal.message.escape_debug()
     );
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::PutRefused,
             severity: Severity::Advice,
@@ -42,7 +42,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
 }
 
 /// What S3's words mean, and what to do.
-fn explanation(refusal: &Refusal) -> (&'static str, &'static str) {
+fn explanation(refusal: &CallError) -> (&'static str, &'static str) {
     let says = |words: &str| refusal.message.to_ascii_lowercase().contains(words);
     if says("same region") {
         (
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn reason(code: &str, message: &str) -> &'static str {
-        explanation(&Refusal {
+        explanation(&CallError {
             code: code.to_owned(),
             message: message.to_owned(),
         })

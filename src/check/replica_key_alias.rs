@@ -3,11 +3,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::arn::KeyReference;
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
         let KeyReference::Alias(alias) = &replica.reference else {
             continue;
@@ -29,7 +29,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         if replica.wanted_region().is_some() || replica.is_aws_managed() {
             continue;
         }
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyAlias,
                 severity: Severity::Warning,

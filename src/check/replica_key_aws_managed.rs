@@ -4,10 +4,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
         // Such a key that does not exist yet, or lies elsewhere, is told as that.
         if !replica.is_aws_managed() || replica.key.metadata.is_absent() || replica.wanted_region().is_some()
@@ -30,7 +30,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
                 format!("ReplicaKmsKeyID {reference}: aliases of this form belong to AWS managed keys"),
             ),
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyAwsManaged,
                 severity: if crosses { Severity::Error } else { Severity::Warning },

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::replica_key::set_replica_key;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::snapshot::Rule;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let mut nameless: BTreeMap<String, Vec<&Rule>> = BTreeMap::new();
     for rule in facts.snapshot.enabled_rules().filter(|rule| rule.sse_kms_objects) {
         let found = match rule.replica_key() {
@@ -20,7 +20,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     for (found, rules) in nameless {
         let remedy = set_replica_key(facts, &rules, None);
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyMissing,
                 severity: Severity::Error,

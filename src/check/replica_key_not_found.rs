@@ -4,11 +4,11 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html>
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Draft, Facts, Outcome, Severity, default_key, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, default_key, evidence, ids};
 use crate::arn::KeyReference;
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
         if replica.wanted_region().is_some() {
             continue;
@@ -16,7 +16,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         match &replica.key.metadata {
             Observed::Found(_) => continue,
             Observed::Unreadable(failure) if !replica.key.is_gone() => {
-                outcome.unread(failure);
+                examination.unread(failure);
                 continue;
             }
             Observed::Absent | Observed::Unreadable(_) => {}
@@ -26,7 +26,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             KeyReference::Alias(_) => "alias",
         };
         let reference = &replica.reference;
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyNotFound,
                 severity: Severity::Error,
@@ -45,5 +45,5 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             .propose(facts.own_account(), set_replica_key(facts, &replica.rules, None)),
         );
     }
-    default_key::not_found(facts, outcome);
+    default_key::not_found(facts, examination);
 }

@@ -4,14 +4,14 @@
 
 use super::key_state::fault;
 use super::replica_key::replica_keys;
-use super::{CheckId, Draft, Facts, Outcome, Severity, default_key, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, default_key, evidence, ids};
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
         let Some(metadata) = replica.judged() else {
             continue;
         };
-        let Some(fault) = fault(metadata, facts.snapshot.taken_at, outcome) else {
+        let Some(fault) = fault(metadata, facts.snapshot.taken_at, examination) else {
             continue;
         };
         let short = fault.short;
@@ -22,7 +22,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             }
             Severity::Warning | Severity::Advice => format!("the replica key for `{destination}` {short}"),
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyNotUsable,
                 severity: fault.severity,
@@ -36,5 +36,5 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             .propose(replica.owner(), fault.remedy),
         );
     }
-    default_key::not_usable(facts, outcome);
+    default_key::not_usable(facts, examination);
 }

@@ -4,14 +4,14 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>.
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Draft, Evidence, Facts, Outcome, Severity, ids};
+use super::{CheckId, Draft, Evidence, Examination, Facts, Severity, ids};
 use crate::arn::KeyReference;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
         // Without the Region of an existing destination the key cannot be judged.
         if let Some(bucket) = replica.bucket {
-            outcome.needs(&bucket.region);
+            examination.needs(&bucket.region);
         }
         let Some(wanted) = replica.wanted_region() else {
             continue;
@@ -33,7 +33,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             ),
             None => set_replica_key(facts, &replica.rules, None),
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyWrongRegion,
                 severity: Severity::Error,

@@ -4,9 +4,9 @@
 
 use super::key_state::wrong_type;
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Draft, Facts, Outcome, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, evidence, ids};
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
         let Some(metadata) = replica.key.metadata.found() else {
             continue;
@@ -17,7 +17,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         let Some(fault) = wrong_type(metadata) else {
             continue;
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::ReplicaKeyWrongType,
                 severity: fault.severity,

@@ -3,18 +3,18 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html>
 
 use super::rule_edit::rule_edit;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::event::{Change, TriggerKind};
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let bucket = facts.source_arn();
     let source = &facts.snapshot.source;
     let name = &source.name;
     let trigger = &facts.subject.trigger;
     let is_gone = source.owner.is_absent();
     let (rule_ids, found, call, remedy) = match &facts.snapshot.replication {
-        Observed::Unreadable(failure) => return outcome.unread(failure),
+        Observed::Unreadable(failure) => return examination.unread(failure),
         Observed::Absent if is_gone => (
             Default::default(),
             "no such bucket",
@@ -53,7 +53,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             // An alarm can outlive the rule that it watches.
             TriggerKind::Alarm | TriggerKind::Drift | TriggerKind::Sweep => false,
         };
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::ReplicationNotConfigured,
             severity: if contradicted {

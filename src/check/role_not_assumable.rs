@@ -2,16 +2,16 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, access, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, access, evidence, ids};
 use crate::observed::Observed;
-use crate::policy::{Answer, Caller, Context, Layers, PolicySet, Request, Verdict, evaluate, explain};
+use crate::policy::{Answer, Caller, Context, Decision, Layers, PolicySet, Request, evaluate, explain};
 use crate::snapshot::Role;
 
 /// The statement of the trust policy that replication needs.
 pub(super) const TRUST: &str =
     r#"{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     let Some(role) = facts.snapshot.role.found() else {
         return;
@@ -41,10 +41,10 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
         grants: &Observed::Absent,
     };
     let answer = evaluate(&request, &layers);
-    let (request, answer) = match answer.verdict {
-        Verdict::Allowed => return,
-        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => (request, answer),
-        Verdict::Undetermined => {
+    let (request, answer) = match answer.decision {
+        Decision::Allowed => return,
+        Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => (request, answer),
+        Decision::Undetermined => {
             let either_way: Vec<(Request, Answer)> = with_or_without_source(facts, &request)
                 .map(|request| {
                     let answer = evaluate(&request, &layers);
@@ -57,20 +57,20 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             let is_certain = either_way.iter().all(|(_, answer)| answer.is_denied());
             match either_way.into_iter().next().filter(|_| is_certain) {
                 Some(denied) => denied,
-                None => return access::doubts(&request, &answer, outcome),
+                None => return access::doubts(&request, &answer, examination),
             }
         }
     };
     let found = explain(&request, &answer);
     let denying = answer.deciding.first();
-    let remedy = match denying.filter(|_| answer.verdict == Verdict::ExplicitlyDenied) {
+    let remedy = match denying.filter(|_| answer.decision == Decision::ExplicitlyDenied) {
         Some(statement) => format!("remove {statement}, which no Allow outweighs"),
         None => format!(
             "add this statement to the trust policy of `{}`: {TRUST}",
             role.arn.name()
         ),
     };
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::RoleNotAssumable,
             severity: Severity::Error,

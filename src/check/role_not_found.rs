@@ -4,10 +4,10 @@
 
 use super::role_not_assumable::TRUST;
 use super::rule_edit::role_edit;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     let Some(replication) = facts.snapshot.replication.found() else {
         return;
@@ -18,7 +18,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
     let role = &replication.role;
     let name = role.name();
     let (found, summary, remedy) = match &facts.snapshot.role {
-        Observed::Unreadable(failure) => return outcome.unread(failure),
+        Observed::Unreadable(failure) => return examination.unread(failure),
         Observed::Found(found) if found.arn == *role => return,
         // IAM finds a role by its name alone, but S3 assumes it by the whole ARN.
         Observed::Found(found) => (
@@ -44,7 +44,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             ),
         ),
     };
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::RoleNotFound,
             severity: Severity::Error,

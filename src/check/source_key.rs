@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, Outcome};
+use super::{Examination, Facts};
 use crate::arn::KeyReference;
 use crate::requirement::must_be_replicated;
 use crate::snapshot::{Key, Rule};
@@ -19,7 +19,7 @@ pub(super) struct SourceKey<'a> {
 }
 
 /// Each key once. Objects that no rule selects are told as such; their key does not matter before they are selected.
-pub(super) fn source_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<SourceKey<'a>> {
+pub(super) fn source_keys<'a>(facts: &Facts<'a>, examination: &mut Examination) -> Vec<SourceKey<'a>> {
     let snapshot = facts.snapshot;
     let rules: Vec<&Rule> = snapshot
         .enabled_rules()
@@ -37,7 +37,9 @@ pub(super) fn source_keys<'a>(facts: &Facts<'a>, outcome: &mut Outcome) -> Vec<S
         if !rules.iter().any(under_prefix) {
             continue;
         }
-        let key = outcome.needs(&object.head).and_then(|head| head.kms_key.as_ref());
+        let key = examination
+            .needs(&object.head)
+            .and_then(|head| head.kms_key.as_ref());
         let taking = |rule: &&Rule| must_be_replicated(snapshot, rule, object);
         let taking: Vec<&Rule> = rules.iter().copied().filter(taking).collect();
         if let Some(key) = key.filter(|_| !taking.is_empty()) {

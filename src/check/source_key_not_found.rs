@@ -3,16 +3,16 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>
 
 use super::source_key::source_keys;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::observed::Observed;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let bucket = &facts.snapshot.source.name;
-    for source in source_keys(facts, outcome) {
+    for source in source_keys(facts, examination) {
         match &source.key.metadata {
             Observed::Found(_) => continue,
             Observed::Unreadable(failure) if !source.key.is_gone() => {
-                outcome.unread(failure);
+                examination.unread(failure);
                 continue;
             }
             Observed::Absent | Observed::Unreadable(_) => {}
@@ -30,7 +30,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
              the old versions out of what is still to be replicated"
                 .to_owned()
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::SourceKeyNotFound,
                 severity: Severity::Error,

@@ -4,14 +4,15 @@
 
 use super::key_state::{fault, wrong_type};
 use super::source_key::source_keys;
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
-    for source in source_keys(facts, outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
+    for source in source_keys(facts, examination) {
         let Some(metadata) = source.key.metadata.found() else {
             continue;
         };
-        let Some(fault) = wrong_type(metadata).or_else(|| fault(metadata, facts.snapshot.taken_at, outcome))
+        let Some(fault) =
+            wrong_type(metadata).or_else(|| fault(metadata, facts.snapshot.taken_at, examination))
         else {
             continue;
         };
@@ -23,7 +24,7 @@ pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
             ),
             Severity::Warning | Severity::Advice => format!("the key of {user} {}", fault.short),
         };
-        outcome.finding(
+        examination.finding(
             Draft {
                 check: CheckId::SourceKeyNotUsable,
                 severity: fault.severity,

@@ -2,20 +2,24 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html>
 
-use super::{CheckId, Draft, Facts, Outcome, Severity, evidence, ids};
+use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::snapshot::Versioning;
 
-pub(super) fn run(facts: &Facts<'_>, outcome: &mut Outcome) {
+pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     if rule_ids.is_empty() {
         return;
     }
     let source = &facts.snapshot.source;
-    let Some(found) = outcome.needs(&source.versioning).copied().and_then(not_enabled) else {
+    let Some(found) = examination
+        .needs(&source.versioning)
+        .copied()
+        .and_then(not_enabled)
+    else {
         return;
     };
     let bucket = facts.source_arn();
-    outcome.finding(
+    examination.finding(
         Draft {
             check: CheckId::SourceNotVersioned,
             severity: Severity::Error,

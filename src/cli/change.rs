@@ -9,7 +9,7 @@ use super::arguments::{
     ApplyArguments, AwsArguments, BacklogArguments, Format, OutputArguments, UndoArguments,
 };
 use super::exit::{Exit, FailOn};
-use super::look::{Desk, Looked, Question};
+use super::look::{Looked, Question, Session};
 use super::output::{self, Answers, UnwritableAnswers};
 use super::report::Report;
 use super::{Problem, note, now, reach};
@@ -21,12 +21,12 @@ pub(super) async fn apply(aws: &AwsArguments, said: &ApplyArguments) -> Result<E
     may_ask(said.plan.as_ref(), said.yes)?;
     output::can_be_put(said.output.output_file.as_deref())?;
     let (reached, access) = reach(aws, &said.settings, None).await?;
-    let desk = &access.desk(&reached);
+    let session = &access.session(&reached);
     let bucket = &said.bucket;
     let digest = match (&said.plan, said.yes) {
         (Some(plan), true) => plan.clone(),
         (plan, _) => {
-            let looked = ask(desk, bucket, &Question::Check).await?;
+            let looked = ask(session, bucket, &Question::Check).await?;
             match agreed(bucket, &looked, plan.as_ref(), "Apply", &said.output)? {
                 Agreement::To(digest) => digest,
                 Agreement::NothingToDo => return shown(&looked, &said.output, Some(said.fail_on)),
@@ -34,7 +34,7 @@ pub(super) async fn apply(aws: &AwsArguments, said: &ApplyArguments) -> Result<E
             }
         }
     };
-    let looked = ask(desk, bucket, &Question::Apply(&digest)).await?;
+    let looked = ask(session, bucket, &Question::Apply(&digest)).await?;
     shown(&looked, &said.output, Some(said.fail_on))
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
     }
     output::can_be_put(said.output.output_file.as_deref())?;
     let (reached, access) = reach(aws, &said.settings, None).await?;
-    let desk = &access.desk(&reached);
+    let session = &access.session(&reached);
     let bucket = &said.bucket;
     let question = |plan| Question::Undo {
         role: said.role.as_ref(),
@@ -55,12 +55,12 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
         (Some(plan), true) => plan.clone(),
         (None, _) => {
             // A look: it has come to its end whatever it found.
-            let looked = ask(desk, bucket, &question(None)).await?;
+            let looked = ask(session, bucket, &question(None)).await?;
             write(&looked, &said.output)?;
             return Ok(Exit::Healthy);
         }
         (Some(plan), false) => {
-            let looked = ask(desk, bucket, &question(None)).await?;
+            let looked = ask(session, bucket, &question(None)).await?;
             match agreed(bucket, &looked, Some(plan), "Take this back", &said.output)? {
                 Agreement::To(digest) => digest,
                 Agreement::NothingToDo => return shown(&looked, &said.output, None),
@@ -68,7 +68,7 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
             }
         }
     };
-    let looked = ask(desk, bucket, &question(Some(&digest))).await?;
+    let looked = ask(session, bucket, &question(Some(&digest))).await?;
     shown(&looked, &said.output, None)
 }
 
@@ -76,8 +76,8 @@ pub(super) async fn undo(aws: &AwsArguments, said: &UndoArguments) -> Result<Exi
 pub(super) async fn backlog(aws: &AwsArguments, said: &BacklogArguments) -> Result<Exit, Problem> {
     output::can_be_put(said.output.output_file.as_deref())?;
     let (reached, access) = reach(aws, &said.settings, None).await?;
-    let desk = &access.desk(&reached);
-    let looked = ask(desk, &said.bucket, &Question::Backlog).await?;
+    let session = &access.session(&reached);
+    let looked = ask(session, &said.bucket, &Question::Backlog).await?;
     write(&looked, &said.output)?;
     let is_made = view(&looked)?
         .backlog
@@ -99,8 +99,13 @@ fn may_ask(plan: Option<&PlanDigest>, yes: bool) -> Result<(), Problem> {
     Err(Problem::Usage(problem.to_owned()))
 }
 
-async fn ask(desk: &Desk<'_, Aws>, bucket: &BucketName, question: &Question<'_>) -> Result<Looked, Problem> {
-    desk.ask(bucket, None, question, now())
+async fn ask(
+    session: &Session<'_, Aws>,
+    bucket: &BucketName,
+    question: &Question<'_>,
+) -> Result<Looked, Problem> {
+    session
+        .ask(bucket, None, question, now())
         .await
         .map_err(|source| Problem::Look {
             bucket: bucket.to_string(),

@@ -12,9 +12,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::arguments::{AwsArguments, CheckArguments};
 use super::configuration::Configuration;
 use super::exit::Exit;
-use super::look::{Desk, Looked, Question};
+use super::look::{Looked, Question, Session};
 use super::output::{self, Answers, File, UnwritableAnswers};
-use super::resume::{Journal, Task};
+use super::resume::{ResumeFile, Task};
 use super::{Problem, complain, note, now, reach, read};
 use crate::arn::{BucketName, Region};
 use crate::aws::Aws;
@@ -35,22 +35,22 @@ pub(super) async fn run(aws: &AwsArguments, said: CheckArguments) -> Result<Exit
     // What is not in force cannot be repaired by a plan for it: a person is told the commands.
     let mode = file.is_some().then_some(Mode::DryRun);
     let (reached, access) = reach(aws, &said.settings, mode).await?;
-    let desk = &access.desk(&reached);
+    let session = &access.session(&reached);
     match file {
         Some((file, bucket)) => {
             let question = Question::CheckPlanned(&file.configuration.replication);
-            let looked = desk.ask(bucket, None, &question, now()).await;
+            let looked = session.ask(bucket, None, &question, now()).await;
             let found = Found::of(bucket, looked);
             finish(&said, found, false, Some(file))
         }
-        None if said.all => all(desk, &said).await,
+        None if said.all => all(session, &said).await,
         None => {
             let mut seen = BTreeSet::new();
             let buckets = said.buckets.iter().filter(|bucket| seen.insert(*bucket));
             let places: Vec<Place> = buckets.map(|bucket| (bucket.clone(), None)).collect();
             let is_list = places.len() > 1;
             let bar = bar(places.len());
-            let found = look(desk, &places, &said, &bar, None).await?;
+            let found = look(session, &places, &said, &bar, None).await?;
             bar.finish_and_clear();
             finish(&said, found, is_list, None)
         }
@@ -70,9 +70,12 @@ fn load(path: &Path) -> Result<File, Problem> {
 }
 
 /// Every bucket of the account that has a replication configuration and did not opt out.
-async fn all(desk: &Desk<'_, Aws>, said: &CheckArguments) -> Result<Exit, Problem> {
+async fn all(session: &Session<'_, Aws>, said: &CheckArguments) -> Result<Exit, Problem> {
     let mut journal = match &said.resume {
-        Some(file) => Some(Journal::open(file, &Task::new(&desk.identity, &desk.config))?),
+        Some(file) => Some(ResumeFile::open(
+            file,
+            &Task::new(&session.identity, &session.config),
+        )?),
         None => None,
     };
     let mut found = Found::default();
@@ -88,19 +91,19 @@ async fn all(desk: &Desk<'_, Aws>, said: &CheckArguments) -> Result<Exit, Proble
             note(&format!("going on: {} buckets are done already", done.len()));
         }
     }
-    let listed = desk.aws.all_buckets().await.map_err(Problem::NoList)?;
+    let listed = session.aws.all_buckets().await.map_err(Problem::NoList)?;
     let open: Vec<Place> = listed
         .into_iter()
         .filter(|(name, _)| !done.contains(name))
         .collect();
     let bar = bar(open.len());
-    let rest = look(desk, &open, said, &bar, journal.as_mut()).await?;
+    let rest = look(session, &open, said, &bar, journal.as_mut()).await?;
     bar.finish_and_clear();
     if !rest.opted_out.is_empty() {
         let names: Vec<&str> = rest.opted_out.iter().map(BucketName::as_str).collect();
         note(&format!(
             "passed over, since they are tagged `{}`: {}",
-            desk.config.opt_out_tag,
+            session.config.opt_out_tag,
             names.join(", ")
         ));
     }
@@ -155,21 +158,23 @@ enum Turn {
 
 /// Looks at buckets side by side. Each that is done is noted in the journal at once.
 async fn look(
-    desk: &Desk<'_, Aws>,
+    session: &Session<'_, Aws>,
     places: &[Place],
     said: &CheckArguments,
     bar: &ProgressBar,
-    mut journal: Option<&mut Journal>,
+    mut journal: Option<&mut ResumeFile>,
 ) -> Result<Found, Problem> {
     let mut found = Found::default();
     let mut turns = stream::iter(places)
         .map(|(bucket, region)| async move {
             if said.all
-                && let Some(turn) = passed_over(desk, bucket, region.as_ref()).await
+                && let Some(turn) = passed_over(session, bucket, region.as_ref()).await
             {
                 return (bucket, turn);
             }
-            let looked = desk.ask(bucket, region.as_ref(), &Question::Check, now()).await;
+            let looked = session
+                .ask(bucket, region.as_ref(), &Question::Check, now())
+                .await;
             (bucket, Turn::Looked(Box::new(looked)))
         })
         .buffer_unordered(usize::from(said.jobs));
@@ -197,21 +202,25 @@ async fn look(
 }
 
 /// Why one of all buckets is not looked at. What cannot be read is looked at, so that it is told.
-async fn passed_over(desk: &Desk<'_, Aws>, bucket: &BucketName, region: Option<&Region>) -> Option<Turn> {
+async fn passed_over(
+    session: &Session<'_, Aws>,
+    bucket: &BucketName,
+    region: Option<&Region>,
+) -> Option<Turn> {
     let at = BucketAt {
         name: bucket.clone(),
-        region: region.unwrap_or_else(|| desk.caller.region()).clone(),
-        owner: desk.identity.account.clone(),
+        region: region.unwrap_or_else(|| session.caller.region()).clone(),
+        owner: session.identity.account.clone(),
         reader: Reader::Own,
     };
-    match desk.aws.replication(&at).await {
+    match session.aws.replication(&at).await {
         Observed::Absent => return Some(Turn::NotReplicated),
         Observed::Found(_) | Observed::Unreadable(_) => {}
     }
-    let tags = desk.aws.bucket_tags(&at).await;
+    let tags = session.aws.bucket_tags(&at).await;
     let is_opted_out = tags
         .found()
-        .is_some_and(|tags| desk.config.opt_out_tag.is_in(tags));
+        .is_some_and(|tags| session.config.opt_out_tag.is_in(tags));
     is_opted_out.then_some(Turn::OptedOut)
 }
 

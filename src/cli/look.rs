@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::lens::Lens;
 use super::picture::Picture;
+use super::recording::RecordingSource;
 use super::report::Report;
 use crate::arn::{BucketName, KeyArn, Region, RoleArn};
 use crate::config::Config;
 use crate::error::chain;
 use crate::event::{Command, PlanDigest};
-use crate::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use crate::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use crate::ledger::memory::MemoryLedger;
 use crate::notify::news::Telling;
 use crate::notify::{Bulletin, PublishFailure, Publisher, text};
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Who looks, and how.
 #[derive(Debug)]
-pub struct Desk<'a, A> {
+pub struct Session<'a, A> {
     /// AWS.
     pub aws: &'a A,
     /// Who we are.
@@ -99,7 +99,7 @@ pub enum LookFailure {
     NoReport,
 }
 
-impl<A: Source + Writable> Desk<'_, A> {
+impl<A: Source + Writable> Session<'_, A> {
     /// Asks about one bucket.
     ///
     /// # Errors
@@ -133,11 +133,11 @@ impl<A: Source + Writable> Desk<'_, A> {
             Question::CheckPlanned(planned) => Some(*planned),
             Question::Check | Question::Backlog | Question::Apply(_) | Question::Undo { .. } => None,
         };
-        let lens = Lens::new(self.aws, bucket, planned);
+        let source = RecordingSource::new(self.aws, bucket, planned);
         let report = {
             let handler = Handler {
-                aws: &lens,
-                publisher: Nobody,
+                aws: &source,
+                publisher: NoPublisher,
                 ledger: MemoryLedger::default(),
                 memory: MemoryLedger::default(),
                 queue: NoQueue,
@@ -157,8 +157,8 @@ impl<A: Source + Writable> Desk<'_, A> {
                 caller: self.caller_near(region),
             };
             match Box::pin(handler.command(&invocation, command)).await? {
-                Answer::Report(report) => report,
-                Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_) => {
+                Response::Report(report) => report,
+                Response::Batch(_) | Response::Reports(_) | Response::Sweep(_) => {
                     return Err(LookFailure::NoReport);
                 }
             }
@@ -169,7 +169,7 @@ impl<A: Source + Writable> Desk<'_, A> {
             picture: Picture::default(),
         };
         let view = looked.view().map_err(LookFailure::Unwritable)?;
-        looked.picture = Picture::new(&view, &lens.into_seen());
+        looked.picture = Picture::new(&view, &source.into_seen());
         Ok(looked)
     }
 
@@ -194,9 +194,9 @@ impl LookFailure {
 
 /// Whoever asks is answered; nobody else is told.
 #[derive(Debug)]
-struct Nobody;
+struct NoPublisher;
 
-impl Publisher for Nobody {
+impl Publisher for NoPublisher {
     async fn publish(&self, _: Bulletin<'_>) -> Result<(), PublishFailure> {
         Ok(())
     }

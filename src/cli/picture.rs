@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::lens::Seen;
+use super::recording::Seen;
 use super::report::{Report, Severity};
 use crate::arn::{KeyReference, Partition, Region};
 use crate::check::CheckId;

@@ -43,7 +43,7 @@ impl Task {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry<T> {
+struct ResumeLine<T> {
     bucket: BucketName,
     /// Nothing for a bucket that is none of the run's.
     looked: Option<T>,
@@ -51,7 +51,7 @@ struct Entry<T> {
 
 /// The file, open for the next entry.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct ResumeFile {
     path: PathBuf,
     file: File,
     /// What was done before.
@@ -76,7 +76,7 @@ pub(super) enum ResumeFailure {
     Foreign { path: String },
 }
 
-impl Journal {
+impl ResumeFile {
     /// Opens the file of a run, new or interrupted.
     pub(super) fn open(path: &Path, task: &Task) -> Result<Self, ResumeFailure> {
         let name = || path.display().to_string();
@@ -106,7 +106,7 @@ impl Journal {
         }
         let mut done = BTreeMap::new();
         for line in lines {
-            let entry: Entry<Looked> =
+            let entry: ResumeLine<Looked> =
                 serde_json::from_str(line).map_err(|_| ResumeFailure::Foreign { path: name() })?;
             done.insert(entry.bucket, entry.looked);
         }
@@ -130,7 +130,7 @@ impl Journal {
 
     /// Notes that a bucket is done.
     pub(super) fn add(&mut self, bucket: &BucketName, looked: Option<&Looked>) -> Result<(), ResumeFailure> {
-        let entry = Entry {
+        let entry = ResumeLine {
             bucket: bucket.clone(),
             looked,
         };

@@ -105,7 +105,7 @@ impl<'a, S> Shared<'a, S> {
         self.since.set(Instant::now());
     }
 
-    async fn once<K: Clone + Eq + Hash, T: Answer>(
+    async fn once<K: Clone + Eq + Hash, T: Cacheable>(
         &self,
         among: impl Fn(&Known) -> &Answers<K, T>,
         key: K,
@@ -162,19 +162,19 @@ impl<K: Clone + Eq + Hash, T> Answers<K, T> {
 }
 
 /// What a read answers.
-trait Answer: Clone {
+trait Cacheable: Clone {
     /// Would whoever asks a little later hear the same?
     fn holds(&self) -> bool;
 }
 
-impl<T: Clone> Answer for Observed<T> {
+impl<T: Clone> Cacheable for Observed<T> {
     fn holds(&self) -> bool {
         self.failure()
             .is_none_or(|failure| is_refusal(&failure.error_code))
     }
 }
 
-impl Answer for BucketHead {
+impl Cacheable for BucketHead {
     fn holds(&self) -> bool {
         self.exists.holds()
     }

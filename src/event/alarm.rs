@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::envelope::Outcome;
+use super::envelope::PartResult;
 use super::field::Field;
 use super::{Content, DropReason, Trigger, TriggerKind};
 use crate::arn::{Arn, BucketName, Region};
@@ -32,18 +32,18 @@ struct Alarm<'a> {
 }
 
 /// EventBridge's `CloudWatch Alarm State Change`, and that of a contributor.
-pub(super) fn decode_event_bridge(event: &Field<'_>) -> Vec<Outcome> {
+pub(super) fn decode_event_bridge(event: &Field<'_>) -> Vec<PartResult> {
     let detail = event.get("detail");
     state_change(event, &detail)
 }
 
 /// The payload of an alarm whose action is a Lambda function.
-pub(super) fn decode_action(event: &Field<'_>) -> Vec<Outcome> {
+pub(super) fn decode_action(event: &Field<'_>) -> Vec<PartResult> {
     let data = event.get("alarmData");
     state_change(event, &data)
 }
 
-fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<Outcome> {
+fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<PartResult> {
     let metrics = alarm.get("configuration").get("metrics");
     let name = alarm.get("alarmName");
     let mut buckets: Vec<_> = metrics
@@ -76,7 +76,7 @@ fn state_change(event: &Field<'_>, alarm: &Field<'_>) -> Vec<Outcome> {
 }
 
 /// The text of the notification that an alarm sends to a topic.
-pub(super) fn decode_sns(event: &Field<'_>) -> Vec<Outcome> {
+pub(super) fn decode_sns(event: &Field<'_>) -> Vec<PartResult> {
     let trigger = event.get("Trigger");
     let asks_for_many = trigger
         .get("Metrics")
@@ -133,7 +133,7 @@ fn watches_failures(metric: &Field<'_>, namespace: &str, name: &str) -> bool {
 
 impl Alarm<'_> {
     /// One trigger per bucket: metric math may add several rules, or several buckets, up.
-    fn outcomes(self) -> Vec<Outcome> {
+    fn outcomes(self) -> Vec<PartResult> {
         if self.buckets.is_empty() {
             return vec![Ok(Content::Dropped(DropReason::OtherAlarm(self.name.quoted())))];
         }

@@ -5,9 +5,9 @@
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.
 //! The recorded configuration is not read: it varies in form, is cut off beyond 100 KB, and S3 knows better.
 
-use super::envelope::Outcome;
+use super::envelope::PartResult;
 use super::field::Field;
-use super::{Change, Content, DropReason, InvalidEvent, Refusal, Trigger, TriggerKind, drift};
+use super::{CallError, Change, Content, DropReason, InvalidEvent, Trigger, TriggerKind, drift};
 use crate::arn::{Arn, BucketName, RoleArn};
 
 pub(super) const EVENT_ID_BYTES: usize = 128;
@@ -16,7 +16,7 @@ pub(super) const SOURCE_IP_BYTES: usize = 128;
 const REFUSAL_BYTES: usize = 512;
 
 /// An EventBridge event `AWS API Call via CloudTrail` from `aws.s3`.
-pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
+pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> PartResult {
     let call = event.get("detail");
     let (name, service) = (call.get("eventName"), call.get("eventSource"));
     // S3 on Outposts has operations of the same names.
@@ -37,7 +37,7 @@ pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
     };
     let error_code = call.get("errorCode");
     if error_code.is_present() && !error_code.is("") {
-        let refusal = Refusal {
+        let refusal = CallError {
             code: error_code.cut(REFUSAL_BYTES).unwrap_or_default(),
             message: call.get("errorMessage").cut(REFUSAL_BYTES).unwrap_or_default(),
         };

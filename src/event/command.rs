@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::envelope::Outcome;
+use super::envelope::PartResult;
 use super::field::Field;
 use super::{
     Changed, Content, Drift, DropReason, InvalidEvent, Progress, Quoted, Resource, SweepId, Trigger,
@@ -236,7 +236,7 @@ const CAUSE_BYTES: usize = 512;
 const COMMANDS: [&str; 5] = ["check", "apply", "undo", "backlog", "sweep"];
 
 /// A command that somebody invoked us with.
-pub(super) fn decode(event: &Field<'_>) -> Outcome {
+pub(super) fn decode(event: &Field<'_>) -> PartResult {
     read(event).map(Content::Command)
 }
 
@@ -244,7 +244,7 @@ pub(super) fn decode(event: &Field<'_>) -> Outcome {
 ///
 /// A sweep sends itself one `check` per bucket this way. It joins the other reasons to look at that bucket, because
 /// there is nobody who waits for its answer.
-pub(super) fn decode_delivered(event: &Field<'_>) -> Outcome {
+pub(super) fn decode_delivered(event: &Field<'_>) -> PartResult {
     match event.get("command").text() {
         Some("check") => return check_left_by_us(event).map(Content::Trigger),
         Some("sweep") if event.get("progress").is_present() => return sweep_on(event),
@@ -286,7 +286,7 @@ fn check_left_by_us(event: &Field<'_>) -> Result<Trigger, InvalidEvent> {
 }
 
 /// The rest of a sweep, as this program sends it to its own queue.
-fn sweep_on(event: &Field<'_>) -> Outcome {
+fn sweep_on(event: &Field<'_>) -> PartResult {
     const EXPECTED: &str = "the progress of a sweep as this function writes it";
     only(event, &["command", "progress"])?;
     let field = event.get("progress");

@@ -13,7 +13,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::cloudtrail::{self, ACTOR_BYTES, EVENT_ID_BYTES, SOURCE_IP_BYTES};
-use super::envelope::Outcome;
+use super::envelope::PartResult;
 use super::field::Field;
 use super::{Content, DropReason, InvalidEvent};
 use crate::arn::{AccountId, AliasArn, Arn, BucketName, KeyArn, Region, RoleArn};
@@ -86,7 +86,7 @@ impl fmt::Display for Resource {
 }
 
 /// An EventBridge event `AWS API Call via CloudTrail` about anything but replication configurations.
-pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
+pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> PartResult {
     let call = event.get("detail");
     let (name, service) = (call.get("eventName"), call.get("eventSource"));
     let parameters = call.get("requestParameters");
@@ -166,7 +166,7 @@ pub(super) fn decode(event: &Field<'_>, own_role: Option<&RoleArn>) -> Outcome {
 }
 
 /// What KMS tells of a key by itself: that its material has expired, or that it is deleted.
-pub(super) fn decode_kms(event: &Field<'_>) -> Outcome {
+pub(super) fn decode_kms(event: &Field<'_>) -> PartResult {
     let place = event.get("resources");
     let resources: BTreeSet<Resource> = place
         .items()

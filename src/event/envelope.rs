@@ -29,7 +29,7 @@ const MAX_EVENTS: usize = 100;
 const MAX_BUCKETS: usize = 10;
 
 /// What one part of a payload turned out to be.
-pub(super) type Outcome = Result<Content, InvalidEvent>;
+pub(super) type PartResult = Result<Content, InvalidEvent>;
 
 /// Takes the outermost envelope off: the only one whose message ids the answer can name.
 pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
@@ -67,7 +67,7 @@ pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
 fn records(
     message_id: Option<&str>,
     receive_count: u32,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<PartResult>,
 ) -> impl Iterator<Item = Record> + use<> {
     let message_id = message_id.map(str::to_owned);
     outcomes.into_iter().map(move |content| Record {
@@ -89,7 +89,7 @@ struct Opener<'a> {
 
 impl Opener<'_> {
     /// An element of `Records`, or of a pipe's array.
-    fn record(&self, record: &Field<'_>, depth: usize) -> Vec<Outcome> {
+    fn record(&self, record: &Field<'_>, depth: usize) -> Vec<PartResult> {
         if is_message(record) {
             let id = record.get("messageId");
             // Inside another envelope the id belongs to a queue that this answer does not reach.
@@ -109,7 +109,7 @@ impl Opener<'_> {
     }
 
     /// JSON inside a text.
-    fn inside(&self, text: &Field<'_>, depth: usize) -> Vec<Outcome> {
+    fn inside(&self, text: &Field<'_>, depth: usize) -> Vec<PartResult> {
         if depth >= MAX_DEPTH {
             return vec![Err(too_deep(text))];
         }
@@ -155,7 +155,7 @@ impl Opener<'_> {
     }
 
     /// Anything that may stand alone: a payload, the body of a message, the text of a notification.
-    fn event(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+    fn event(&self, event: &Field<'_>, depth: usize) -> Vec<PartResult> {
         let has = |name| event.get(name).is_present();
         let records = if event.is_array() {
             event.clone()
@@ -198,7 +198,7 @@ impl Opener<'_> {
 
     /// What Lambda hands on of an invocation that failed. What succeeded was dealt with: a success of our own that led to
     /// a look would lead to the next one.
-    fn passed_on(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+    fn passed_on(&self, event: &Field<'_>, depth: usize) -> Vec<PartResult> {
         let payload = event.get("requestPayload");
         if event.get("requestContext").get("condition").is("Success") {
             return vec![foreign(event)];
@@ -210,7 +210,7 @@ impl Opener<'_> {
     }
 
     /// The envelope of SNS as queues get it without raw message delivery.
-    fn notification(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+    fn notification(&self, event: &Field<'_>, depth: usize) -> Vec<PartResult> {
         let kind = event.get("Type");
         if kind.is("Notification") {
             self.inside(&event.get("Message"), depth)
@@ -220,7 +220,7 @@ impl Opener<'_> {
     }
 
     /// CloudTrail's record without the event around it, as a target with the input path `$.detail` gets it.
-    fn bare_call(&self, call: &Field<'_>) -> Vec<Outcome> {
+    fn bare_call(&self, call: &Field<'_>) -> Vec<PartResult> {
         let service = call
             .get("eventSource")
             .text()
@@ -237,7 +237,7 @@ impl Opener<'_> {
     }
 
     /// EventBridge refuses events from outside whose source starts with `aws.`, so that source is AWS's own word.
-    fn event_bridge(&self, event: &Field<'_>, depth: usize) -> Vec<Outcome> {
+    fn event_bridge(&self, event: &Field<'_>, depth: usize) -> Vec<PartResult> {
         let kind = event.get("detail-type");
         let from = event.get("source");
         match (kind.text().unwrap_or_default(), from.text().unwrap_or_default()) {
@@ -272,7 +272,7 @@ fn too_deep(place: &Field<'_>) -> InvalidEvent {
     place.invalid(format!("an event in at most {MAX_DEPTH} envelopes"))
 }
 
-fn foreign(event: &Field<'_>) -> Outcome {
+fn foreign(event: &Field<'_>) -> PartResult {
     let at = if event.path().is_empty() {
         "the payload"
     } else {

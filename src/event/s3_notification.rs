@@ -7,7 +7,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::cloudtrail::actor;
-use super::envelope::Outcome;
+use super::envelope::PartResult;
 use super::field::Field;
 use super::{Content, DropReason, FailedObject, InvalidEvent, Trigger, TriggerKind};
 use crate::arn::BucketName;
@@ -20,7 +20,7 @@ const REQUEST_ID_BYTES: usize = 128;
 const SOURCE_IP_BYTES: usize = 128;
 
 /// An element of `Records` from `aws:s3`.
-pub(super) fn decode(record: &Field<'_>) -> Outcome {
+pub(super) fn decode(record: &Field<'_>) -> PartResult {
     let version = record.get("eventVersion");
     if version.text().and_then(|version| version.split('.').next()) != Some("2") {
         return Err(version.invalid("version 2 of S3's event structure"));

@@ -4,9 +4,9 @@
 //! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html>: a rule's `Scheduled Event`
 //! comes from `aws.events`, that of EventBridge Scheduler from `aws.scheduler`; neither says more than that it is time.
 
-use super::envelope::Outcome;
+use super::envelope::PartResult;
 use super::{Command, Content};
 
-pub(super) fn decode() -> Outcome {
+pub(super) fn decode() -> PartResult {
     Ok(Content::Command(Command::Sweep))
 }

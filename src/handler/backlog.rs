@@ -1,7 +1,7 @@
 //! Creating the job for objects that failed before: for which buckets it is allowed, and what is answered.
 
 use super::{Asked, Handler, HandlerError, Intent, Invocation};
-use crate::backlog::{Job, Refusal, Terms, order};
+use crate::backlog::{Job, JobRefusal, Terms, order};
 use crate::collect::Shared;
 use crate::ledger::Ledger;
 use crate::notify::Publisher;
@@ -39,7 +39,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .take()
             .unwrap_or_else(|| Backlog::new(printed.as_ref(), None));
         report.backlog = Some(match (ordered, permission) {
-            (_, None) => shown.refused(&Refusal::DryRun),
+            (_, None) => shown.refused(&JobRefusal::DryRun),
             (Err(refusal), Some(_)) => shown.refused(&refusal),
             (Ok(order), Some(permission)) => match self.aws.jobs(&permission).create_job(&order).await {
                 Ok(id) => Backlog::new(Some(order.job()), None).created(order.job(), id),

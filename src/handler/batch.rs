@@ -9,7 +9,7 @@ use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
 use tracing::{error, warn};
 
-use super::{Answer, CONCURRENT, Handler, HandlerError, Invocation};
+use super::{CONCURRENT, Handler, HandlerError, Invocation, Response};
 use crate::collect::Shared;
 use crate::error::chain;
 use crate::ledger::Ledger;
@@ -49,7 +49,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         invocation: &Invocation,
         reads: &Shared<'_, A>,
         batch: Batch,
-    ) -> Result<Answer, HandlerError> {
+    ) -> Result<Response, HandlerError> {
         let mut unanswered = Unanswered::default();
         for invalid in batch.invalid {
             error!(message_id = invalid.message_id, error = %chain(&invalid.item), "message cannot be used");
@@ -83,7 +83,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
         match unanswered.nameless {
             Some(error) => Err(error),
-            None => Ok(Answer::Batch(unanswered.messages)),
+            None => Ok(Response::Batch(unanswered.messages)),
         }
     }
 
@@ -93,7 +93,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         invocation: &Invocation,
         reads: &Shared<'_, A>,
         batch: Batch,
-    ) -> Result<Answer, HandlerError> {
+    ) -> Result<Response, HandlerError> {
         let is_alone = batch.subjects.is_empty() && batch.drifts.is_empty() && batch.invalid.is_empty();
         if let [command] = batch.commands.as_slice()
             && is_alone
@@ -115,7 +115,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         // Last, so that one odd record does not cost the others theirs.
         match batch.invalid.into_iter().next() {
             Some(invalid) => Err(HandlerError::Invalid(invalid.item)),
-            None => Ok(Answer::Reports(reports?.into_iter().flatten().collect())),
+            None => Ok(Response::Reports(reports?.into_iter().flatten().collect())),
         }
     }
 }

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use super::records::Remembered;
+use super::records::BucketRecords;
 use super::{Handler, Invocation, may_come_again};
 use crate::arn::{KeyArn, RoleArn};
 use crate::assessment::{Assessment, one_by_one};
-use crate::check::{Facts, Outcome as Examination, examine};
+use crate::check::{Examination, Facts, examine};
 use crate::collect::{Shared, Wanted, WantedObject, collect};
 use crate::event::{Change, TriggerKind};
 use crate::ledger::Ledger;
@@ -29,7 +29,7 @@ pub(super) struct Look {
     pub(super) snapshot: Snapshot,
     pub(super) assessments: Vec<Assessment>,
     pub(super) examination: Examination,
-    pub(super) remembered: Remembered,
+    pub(super) remembered: BucketRecords,
     /// Was something read that the event contradicts? It may have been read too early.
     pub(super) is_contradicted: bool,
 }

@@ -18,7 +18,7 @@ use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::collect::Places;
 use crate::error::chain;
 use crate::event::TriggerKind;
-use crate::ledger::changes::{Holder, Record, places};
+use crate::ledger::changes::{ChangeRecord, Holder, places};
 use crate::ledger::{Item, Ledger, LedgerFailure, bucket_key};
 use crate::mode::Mode;
 use crate::notify::Publisher;
@@ -44,9 +44,9 @@ const LONGEST: usize = 1_000;
 
 /// What is remembered about a bucket.
 #[derive(Debug)]
-pub(super) struct Remembered {
+pub(super) struct BucketRecords {
     pub(super) memory: Memory,
-    records: Vec<(Record, u64)>,
+    records: Vec<(ChangeRecord, u64)>,
     /// When the configuration was removed, as far as that is known.
     pub(super) removal: Removal,
     /// What is noted while something waits to be taken back.
@@ -58,7 +58,7 @@ pub(super) struct Remembered {
 }
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
-    pub(super) async fn remember(&self, bucket: &BucketName) -> Remembered {
+    pub(super) async fn remember(&self, bucket: &BucketName) -> BucketRecords {
         let (memory, items) = match self.ledger.items(&bucket_key(bucket)).await {
             Ok(items) if self.ledger.is_lasting() => (Memory::Lasting, items),
             Ok(items) => (Memory::OfProcess, items),
@@ -67,16 +67,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 (Memory::Unread, Vec::new())
             }
         };
-        let news = items.iter().find(|item| item.place == news_of(bucket));
-        Remembered {
+        let news = items.iter().find(|item| item.key == news_of(bucket));
+        BucketRecords {
             memory,
             removal: Removal::among(&items),
             told_at: news.and_then(|item| item.value.pointer("/told/at")?.as_str()?.parse().ok()),
             records: items
                 .iter()
-                .filter_map(|item| Some((Record::read(item)?, item.version)))
+                .filter_map(|item| Some((ChangeRecord::read(item)?, item.version)))
                 .collect(),
-            settling: items.into_iter().find(|item| item.place.sort == SETTLING),
+            settling: items.into_iter().find(|item| item.key.sort == SETTLING),
             earlier: Vec::new(),
         }
     }
@@ -86,7 +86,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         &self,
         invocation: &Invocation,
         subject: &Subject,
-        remembered: &mut Remembered,
+        remembered: &mut BucketRecords,
         snapshot: &Snapshot,
     ) {
         let now = invocation.now;
@@ -160,7 +160,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         for _ in 0..TRIES {
             let mut is_done = true;
             for item in self.ledger.items(&bucket_key(bucket)).await? {
-                let Some(told) = Record::read(&item).and_then(|record| record.told(&is_told)) else {
+                let Some(told) = ChangeRecord::read(&item).and_then(|record| record.told(&is_told)) else {
                     continue;
                 };
                 let item = told
@@ -219,7 +219,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             text.as_ref()
                 .map(|text| text.chars().take(LONGEST).collect::<String>())
         };
-        Written {
+        LedgerJournal {
             ledger: &self.ledger,
             bucket: &subject.bucket,
             plan,
@@ -234,7 +234,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 }
 
-impl Remembered {
+impl BucketRecords {
     /// Where to look beside the rules: where records lead, and where a command says.
     pub(super) fn places(
         &self,
@@ -262,7 +262,7 @@ fn shown(entry: &Entry) -> Entry {
 }
 
 /// Writes changes of one plan down.
-struct Written<'a, L> {
+struct LedgerJournal<'a, L> {
     ledger: &'a L,
     bucket: &'a BucketName,
     plan: &'a str,
@@ -270,21 +270,21 @@ struct Written<'a, L> {
     now: Timestamp,
 }
 
-impl<L: Ledger> Written<'_, L> {
+impl<L: Ledger> LedgerJournal<'_, L> {
     /// Reads the record about a change, and writes it as `edit` makes it, unless that is nothing. Answers with the number
     /// of its last entry.
     async fn edit(
         &self,
         change: &Change,
-        edit: impl Fn(Option<Record>) -> Option<Record>,
+        edit: impl Fn(Option<ChangeRecord>) -> Option<ChangeRecord>,
     ) -> Result<u64, NotRecorded> {
-        let place = Holder::of(change).place(self.bucket);
+        let key = Holder::of(change).key(self.bucket);
         let mut failure = LedgerFailure::Changed;
         for _ in 0..TRIES {
-            let items = self.ledger.items(&place.partition).await;
+            let items = self.ledger.items(&key.partition).await;
             let items = items.map_err(|failure| NotRecorded(chain(&failure)))?;
-            let item = items.iter().find(|item| item.place == place);
-            let Some(record) = edit(item.and_then(Record::read)) else {
+            let item = items.iter().find(|item| item.key == key);
+            let Some(record) = edit(item.and_then(ChangeRecord::read)) else {
                 return Ok(0);
             };
             let number = record.changes.last().map_or(0, |last| last.number);
@@ -305,11 +305,11 @@ impl<L: Ledger> Written<'_, L> {
     }
 }
 
-impl<L: Ledger> Journal for Written<'_, L> {
+impl<L: Ledger> Journal for LedgerJournal<'_, L> {
     async fn begin(&self, change: &Change) -> Result<u64, NotRecorded> {
         let entry = Entry::begin(change, self.plan, &self.cause, self.now);
         self.edit(change, |record| {
-            Some(Record::begin(record, change, entry.clone()))
+            Some(ChangeRecord::begin(record, change, entry.clone()))
         })
         .await
     }

@@ -15,7 +15,7 @@ use super::{Handler, Invocation};
 use crate::arn::BucketName;
 use crate::error::chain;
 use crate::event::{Change, Trigger, TriggerKind};
-use crate::ledger::{Item, Ledger, Place, bucket_key};
+use crate::ledger::{Item, ItemKey, Ledger, bucket_key};
 use crate::notify::Publisher;
 use crate::queue::Queue;
 use crate::source::Source;
@@ -35,8 +35,8 @@ pub(super) struct Removal {
     version: u64,
 }
 
-fn place(bucket: &BucketName) -> Place {
-    Place {
+fn place(bucket: &BucketName) -> ItemKey {
+    ItemKey {
         partition: bucket_key(bucket),
         sort: REMOVED.to_owned(),
     }
@@ -47,7 +47,7 @@ impl Removal {
     pub(super) fn among(items: &[Item]) -> Self {
         items
             .iter()
-            .find(|item| item.place.sort == REMOVED)
+            .find(|item| item.key.sort == REMOVED)
             .map_or_else(Self::default, |item| Self {
                 at: item.value.get("at").and_then(|at| at.as_str()?.parse().ok()),
                 version: item.version,
@@ -97,7 +97,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return;
         };
         let item = Item {
-            place: place(&subject.bucket),
+            key: place(&subject.bucket),
             version: known.version.saturating_add(1),
             value: json!({"at": removed}),
             expires: invocation.now.checked_add(KEPT).ok(),

@@ -4,7 +4,7 @@ use tracing::error;
 
 use super::follow_up::verify_after;
 use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
-use crate::apply::{Outcome as Applied, apply};
+use crate::apply::{Applied, apply};
 use crate::check::{Finding, RemedyKind, Unread};
 use crate::collect::Shared;
 use crate::error::chain;

@@ -16,7 +16,7 @@ use tracing::warn;
 use super::{Handler, Look};
 use crate::error::chain;
 use crate::event::{QueuedCheck, Trigger, TriggerKind};
-use crate::ledger::{Item, Ledger, LedgerFailure, Place, bucket_key};
+use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure, bucket_key};
 use crate::notify::Publisher;
 use crate::queue::{LONGEST_DELAY, Message, Queue, QueueFailure};
 use crate::source::Source;
@@ -63,7 +63,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
         let known = look.remembered.settling.as_ref();
         let noted = known.and_then(|item| serde_json::from_value::<Note>(item.value.clone()).ok());
-        let place = Place {
+        let place = ItemKey {
             partition: bucket_key(&subject.bucket),
             sort: SETTLING.to_owned(),
         };
@@ -98,7 +98,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let mut version = known.map_or(1, |item| item.version.saturating_add(1));
         let write = async |note: &Note, version: u64| {
             let item = Item {
-                place: place.clone(),
+                key: place.clone(),
                 version,
                 value: json!(note),
                 expires: None,

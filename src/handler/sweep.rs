@@ -19,9 +19,9 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Answer, CHECKS_PER_SECOND, Handler, HandlerError, Invocation};
+use super::{CHECKS_PER_SECOND, Handler, HandlerError, Invocation, Response};
 use crate::event::{Command, Counts, Progress, SweepId};
-use crate::ledger::{Item, Ledger, LedgerFailure, Place};
+use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use crate::notify::Publisher;
 use crate::observed::{Observed, ReadFailure};
 use crate::queue::{LONGEST_DELAY, Message, Queue};
@@ -166,9 +166,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         &self,
         invocation: &Invocation,
         order: SweepStep,
-    ) -> Result<Answer, HandlerError> {
+    ) -> Result<Response, HandlerError> {
         let swept = self.sweep_in_time(invocation, order).await?;
-        Ok(swept.map_or(Answer::Reports(Vec::new()), Answer::Sweep))
+        Ok(swept.map_or(Response::Reports(Vec::new()), Response::Sweep))
     }
 
     /// A sweep, unless the invocation's time is up before. The next delivery begins where this one did.
@@ -261,7 +261,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let item = items
             .map_err(HandlerError::Ledger)?
             .into_iter()
-            .find(|item| item.place == place());
+            .find(|item| item.key == place());
         let version = item.as_ref().map_or(0, |item| item.version);
         let standing: Option<Standing> = item.and_then(|item| serde_json::from_value(item.value).ok());
         let running = standing.filter(|standing| !standing.is_over);
@@ -303,7 +303,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return Ok(true);
         }
         let item = Item {
-            place: place(),
+            key: place(),
             version: version.saturating_add(1),
             value: json!(standing),
             expires: Some(later(standing.moved, REMEMBERED)),
@@ -372,8 +372,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 }
 
 /// Where it stands which sweep is under way.
-fn place() -> Place {
-    Place {
+fn place() -> ItemKey {
+    ItemKey {
         partition: "sweep".to_owned(),
         sort: "current".to_owned(),
     }

@@ -14,9 +14,9 @@ use super::{Handler, HandlerError, Invocation};
 use crate::arn::BucketName;
 use crate::error::chain;
 use crate::event::{QueuedCheck, TriggerKind};
-use crate::ledger::{Ledger, LedgerFailure, Place, bucket_key};
+use crate::ledger::{ItemKey, Ledger, LedgerFailure, bucket_key};
 use crate::notify::flood::{Admission, PAUSE, Tally};
-use crate::notify::news::{Record, Step, Telling, consider};
+use crate::notify::news::{NewsRecord, Step, Telling, consider};
 use crate::notify::tidings::{Sight, Tidings, failures};
 use crate::notify::{Bulletin, Publisher, text};
 use crate::queue::{Message, Queue};
@@ -25,7 +25,7 @@ use crate::source::Source;
 use crate::subject::Subject;
 use crate::target::Writable;
 
-use remembered::Remembered;
+use remembered::VersionedItem;
 
 /// How often a conditional write is tried when others interfere.
 const ATTEMPTS: u32 = 6;
@@ -49,16 +49,16 @@ impl From<LedgerFailure> for Untold {
 }
 
 /// Where the record of a bucket stands.
-pub(super) fn news_of(bucket: &BucketName) -> Place {
-    Place {
+pub(super) fn news_of(bucket: &BucketName) -> ItemKey {
+    ItemKey {
         partition: bucket_key(bucket),
         sort: "news".to_owned(),
     }
 }
 
 /// Where the tally of all messages stands.
-fn tally() -> Place {
-    Place {
+fn tally() -> ItemKey {
+    ItemKey {
         partition: "messages".to_owned(),
         sort: "tally".to_owned(),
     }
@@ -78,7 +78,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let marks = failures(&subject.trigger.objects);
         let mut is_covered = false;
         for _ in 0..ATTEMPTS {
-            let Ok(mut known) = Remembered::<Record>::read(&self.ledger, news_of(&subject.bucket)).await
+            let Ok(mut known) =
+                VersionedItem::<NewsRecord>::read(&self.ledger, news_of(&subject.bucket)).await
             else {
                 return is_covered;
             };
@@ -142,7 +143,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let now = report.time;
         let mut wait = WAIT;
         for _ in 0..ATTEMPTS {
-            let mut known = Remembered::<Record>::read(ledger, news_of(bucket)).await?;
+            let mut known = VersionedItem::<NewsRecord>::read(ledger, news_of(bucket)).await?;
             let step = consider(known.value.as_ref(), tidings, now, self.settings.remind_after);
             let written = match &step {
                 Step::Nothing => Ok(()),
@@ -174,7 +175,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             return published.map_err(Untold::Again);
         }
-        match Remembered::<Record>::read(ledger, news_of(bucket)).await?.value {
+        match VersionedItem::<NewsRecord>::read(ledger, news_of(bucket))
+            .await?
+            .value
+        {
             Some(record) if record.claim.is_some() => {
                 Err(Untold::Again(HandlerError::BeingTold(bucket.clone())))
             }
@@ -270,7 +274,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         mut change: impl FnMut(Tally) -> Option<Tally>,
     ) -> Result<Option<Tally>, LedgerFailure> {
         for _ in 0..ATTEMPTS {
-            let mut known = Remembered::<Tally>::read(ledger, tally()).await?;
+            let mut known = VersionedItem::<Tally>::read(ledger, tally()).await?;
             let Some(changed) = change(known.value.take().unwrap_or_default()) else {
                 return Ok(None);
             };

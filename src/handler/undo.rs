@@ -2,7 +2,7 @@
 
 use super::follow_up::verify_after;
 use super::{Handler, HandlerError, Intent, Invocation, log};
-use crate::apply::Outcome as Applied;
+use crate::apply::Applied;
 use crate::arn::{KeyArn, RoleArn};
 use crate::collect::Shared;
 use crate::event::{Command, PlanDigest};

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::apply::{ChangeOutcome, ChangeStatus, Entry, State};
 use crate::arn::{BucketName, KeyArn, RoleArn};
-use crate::ledger::{Item, Place, bucket_key, bucket_of};
+use crate::ledger::{Item, ItemKey, bucket_key, bucket_of};
 use crate::observed::Observed;
 use crate::plan::canonical::canonical;
 use crate::plan::{Change, key_grant};
@@ -59,7 +59,7 @@ pub enum Holder {
 /// What is written down about one role or one grant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct ChangeRecord {
     /// What it is about.
     pub holder: Holder,
     /// What was done, in order; never empty.
@@ -87,12 +87,12 @@ impl Holder {
     }
 
     /// Where its record stands.
-    pub fn place(&self, bucket: &BucketName) -> Place {
+    pub fn key(&self, bucket: &BucketName) -> ItemKey {
         let sort = match self {
             Self::Role { role } => format!("{SORT}role#{role}"),
             Self::Key { key, grant, .. } => format!("{SORT}key#{key}#{grant}"),
         };
-        Place {
+        ItemKey {
             partition: bucket_key(bucket),
             sort,
         }
@@ -159,16 +159,16 @@ fn same(there: &Value, text: &Value) -> bool {
     plain(there) == plain(text)
 }
 
-impl Record {
+impl ChangeRecord {
     /// The record in an item of the ledger; none where the item is something else.
     pub fn read(item: &Item) -> Option<Self> {
-        if !item.place.sort.starts_with(SORT) {
+        if !item.key.sort.starts_with(SORT) {
             return None;
         }
         let record: Self = serde_json::from_value(item.value.clone()).ok()?;
         // Whoever may write the table must not have one thing written down as another.
-        let bucket = bucket_of(&item.place.partition)?;
-        (!record.changes.is_empty() && record.holder.place(&bucket) == item.place).then_some(record)
+        let bucket = bucket_of(&item.key.partition)?;
+        (!record.changes.is_empty() && record.holder.key(&bucket) == item.key).then_some(record)
     }
 
     /// The item that this record is written as.
@@ -177,7 +177,7 @@ impl Record {
     /// It cannot be written as JSON.
     pub fn item(&self, bucket: &BucketName, version: u64, now: Timestamp) -> Result<Item, serde_json::Error> {
         Ok(Item {
-            place: self.holder.place(bucket),
+            key: self.holder.key(bucket),
             version,
             value: serde_json::to_value(self)?,
             expires: match self.may_hold() {
@@ -297,7 +297,7 @@ impl Record {
 }
 
 /// The roles and keys that may hold something of ours.
-pub fn places<'r>(records: impl Iterator<Item = &'r Record>) -> (BTreeSet<RoleArn>, BTreeSet<KeyArn>) {
+pub fn places<'r>(records: impl Iterator<Item = &'r ChangeRecord>) -> (BTreeSet<RoleArn>, BTreeSet<KeyArn>) {
     let (mut roles, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for record in records.filter(|record| record.may_hold()) {
         match &record.holder {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::warn;
 
-use super::{Item, Ledger, LedgerFailure, Place, bucket_key, bucket_of};
+use super::{Item, ItemKey, Ledger, LedgerFailure, bucket_key, bucket_of};
 use crate::arn::{BucketName, KeyReference};
 use crate::event::{Drift, Resource};
 use crate::observed::Observed;
@@ -40,14 +40,14 @@ const ASKED: &str = "asked";
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Depends {
-    on: BTreeMap<String, Entry>,
+    on: BTreeMap<String, Dependency>,
     written: Option<Timestamp>,
 }
 
 /// What stands in the ledger for one resource and this bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct Dependency {
     /// The grants of a key that replication may rest on.
     grants: BTreeSet<String>,
     /// The version of the item.
@@ -145,12 +145,12 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
         return Ok(());
     };
     let bucket = &snapshot.source.name;
-    let place = Place {
+    let key = ItemKey {
         partition: bucket_key(bucket),
         sort: DEPENDS.to_owned(),
     };
-    let items = ledger.items(&place.partition).await?;
-    let item = items.into_iter().find(|item| item.place == place);
+    let items = ledger.items(&key.partition).await?;
+    let item = items.into_iter().find(|item| item.key == key);
     let version = item.as_ref().map_or(0, |item| item.version);
     let before: Depends = item
         .and_then(|item| serde_json::from_value(item.value).ok())
@@ -175,10 +175,10 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
             Some(_) | None => {
                 is_changed = true;
                 let value = json!({"grants": grants});
-                let place = entry_place(&name, bucket);
+                let key = entry_place(&name, bucket);
                 let version = stands.map_or(0, |entry| entry.version);
-                let version = put(ledger, place, version, value, later(now, KEPT)).await?;
-                Entry { grants, version }
+                let version = put(ledger, key, version, value, later(now, KEPT)).await?;
+                Dependency { grants, version }
             }
         };
         after.on.insert(name, entry);
@@ -199,7 +199,7 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
         }
     }
     if is_changed {
-        put(ledger, place, version, json!(after), later(now, KEPT)).await?;
+        put(ledger, key, version, json!(after), later(now, KEPT)).await?;
     }
     Ok(())
 }
@@ -207,21 +207,21 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
 /// Writes an item over the version that is believed to stand there, or over the one that does. Answers the new version.
 async fn put<L: Ledger>(
     ledger: &L,
-    place: Place,
+    key: ItemKey,
     version: u64,
     value: serde_json::Value,
     expires: Timestamp,
 ) -> Result<u64, LedgerFailure> {
     let mut item = Item {
-        place,
+        key,
         version: version.saturating_add(1),
         value,
         expires: Some(expires),
     };
     match ledger.put(&item).await {
         Err(LedgerFailure::Changed) => {
-            let items = ledger.items(&item.place.partition).await?;
-            let stands = items.iter().find(|other| other.place == item.place);
+            let items = ledger.items(&item.key.partition).await?;
+            let stands = items.iter().find(|other| other.key == item.key);
             item.version = stands.map_or(0, |other| other.version).saturating_add(1);
             ledger.put(&item).await?;
         }
@@ -241,7 +241,7 @@ pub async fn concerned<L: Ledger>(
 ) -> Result<Concerned, LedgerFailure> {
     let mut concerned = Concerned::default();
     for item in ledger.items(&partition(&resource.to_string())).await? {
-        if item.place.sort == ASKED {
+        if item.key.sort == ASKED {
             let until = item
                 .value
                 .get("until")
@@ -249,7 +249,7 @@ pub async fn concerned<L: Ledger>(
             concerned.asked = until.map(|until| (until, item.version));
             continue;
         }
-        let Some(bucket) = bucket_of(&item.place.sort) else {
+        let Some(bucket) = bucket_of(&item.key.sort) else {
             continue;
         };
         // Services make and retire grants on the same key all day; only those for replication roles count.
@@ -275,13 +275,13 @@ pub async fn asked<L: Ledger>(
     concerned: &Concerned,
     until: Timestamp,
 ) -> Result<(), LedgerFailure> {
-    let place = Place {
+    let key = ItemKey {
         partition: partition(&resource.to_string()),
         sort: ASKED.to_owned(),
     };
     let version = concerned.asked.map_or(0, |(_, version)| version);
     let expires = later(until, Duration::from_secs(DAY));
-    put(ledger, place, version, json!({"until": until}), expires)
+    put(ledger, key, version, json!({"until": until}), expires)
         .await
         .map(drop)
 }
@@ -290,8 +290,8 @@ fn partition(resource: &str) -> String {
     format!("resource#{resource}")
 }
 
-fn entry_place(resource: &str, bucket: &BucketName) -> Place {
-    Place {
+fn entry_place(resource: &str, bucket: &BucketName) -> ItemKey {
+    ItemKey {
         partition: partition(resource),
         sort: bucket_key(bucket),
     }

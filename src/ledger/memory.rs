@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Item, Ledger, LedgerFailure, Place};
+use super::{Item, ItemKey, Ledger, LedgerFailure};
 
 /// A ledger in memory.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
-    items: Mutex<BTreeMap<Place, Item>>,
+    items: Mutex<BTreeMap<ItemKey, Item>>,
 }
 
 impl MemoryLedger {
     /// Everything that is remembered. A panic elsewhere leaves the map whole.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Item>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ItemKey, Item>> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets what stands there, whoever wrote it.
-    pub fn forget(&self, place: &Place) {
-        self.lock().remove(place);
+    pub fn forget(&self, key: &ItemKey) {
+        self.lock().remove(key);
     }
 }
 
@@ -32,26 +32,26 @@ impl Ledger for MemoryLedger {
         let items = self.lock();
         let of_partition = items
             .values()
-            .filter(|item| item.place.partition == partition)
+            .filter(|item| item.key.partition == partition)
             .cloned();
         Ok(of_partition.collect())
     }
 
     async fn put(&self, item: &Item) -> Result<(), LedgerFailure> {
         let mut items = self.lock();
-        let stands = items.get(&item.place).map_or(0, |item| item.version);
+        let stands = items.get(&item.key).map_or(0, |item| item.version);
         if stands.checked_add(1) != Some(item.version) {
             return Err(LedgerFailure::Changed);
         }
-        items.insert(item.place.clone(), item.clone());
+        items.insert(item.key.clone(), item.clone());
         Ok(())
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
         let mut items = self.lock();
-        match items.get(place) {
+        match items.get(key) {
             Some(item) if item.version == version => {
-                items.remove(place);
+                items.remove(key);
                 Ok(())
             }
             Some(_) => Err(LedgerFailure::Changed),
@@ -68,7 +68,7 @@ mod tests {
 
     fn item(sort: &str, version: u64) -> Item {
         Item {
-            place: Place {
+            key: ItemKey {
                 partition: "bucket#logs".to_owned(),
                 sort: sort.to_owned(),
             },
@@ -104,10 +104,10 @@ mod tests {
     async fn an_item_that_somebody_else_wrote_is_not_removed() {
         let ledger = MemoryLedger::default();
         ledger.put(&item("a", 1)).await.unwrap();
-        let place = item("a", 1).place;
-        assert_eq!(ledger.remove(&place, 2).await, Err(LedgerFailure::Changed));
-        ledger.remove(&place, 1).await.unwrap();
-        ledger.remove(&place, 1).await.unwrap();
+        let key = item("a", 1).key;
+        assert_eq!(ledger.remove(&key, 2).await, Err(LedgerFailure::Changed));
+        ledger.remove(&key, 1).await.unwrap();
+        ledger.remove(&key, 1).await.unwrap();
         assert!(ledger.items("bucket#logs").await.unwrap().is_empty());
     }
 }

@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::apply::Outcome;
+use crate::apply::Applied;
 use crate::arn::Partition;
 use crate::report::{Report, SCHEMA};
 
@@ -60,7 +60,7 @@ pub fn render_within(report: &Report, partition: &Partition, most: usize) -> Vec
         detail: fitting(detail, most),
     };
     let mut events = vec![event(CHECK_RESULT, check_result(report))];
-    if report.outcome.as_ref().is_some_and(Outcome::has_written) {
+    if report.outcome.as_ref().is_some_and(Applied::has_written) {
         let kind = if report.undo.is_some() { "undo" } else { "repair" };
         events.push(event(REPAIR_APPLIED, repair(report, kind)));
     }

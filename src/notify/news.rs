@@ -33,7 +33,7 @@ const MOST_SAID: usize = 400;
 /// What is remembered of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Record {
+pub struct NewsRecord {
     /// When the trouble that stands was first seen.
     pub first_seen: Option<Timestamp>,
     /// When it was first seen that objects are left behind, which they still are as far as anybody knows.
@@ -200,18 +200,18 @@ pub enum Step {
     /// Nothing.
     Nothing,
     /// Remember that the same was seen.
-    Remember(Record),
+    Remember(NewsRecord),
     /// Somebody is telling of this bucket just now: look at the record again in a moment.
     Wait,
     /// Somebody who looked later has told of this bucket: look at the bucket again, since this may not be so any more.
     Late,
     /// Remember the claim, publish, and remember what became of it.
-    Tell(Record, Telling),
+    Tell(NewsRecord, Telling),
 }
 
 /// Is it news? `now` is the time of the look.
 pub fn consider(
-    record: Option<&Record>,
+    record: Option<&NewsRecord>,
     tidings: &Tidings,
     now: Timestamp,
     remind_after: Option<SignedDuration>,
@@ -252,7 +252,7 @@ pub fn consider(
 }
 
 fn reason(
-    known: &Record,
+    known: &NewsRecord,
     tidings: &Tidings,
     fresh: &BTreeSet<Mark>,
     gone: &BTreeMap<Mark, String>,
@@ -272,7 +272,7 @@ fn reason(
     })
 }
 
-impl Record {
+impl NewsRecord {
     /// Whoever may write the table, or a clock that is wrong, must not silence us for ever.
     fn is_of_the_future(&self, now: Timestamp) -> bool {
         let told = self.told.iter().map(|told| told.at);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::apply::{Outcome, State, Status};
+use crate::apply::{Applied, State, Status};
 use crate::check::{CheckId, Finding, Severity, Verdict};
 use crate::digest;
 use crate::event::{Change, FailedObject, TriggerKind};
@@ -73,7 +73,7 @@ impl Tidings {
             | TriggerKind::Drift
             | TriggerKind::Sweep => {}
         }
-        let is_in_place = report.outcome.as_ref().is_some_and(Outcome::is_in_place);
+        let is_in_place = report.outcome.as_ref().is_some_and(Applied::is_in_place);
         let done = report
             .outcome
             .as_ref()

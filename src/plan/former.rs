@@ -6,7 +6,7 @@
 //! form.
 
 use crate::arn::KeyReference;
-use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
+use crate::guard::{Guard, GuardSettings, Protected, Refusal, refusals};
 use crate::observed::Observed;
 use crate::policy::Grant;
 use crate::snapshot::{FormerKey, FormerRole, Role, Snapshot};
@@ -47,15 +47,15 @@ pub(super) fn removals(
         return (changes, withheld);
     };
     let ask = |subject| refusals(subject, snapshot, settings);
-    let mut against_all = ask(Subject::Source);
+    let mut against_all = ask(Protected::Source);
     against_all.extend_from_slice(against_taking);
     let policies = snapshot.former.roles.iter().filter_map(|role| {
         let (planned, mut refused) = policy(role, snapshot)?;
-        refused.extend(ask(Subject::FormerRole(role)));
+        refused.extend(ask(Protected::FormerRole(role)));
         Some((planned, refused))
     });
     let grants = snapshot.former.keys.iter().flat_map(|key| {
-        let refused = ask(Subject::FormerKey(key));
+        let refused = ask(Protected::FormerKey(key));
         superfluous(key, &needed, snapshot, settings)
             .map(move |grant| (revocation(key, grant, snapshot), refused.clone()))
     });

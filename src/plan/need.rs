@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::arn::{BucketName, KeyArn};
 use crate::assessment::{Assessment, Repair, answer_with, by_area, grants_of};
-use crate::guard::{Guard, GuardSettings, Refusal, Subject, refusals};
+use crate::guard::{Guard, GuardSettings, Protected, Refusal, refusals};
 use crate::observed::Observed;
 use crate::policy::{NamedPolicy, PolicyDocument};
 use crate::requirement::{Area, ContextForm, Necessity, Requirement};
@@ -66,7 +66,7 @@ pub(super) fn needs(
         if !assessments.iter().any(is_within_reach) {
             continue;
         }
-        let judge = Judge {
+        let judge = NeedFinder {
             bare,
             rules,
             role,
@@ -95,7 +95,7 @@ pub(super) fn is_automatic(assessment: &Assessment) -> bool {
     }
 }
 
-struct Judge<'a> {
+struct NeedFinder<'a> {
     bare: &'a Snapshot,
     rules: &'a RulesById<'a>,
     role: &'a Role,
@@ -107,7 +107,7 @@ struct Judge<'a> {
     against_statements: &'a Vec<Refusal>,
 }
 
-impl Judge<'_> {
+impl NeedFinder<'_> {
     fn need(&self, assessment: &Assessment) -> Option<Need> {
         let requirement = &assessment.requirement;
         if matches!(requirement.necessity, Necessity::WhereUsed(_)) {
@@ -196,7 +196,7 @@ impl Judge<'_> {
         match means {
             Means::Statement(permission) => {
                 if let Some(key) = permission.key() {
-                    all.extend(ask(Subject::KeyInPolicy(&key)));
+                    all.extend(ask(Protected::KeyInPolicy(&key)));
                 }
             }
             Means::NoStatement => all.push(Refusal::always(
@@ -205,7 +205,7 @@ impl Judge<'_> {
                  allow more than the rule needs",
                 "write the statement by hand, as wide as you judge right",
             )),
-            Means::Grant { key, .. } => all.extend(ask(Subject::KeyForGrant(key))),
+            Means::Grant { key, .. } => all.extend(ask(Protected::KeyForGrant(key))),
         }
         all
     }
@@ -214,7 +214,11 @@ impl Judge<'_> {
     fn unproven_destinations(&self, requirement: &Requirement) -> Vec<Refusal> {
         let mut all = Vec::new();
         for rule in self.rules.named(&requirement.rule_ids) {
-            let refused = refusals(Subject::Destination(&rule.destination), self.bare, self.settings);
+            let refused = refusals(
+                Protected::Destination(&rule.destination),
+                self.bare,
+                self.settings,
+            );
             if refused.is_empty() {
                 return Vec::new();
             }
@@ -226,8 +230,8 @@ impl Judge<'_> {
 
 /// What stands against every change for this bucket.
 pub(super) fn standing(snapshot: &Snapshot, settings: &GuardSettings) -> Vec<Refusal> {
-    let mut all = refusals(Subject::Role, snapshot, settings);
-    all.extend(refusals(Subject::Source, snapshot, settings));
+    let mut all = refusals(Protected::Role, snapshot, settings);
+    all.extend(refusals(Protected::Source, snapshot, settings));
     all
 }
 

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use crate::arn::{BucketName, KeyArn};
 use crate::assessment::{Assessment, key_of};
 use crate::event::PlanDigest;
-use crate::guard::{GuardSettings, Refusal, Subject, refusals};
+use crate::guard::{GuardSettings, Protected, Refusal, refusals};
 use crate::policy::Grant;
 use crate::requirement::Requirement;
 use crate::snapshot::{Identity, Role, RulesById, Snapshot};
@@ -227,7 +227,7 @@ impl Reviewer<'_> {
     }
 
     fn nothing_is_taken_too_early(&self, plan: &Plan, objections: &mut Vec<Objection>) {
-        let against = refusals(Subject::Rules, self.snapshot, self.settings);
+        let against = refusals(Protected::Rules, self.snapshot, self.settings);
         let takes = |planned: &Planned| match &planned.change {
             Change::PutRolePolicy(change) => excess::takes(change, self),
             Change::RevokeGrant(_) => true,
@@ -294,7 +294,7 @@ impl Reviewer<'_> {
     /// Does a rule have the requirement whose destination is proven to be ours?
     fn serves_us(&self, requirement: &Requirement) -> bool {
         self.rules.named(&requirement.rule_ids).any(|rule| {
-            let destination = Subject::Destination(&rule.destination);
+            let destination = Protected::Destination(&rule.destination);
             refusals(destination, self.snapshot, self.settings).is_empty()
         })
     }
@@ -308,18 +308,18 @@ impl Reviewer<'_> {
 
     /// Every role, bucket and key that is named by what comes in addition must be cleared by its guard.
     fn guards(&self, change: &Change, objections: &mut Vec<Objection>) {
-        let ask = |subject: Subject<'_>| refusals(subject, self.snapshot, self.settings);
-        let mut refused: Vec<Refusal> = ask(Subject::Role);
-        refused.extend(ask(Subject::Source));
+        let ask = |subject: Protected<'_>| refusals(subject, self.snapshot, self.settings);
+        let mut refused: Vec<Refusal> = ask(Protected::Role);
+        refused.extend(ask(Protected::Source));
         let mut buckets = Vec::new();
         match change {
             Change::PutRolePolicy(change) => {
                 let (keys, touched) = excess::touched(change, self);
-                refused.extend(keys.iter().flat_map(|key| ask(Subject::KeyInPolicy(key))));
+                refused.extend(keys.iter().flat_map(|key| ask(Protected::KeyInPolicy(key))));
                 buckets.extend(touched);
             }
             Change::CreateGrant(request) => {
-                refused.extend(ask(Subject::KeyForGrant(&request.key)));
+                refused.extend(ask(Protected::KeyForGrant(&request.key)));
                 buckets.extend(request.context_equals.values().filter_map(|arn| bucket_in(arn)));
             }
             Change::RevokeGrant(_) => {}
@@ -328,7 +328,7 @@ impl Reviewer<'_> {
             .iter()
             .filter(|bucket| **bucket != self.snapshot.source.name)
         {
-            refused.extend(ask(Subject::Destination(bucket)));
+            refused.extend(ask(Protected::Destination(bucket)));
         }
         objections.extend(refused.into_iter().map(objection));
     }

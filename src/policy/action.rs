@@ -3,7 +3,7 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>.
 
 use super::answer::{DoubtReason, Mismatch};
-use super::matching::{Notes, Subject};
+use super::matching::{Notes, PreparedRequest};
 use super::pattern::glob_ignoring_case;
 use super::statement::{Flaw, Listed, Statement};
 use super::truth::Judged;
@@ -80,7 +80,7 @@ impl Statement {
         }
     }
 
-    pub(super) fn covers_action(&self, subject: &Subject<'_>, notes: Option<&mut Notes>) -> Judged {
+    pub(super) fn covers_action(&self, subject: &PreparedRequest<'_>, notes: Option<&mut Notes>) -> Judged {
         let judged = self.is_about(subject.service, subject.name);
         if let Some(notes) = notes {
             let named = || match &self.actions {

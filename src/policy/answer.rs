@@ -1,6 +1,6 @@
-//! Decides what an evaluation tells: the verdict, what decided it, what nearly did, and what could not be known.
+//! Decides what an evaluation tells: the decision, what decided it, what nearly did, and what could not be known.
 //!
-//! The verdicts are those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>,
+//! The decisions are those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>,
 //! and one more: an answer that rests on something unread or not understood is not an answer.
 
 use crate::observed::ReadFailure;
@@ -10,7 +10,7 @@ use super::truth::Truth;
 
 /// Whether a call succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
+pub enum Decision {
     /// It is allowed.
     Allowed,
     /// A statement that denies it applies.
@@ -21,7 +21,7 @@ pub enum Verdict {
     Undetermined,
 }
 
-impl Verdict {
+impl Decision {
     /// Is it certain that the call succeeds?
     #[must_use]
     pub fn is_allowed(self) -> bool {
@@ -76,23 +76,23 @@ pub struct Levels {
     pub account: Truth,
 }
 
-/// The verdict of each layer by itself; `None` where the layer does not exist or does not apply.
+/// The decision of each layer by itself; `None` where the layer does not exist or does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerAnswers {
     /// The policies of the role.
-    pub identity: Option<Verdict>,
+    pub identity: Option<Decision>,
     /// The permissions boundary.
-    pub boundary: Option<Verdict>,
+    pub boundary: Option<Decision>,
     /// The policy of the resource. `Allowed` may mean no more than that the account is; see `levels`.
-    pub resource: Option<Verdict>,
+    pub resource: Option<Decision>,
     /// Which principals of the resource policy's Allow statements cover the caller.
     pub levels: Levels,
     /// The service control policies together.
-    pub scps: Option<Verdict>,
+    pub scps: Option<Decision>,
     /// The resource control policies together.
-    pub rcps: Option<Verdict>,
+    pub rcps: Option<Decision>,
     /// The grants.
-    pub grants: Option<Verdict>,
+    pub grants: Option<Decision>,
 }
 
 /// The part of an ARN.
@@ -268,7 +268,7 @@ pub struct Doubt {
     pub reason: DoubtReason,
 }
 
-/// A condition key that the request lacks, and on whose absence the verdict rests.
+/// A condition key that the request lacks, and on whose absence the decision rests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AbsentKey {
     /// The condition key, as the statement writes it (in lower case where it stands in a policy variable).
@@ -277,12 +277,12 @@ pub struct AbsentKey {
     pub statement: StatementRef,
 }
 
-/// The verdict on a request, and what it rests on.
+/// The decision on a request, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "an unread verdict protects nobody"]
+#[must_use = "an unread decision protects nobody"]
 pub struct Answer {
     /// Whether the call succeeds.
-    pub verdict: Verdict,
+    pub decision: Decision,
     /// Each layer by itself.
     pub layers: LayerAnswers,
     /// The statements (and grants) that decided: those that deny, or those that together allow.
@@ -291,9 +291,9 @@ pub struct Answer {
     pub near_misses: Vec<NearMiss>,
     /// What removed an access that would otherwise be granted.
     pub blocked_by: Vec<Guardrail>,
-    /// Where the verdict is `Undetermined`: what is not known.
+    /// Where the decision is `Undetermined`: what is not known.
     pub doubts: Vec<Doubt>,
-    /// Absent condition keys on whose absence the verdict rests.
+    /// Absent condition keys on whose absence the decision rests.
     pub absent_keys: Vec<AbsentKey>,
 }
 
@@ -301,12 +301,12 @@ impl Answer {
     /// Is it certain that the call succeeds?
     #[must_use]
     pub fn is_allowed(&self) -> bool {
-        self.verdict.is_allowed()
+        self.decision.is_allowed()
     }
 
     /// Is it certain that the call fails?
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.verdict.is_denied()
+        self.decision.is_denied()
     }
 }

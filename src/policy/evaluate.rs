@@ -6,7 +6,7 @@
 //!
 //! Every layer is reduced to what it allows and what it denies, in three-valued logic; one formula combines them. A
 //! layer that was not read is unknown in both, so it can neither allow nor be taken for silent. The formula is worked
-//! out twice at once, with absent condition keys absent and with them unknown: where the verdicts differ, the answer
+//! out twice at once, with absent condition keys absent and with them unknown: where the decisions differ, the answer
 //! rests on the absence of a key.
 
 mod doubt;
@@ -19,9 +19,9 @@ pub(super) use reasons::{policies, reference};
 
 use crate::observed::Observed;
 
-use super::answer::{Answer, Layer, Levels, Verdict};
+use super::answer::{Answer, Decision, Layer, Levels};
 use super::layers::{Layers, NamedPolicy, PolicyLevel, PolicySet};
-use super::matching::{Reach, Subject, SubjectCaller};
+use super::matching::{PreparedCaller, PreparedRequest, Reach};
 use super::request::{Caller, Request};
 use super::statement::Effect;
 use super::truth::{Judged, Truth};
@@ -31,7 +31,7 @@ pub fn evaluate(request: &Request, layers: &Layers<'_>) -> Answer {
     let sides = Sides::of(request, layers);
     let answer = reasons::answer(&sides, sides.formula().outcome());
     Answer {
-        near_misses: reasons::near(&sides, answer.verdict),
+        near_misses: reasons::near(&sides, answer.decision),
         ..answer
     }
 }
@@ -43,15 +43,15 @@ pub fn judge(request: &Request, layers: &Layers<'_>) -> Answer {
     reasons::answer(&sides, sides.formula().outcome())
 }
 
-/// The verdict alone.
-pub fn verdict(request: &Request, layers: &Layers<'_>) -> Verdict {
-    Sides::of(request, layers).formula().outcome().verdict
+/// The decision alone.
+pub fn decision(request: &Request, layers: &Layers<'_>) -> Decision {
+    Sides::of(request, layers).formula().outcome().decision
 }
 
 /// What the caller's own policies say where nothing else has a say: no boundary, and a resource that leaves all to the
 /// account.
-pub fn identity_verdict(request: &Request, policies: &PolicySet) -> Verdict {
-    let subject = Subject::of(request, Truth::No);
+pub fn identity_verdict(request: &Request, policies: &PolicySet) -> Decision {
+    let subject = PreparedRequest::of(request, Truth::No);
     let side = side_of_set(&subject, Layer::Identity, policies, &mut Vec::new());
     combined(side.denies.truth, side.allows.any().truth)
 }
@@ -96,7 +96,7 @@ pub(super) struct Hit<'a> {
 pub(super) struct Sides<'a> {
     pub(super) request: &'a Request,
     pub(super) layers: &'a Layers<'a>,
-    pub(super) subject: Subject<'a>,
+    pub(super) subject: PreparedRequest<'a>,
     pub(super) identity: Side,
     pub(super) boundary: Option<Side>,
     pub(super) resource: Side,
@@ -120,7 +120,7 @@ impl<'a> Sides<'a> {
             Observed::Absent => Truth::No,
             Observed::Unreadable(_) => Truth::Unknown,
         };
-        let subject = Subject::of(request, bounded);
+        let subject = PreparedRequest::of(request, bounded);
         let mut hits = Vec::new();
         // A service has no policies of its own, and organisations bind neither it nor service-linked roles:
         // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#not-restricted-by-scp
@@ -188,14 +188,14 @@ impl<'a> Sides<'a> {
         };
         let denies = |levels: &[Side]| levels.iter().fold(Judged::NO, |any, level| any.or(level.denies));
         let kind = match &self.subject.caller {
-            SubjectCaller::Service(_) => CallKind::Service,
-            SubjectCaller::Role { account, .. } if *account == &self.request.resource_account => {
+            PreparedCaller::Service(_) => CallKind::Service,
+            PreparedCaller::Role { account, .. } if *account == &self.request.resource_account => {
                 CallKind::SameAccount {
                     // Keys and roles trust nobody by default, not even their own account; other resources do.
                     needs_delegation: self.subject.is_service("kms") || self.subject.is_service("sts"),
                 }
             }
-            SubjectCaller::Role { .. } => CallKind::CrossAccount,
+            PreparedCaller::Role { .. } => CallKind::CrossAccount,
         };
         Formula {
             kind,
@@ -240,11 +240,11 @@ pub(super) struct Formula {
     pub(super) denies: Judged,
 }
 
-/// The verdict, and the verdict if absent condition keys might be present.
+/// The decision, and the decision if absent condition keys might be present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) verdict: Verdict,
-    pub(super) blind: Verdict,
+pub(super) struct DecisionPair {
+    pub(super) decision: Decision,
+    pub(super) blind: Decision,
 }
 
 impl Formula {
@@ -269,26 +269,31 @@ impl Formula {
         by_policies.or(by_grant).and(self.scps).and(self.rcps)
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> DecisionPair {
         let granted = self.granted();
-        Outcome {
-            verdict: combined(self.denies.truth, granted.truth),
+        DecisionPair {
+            decision: combined(self.denies.truth, granted.truth),
             blind: combined(self.denies.blind, granted.blind),
         }
     }
 }
 
-fn combined(denied: Truth, granted: Truth) -> Verdict {
+fn combined(denied: Truth, granted: Truth) -> Decision {
     match (denied, granted) {
-        (Truth::Yes, _) => Verdict::ExplicitlyDenied,
+        (Truth::Yes, _) => Decision::ExplicitlyDenied,
         // Denied for certain; that an unread document might deny it once more changes nothing.
-        (Truth::No | Truth::Unknown, Truth::No) => Verdict::ImplicitlyDenied,
-        (Truth::No, Truth::Yes) => Verdict::Allowed,
-        (Truth::Unknown, Truth::Yes) | (Truth::No | Truth::Unknown, Truth::Unknown) => Verdict::Undetermined,
+        (Truth::No | Truth::Unknown, Truth::No) => Decision::ImplicitlyDenied,
+        (Truth::No, Truth::Yes) => Decision::Allowed,
+        (Truth::Unknown, Truth::Yes) | (Truth::No | Truth::Unknown, Truth::Unknown) => Decision::Undetermined,
     }
 }
 
-fn side_of_set<'a>(subject: &Subject<'_>, layer: Layer, set: &'a PolicySet, hits: &mut Vec<Hit<'a>>) -> Side {
+fn side_of_set<'a>(
+    subject: &PreparedRequest<'_>,
+    layer: Layer,
+    set: &'a PolicySet,
+    hits: &mut Vec<Hit<'a>>,
+) -> Side {
     let unread = if set.is_complete() {
         Side::SILENT
     } else {
@@ -300,7 +305,7 @@ fn side_of_set<'a>(subject: &Subject<'_>, layer: Layer, set: &'a PolicySet, hits
 }
 
 pub(super) fn side_of_policy<'a>(
-    subject: &Subject<'_>,
+    subject: &PreparedRequest<'_>,
     layer: Layer,
     policy: &'a NamedPolicy,
     hits: &mut Vec<Hit<'a>>,

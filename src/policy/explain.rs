@@ -6,11 +6,11 @@
 mod quote;
 mod words;
 
-use super::answer::{Answer, Guardrail, Layer, Mismatch, NearMiss, Verdict};
+use super::answer::{Answer, Decision, Guardrail, Layer, Mismatch, NearMiss};
 use super::request::{Caller, Request};
 pub(super) use quote::{quoted, quoted_list};
 
-/// One or two sentences that say what the verdict is and why.
+/// One or two sentences that say what the decision is and why.
 #[must_use]
 pub fn explain(request: &Request, answer: &Answer) -> String {
     let call = format!(
@@ -18,11 +18,11 @@ pub fn explain(request: &Request, answer: &Answer) -> String {
         quote::cleaned(&request.action),
         quote::cleaned(&request.resource)
     );
-    let sentence = match answer.verdict {
-        Verdict::Allowed => format!("{call} is allowed by {}.", listed(answer, " and ")),
-        Verdict::ExplicitlyDenied => format!("{call} is denied by {}.", listed(answer, " and by ")),
-        Verdict::ImplicitlyDenied => not_allowed(&call, request, answer),
-        Verdict::Undetermined => undetermined(&call, answer),
+    let sentence = match answer.decision {
+        Decision::Allowed => format!("{call} is allowed by {}.", listed(answer, " and ")),
+        Decision::ExplicitlyDenied => format!("{call} is denied by {}.", listed(answer, " and by ")),
+        Decision::ImplicitlyDenied => not_allowed(&call, request, answer),
+        Decision::Undetermined => undetermined(&call, answer),
     };
     match absence(answer) {
         Some(absence) => format!("{sentence} {absence}"),
@@ -69,7 +69,7 @@ fn not_allowed(call: &str, request: &Request, answer: &Answer) -> String {
             None => nearly,
         };
     }
-    let allows = |verdict: Option<Verdict>| verdict == Some(Verdict::Allowed);
+    let allows = |decision: Option<Decision>| decision == Some(Decision::Allowed);
     let owner = &request.resource_account;
     match &request.caller {
         Caller::Service(service) => format!(
@@ -112,7 +112,7 @@ fn besides(request: &Request, answer: &Answer, repaired: Layer) -> Option<String
     let unnamed = levels.direct.is_no() && levels.role.is_no() && levels.account.is_no();
     match repaired {
         Layer::Resource if account != &request.resource_account => (answer.layers.identity
-            == Some(Verdict::ImplicitlyDenied))
+            == Some(Decision::ImplicitlyDenied))
         .then(|| "Nor does a policy of the role allow it, and across accounts both must.".to_owned()),
         Layer::Identity if account != &request.resource_account => unnamed.then(|| {
             "Nor does the resource's policy in the other account allow it, and across accounts both must."
@@ -160,7 +160,7 @@ fn absence(answer: &Answer) -> Option<String> {
         .collect();
     keys.dedup();
     // A denial for want of a key has said so already.
-    let told = answer.verdict == Verdict::ImplicitlyDenied && answer.blocked_by.is_empty();
+    let told = answer.decision == Decision::ImplicitlyDenied && answer.blocked_by.is_empty();
     if keys.is_empty() || told {
         return None;
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::arn::KeyArn;
 
 use super::answer::DoubtReason;
-use super::matching::{Subject, SubjectCaller};
+use super::matching::{PreparedCaller, PreparedRequest};
 use super::principal::Principal;
 use super::request::Context;
 use super::truth::Truth;
@@ -52,7 +52,7 @@ pub struct GrantConstraints {
 
 impl Grant {
     /// Does the grant allow the request? The reason is why it cannot be known.
-    pub(super) fn fits(&self, subject: &Subject<'_>) -> (Truth, Option<DoubtReason>) {
+    pub(super) fn fits(&self, subject: &PreparedRequest<'_>) -> (Truth, Option<DoubtReason>) {
         let names_operation = self
             .operations
             .iter()
@@ -70,8 +70,8 @@ impl Grant {
         (fits, doubt.filter(|_| fits.is_unknown()))
     }
 
-    fn is_to(&self, subject: &Subject<'_>) -> (Truth, Option<DoubtReason>) {
-        let SubjectCaller::Role {
+    fn is_to(&self, subject: &PreparedRequest<'_>) -> (Truth, Option<DoubtReason>) {
+        let PreparedCaller::Role {
             arn,
             session,
             account,

@@ -8,8 +8,8 @@ use super::truth::{Judged, Truth};
 
 /// A request, split once for all statements.
 #[derive(Debug)]
-pub(crate) struct Subject<'r> {
-    pub(crate) caller: SubjectCaller<'r>,
+pub(crate) struct PreparedRequest<'r> {
+    pub(crate) caller: PreparedCaller<'r>,
     /// `kms` of `kms:Decrypt`
     pub(crate) service: &'r str,
     /// `Decrypt` of `kms:Decrypt`
@@ -23,7 +23,7 @@ pub(crate) struct Subject<'r> {
 }
 
 #[derive(Debug)]
-pub(crate) enum SubjectCaller<'r> {
+pub(crate) enum PreparedCaller<'r> {
     Role {
         arn: &'r str,
         session: &'r str,
@@ -33,18 +33,18 @@ pub(crate) enum SubjectCaller<'r> {
     Service(&'r str),
 }
 
-impl<'r> Subject<'r> {
+impl<'r> PreparedRequest<'r> {
     pub(crate) fn of(request: &'r Request, bounded: Truth) -> Self {
         let (service, name) = split_action(&request.action);
         Self {
             caller: match &request.caller {
-                Caller::Role { role, session } => SubjectCaller::Role {
+                Caller::Role { role, session } => PreparedCaller::Role {
                     arn: role.as_str(),
                     session,
                     account: role.account(),
                     partition: role.partition().as_str(),
                 },
-                Caller::Service(name) => SubjectCaller::Service(name),
+                Caller::Service(name) => PreparedCaller::Service(name),
             },
             service,
             name,

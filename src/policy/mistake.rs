@@ -1,6 +1,6 @@
 //! Decides which frequent mistake stands behind a denial: what people copy from a page, mistype or take for the same.
 //!
-//! Each mistake cites its page where it is found. A mistake never has a say in a verdict; it is the verdict's cause in
+//! Each mistake cites its page where it is found. A mistake never has a say in a decision; it is the decision's cause in
 //! words of its own, for the person who has to repair it.
 
 mod condition;
@@ -11,7 +11,7 @@ mod words;
 use super::answer::{Answer, Layer, Mismatch, StatementRef};
 use super::evaluate::{Sides, allows_already, policies, reference};
 use super::layers::{Layers, NamedPolicy};
-use super::matching::{Notes, Subject};
+use super::matching::{Notes, PreparedRequest};
 use super::request::Request;
 use super::statement::{Effect, Statement};
 
@@ -196,7 +196,7 @@ struct Place<'p, 'a> {
 }
 
 impl Place<'_, '_> {
-    fn subject(&self) -> &Subject<'_> {
+    fn subject(&self) -> &PreparedRequest<'_> {
         &self.sides.subject
     }
 

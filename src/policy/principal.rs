@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::answer::{DoubtReason, Layer, Mismatch};
-use super::matching::{Notes, Reach, Subject, SubjectCaller};
+use super::matching::{Notes, PreparedCaller, PreparedRequest, Reach};
 use super::pattern::{glob, has_wildcard};
 use super::statement::{Effect, Flaw, Listed, Statement, malformed, strings};
 use super::truth::{Judged, Truth};
@@ -107,11 +107,11 @@ impl Principal {
     }
 
     /// The level at which the entry covers the caller.
-    fn reach(&self, subject: &Subject<'_>, layer: Layer, effect: Effect) -> Reach {
+    fn reach(&self, subject: &PreparedRequest<'_>, layer: Layer, effect: Effect) -> Reach {
         match (&subject.caller, self) {
-            (SubjectCaller::Role { .. }, Self::Anyone) => Reach::direct(Judged::YES),
+            (PreparedCaller::Role { .. }, Self::Anyone) => Reach::direct(Judged::YES),
             (
-                SubjectCaller::Role {
+                PreparedCaller::Role {
                     account, partition, ..
                 },
                 Self::Account { id, partition: of },
@@ -122,7 +122,7 @@ impl Principal {
                     ..Reach::NONE
                 }
             }
-            (SubjectCaller::Role { arn, session, .. }, Self::Arn(named)) => {
+            (PreparedCaller::Role { arn, session, .. }, Self::Arn(named)) => {
                 if named == session {
                     Reach::direct(Judged::YES)
                 } else if named == arn {
@@ -141,25 +141,25 @@ impl Principal {
                     Reach::NONE
                 }
             }
-            (SubjectCaller::Role { .. }, Self::Deleted(_) | Self::Service(_) | Self::Federated(_)) => {
+            (PreparedCaller::Role { .. }, Self::Deleted(_) | Self::Service(_) | Self::Federated(_)) => {
                 Reach::NONE
             }
-            (SubjectCaller::Role { .. }, Self::Other { kind, .. }) if kind == "CanonicalUser" => Reach {
+            (PreparedCaller::Role { .. }, Self::Other { kind, .. }) if kind == "CanonicalUser" => Reach {
                 // A canonical user id stands for a whole account; which one, only S3 knows.
                 account: Judged::UNKNOWN,
                 ..Reach::NONE
             },
             (_, Self::Other { .. }) => Reach::UNKNOWN,
-            (SubjectCaller::Service(name), Self::Service(named)) => Reach::direct((name == named).into()),
+            (PreparedCaller::Service(name), Self::Service(named)) => Reach::direct((name == named).into()),
             // AWS says that `*` stands for all users, and not whether services are among them.
-            (SubjectCaller::Service(_), Self::Anyone) => match layer {
+            (PreparedCaller::Service(_), Self::Anyone) => match layer {
                 Layer::Rcp => Reach::direct(Judged::YES),
                 Layer::Resource | Layer::Identity | Layer::Boundary | Layer::Scp | Layer::Grant => {
                     Reach::direct(Judged::UNKNOWN)
                 }
             },
             (
-                SubjectCaller::Service(_),
+                PreparedCaller::Service(_),
                 Self::Account { .. } | Self::Arn(_) | Self::Deleted(_) | Self::Federated(_),
             ) => Reach::NONE,
         }
@@ -169,7 +169,7 @@ impl Principal {
 impl Statement {
     pub(super) fn covers_caller(
         &self,
-        subject: &Subject<'_>,
+        subject: &PreparedRequest<'_>,
         layer: Layer,
         effect: Effect,
         notes: Option<&mut Notes>,
@@ -217,7 +217,7 @@ impl Statement {
 
 fn reach_of_these(
     principals: &[Principal],
-    subject: &Subject<'_>,
+    subject: &PreparedRequest<'_>,
     layer: Layer,
     effect: Effect,
 ) -> (Reach, Option<DoubtReason>) {
@@ -235,7 +235,7 @@ fn reach_of_these(
 
 fn reach_of_all_but(
     principals: &[Principal],
-    subject: &Subject<'_>,
+    subject: &PreparedRequest<'_>,
     layer: Layer,
     effect: Effect,
 ) -> (Reach, Option<DoubtReason>) {
@@ -247,7 +247,7 @@ fn reach_of_all_but(
         || [listed.direct, listed.role, listed.account]
             .iter()
             .all(|level| level.truth.is_yes());
-    let is_service = matches!(subject.caller, SubjectCaller::Service(_));
+    let is_service = matches!(subject.caller, PreparedCaller::Service(_));
     let (applies, doubt) = match (listed.any().truth, effect) {
         // AWS does not support it: what it would do to all others is not to be relied on.
         (Truth::No, Effect::Allow) => (

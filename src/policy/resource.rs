@@ -7,7 +7,7 @@
 
 use super::answer::{ArnPart, DoubtReason, Layer, Mismatch};
 use super::arn_pattern::ArnPattern;
-use super::matching::{Notes, Subject};
+use super::matching::{Notes, PreparedRequest};
 use super::pattern::{glob, glob_tokens};
 use super::statement::{Effect, Flaw, Listed, Statement};
 use super::template::{Lack, Missing, Template};
@@ -47,7 +47,7 @@ impl ResourcePattern {
         }
     }
 
-    fn matches(&self, subject: &Subject<'_>, layer: Layer, effect: Effect) -> Fit<'_> {
+    fn matches(&self, subject: &PreparedRequest<'_>, layer: Layer, effect: Effect) -> Fit<'_> {
         match (&self.form, &subject.resource_parts) {
             (Form::Every, _) => Fit::Fits,
             (Form::Incomplete(completed), parts) => {
@@ -98,7 +98,7 @@ enum Fit<'p> {
 impl Statement {
     pub(super) fn covers_resource(
         &self,
-        subject: &Subject<'_>,
+        subject: &PreparedRequest<'_>,
         layer: Layer,
         effect: Effect,
         mut notes: Option<&mut Notes>,

@@ -8,7 +8,7 @@ use super::action::ActionPattern;
 use super::answer::Layer;
 use super::condition::{Condition, Conditions};
 use super::document::kind_of;
-use super::matching::{Notes, Reach, Subject};
+use super::matching::{Notes, PreparedRequest, Reach};
 use super::principal::Principal;
 use super::resource::ResourcePattern;
 use super::truth::Judged;
@@ -155,7 +155,7 @@ impl Statement {
     /// certainly does not fit ends the work.
     pub(super) fn reach(
         &self,
-        subject: &Subject<'_>,
+        subject: &PreparedRequest<'_>,
         layer: Layer,
         effect: Effect,
         mut notes: Option<&mut Notes>,

@@ -9,7 +9,7 @@ use crate::observed::Observed;
 use super::answer::Layer;
 use super::evaluate::side_of_policy;
 use super::layers::NamedPolicy;
-use super::matching::Subject;
+use super::matching::PreparedRequest;
 use super::request::Request;
 use super::truth::Truth;
 
@@ -52,7 +52,7 @@ pub fn key_trust(request: &Request, key_policy: &Observed<NamedPolicy>) -> KeyTr
         Observed::Absent => return KeyTrust::Nobody,
         Observed::Unreadable(_) => return KeyTrust::Unknown,
     };
-    let subject = Subject::of(request, Truth::Unknown);
+    let subject = PreparedRequest::of(request, Truth::Unknown);
     let side = side_of_policy(&subject, Layer::Resource, policy, &mut Vec::new());
     let named = side.allows.direct.or(side.allows.role).truth;
     match (side.denies.truth, side.allows.account.truth, named) {

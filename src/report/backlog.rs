@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::arn::RoleArn;
-use crate::backlog::{Job, Refusal};
+use crate::backlog::{Job, JobRefusal};
 use crate::check::{CheckId, Finding, Severity};
 use crate::shell::shell_quote;
 use crate::snapshot::Snapshot;
@@ -83,7 +83,7 @@ impl Backlog {
         }
     }
 
-    pub(crate) fn refused(self, refusal: &Refusal) -> Self {
+    pub(crate) fn refused(self, refusal: &JobRefusal) -> Self {
         Self {
             status: JobStatus::Refused,
             reason: Some(refusal.to_string()),

@@ -2,7 +2,7 @@
 
 use s3_replication_remediator::event::{Content, DropReason, decode};
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -204,7 +204,7 @@ async fn an_invented_bucket_gets_no_more_than_a_look() {
     let world = world(&account);
     for bucket in ["invented", "strangers"] {
         let led = invoke(&world, Mode::Auto, &batch(&[failure(bucket, "k")])).await;
-        assert!(matches!(led.answer, Ok(Answer::Batch(_))));
+        assert!(matches!(led.answer, Ok(Response::Batch(_))));
     }
     assert_eq!(world.writes(), []);
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::ledger::{Item, Ledger, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::Notification;
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn a_ledger_full_of_nonsense_silences_nobody() {
         let ledger = MemoryLedger::default();
         for (partition, sort) in [("bucket#source", "news"), ("messages", "tally")] {
             let item = Item {
-                place: Place {
+                key: ItemKey {
                     partition: partition.to_owned(),
                     sort: sort.to_owned(),
                 },

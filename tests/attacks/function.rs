@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
@@ -32,7 +32,7 @@ impl Publisher for &Told {
 
 /// What an invocation led to.
 pub(crate) struct Led {
-    pub(crate) answer: Result<Answer, HandlerError>,
+    pub(crate) answer: Result<Response, HandlerError>,
     pub(crate) told: Vec<Notification>,
 }
 
@@ -40,9 +40,9 @@ impl Led {
     #[track_caller]
     pub(crate) fn report(&self) -> &Report {
         match self.answer.as_ref().unwrap() {
-            Answer::Report(report) => report,
-            Answer::Reports(reports) => &reports[0],
-            Answer::Batch(_) | Answer::Sweep(_) => panic!("no report: {:?}", self.answer),
+            Response::Report(report) => report,
+            Response::Reports(reports) => &reports[0],
+            Response::Batch(_) | Response::Sweep(_) => panic!("no report: {:?}", self.answer),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The author of a rule, and whoever sets a bucket's encryption, chooses keys: none is handed out that its owner has not
 //! opened, and those that are serve S3 and this bucket alone.
 
-use s3_replication_remediator::guard::{AllowedArn, GuardSettings, Subject, refusals};
+use s3_replication_remediator::guard::{AllowedArn, GuardSettings, Protected, refusals};
 use s3_replication_remediator::policy::pattern::glob;
 use s3_replication_remediator::snapshot::Snapshot;
 use serde_json::{Value, json};
@@ -188,7 +188,7 @@ async fn a_key_where_the_name_of_s3_towards_kms_is_not_documented_is_left_out_of
     let mut snapshot = snapshot_of(&world, &GuardSettings::default()).await;
     let key = "arn:aws-cn:kms:cn-north-1:111122223333:key/k".parse().unwrap();
     let guards = |snapshot: &Snapshot| -> Vec<&'static str> {
-        refusals(Subject::KeyInPolicy(&key), snapshot, &GuardSettings::default())
+        refusals(Protected::KeyInPolicy(&key), snapshot, &GuardSettings::default())
             .iter()
             .map(|refusal| refusal.guard.as_str())
             .collect()

@@ -1,13 +1,13 @@
 //! Between planning and applying others act too: what is applied is what was read and agreed to, or nothing.
 
-use s3_replication_remediator::apply::{NoJournal, Outcome, Status, apply};
+use s3_replication_remediator::apply::{Applied, NoJournal, Status, apply};
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
 use crate::function::invoke;
 use crate::world::*;
 
-pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
+pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Applied {
     let access = Mode::Auto.write_access().unwrap();
     apply(&access, world, world, &NoJournal, &checked.reviewed()).await
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use s3_replication_remediator::arn::RoleArn;
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::policy::{
-    Caller, Context, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, Verdict, evaluate,
+    Caller, Context, Decision, Layers, NamedPolicy, PolicyDocument, PolicySet, Request, evaluate,
 };
 use serde_json::Value;
 
@@ -157,7 +157,7 @@ fn context(resource: &str) -> Context {
         .with("aws:ResourceAccount", account)
 }
 
-fn ask(setting: &str, action: &str, resource: &str, context: Context) -> Verdict {
+fn ask(setting: &str, action: &str, resource: &str, context: Context) -> Decision {
     let role: RoleArn = OWN_ROLE.parse().unwrap();
     let account = if resource.contains(OTHER) { OTHER } else { OWN };
     let request = Request {
@@ -189,7 +189,7 @@ fn ask(setting: &str, action: &str, resource: &str, context: Context) -> Verdict
         rcps: &[],
         grants: &Observed::Found(Vec::new()),
     };
-    evaluate(&request, &layers).verdict
+    evaluate(&request, &layers).decision
 }
 
 /// The most inviting request: what it concerns opted in, has every boundary, and is a grant as the function makes it.
@@ -229,7 +229,7 @@ fn no_setting_gives_the_function_an_action_that_a_thief_would_want() {
                 let tagged = context(resource).with("aws:ResourceTag/s3-replication-remediator", "allow");
                 assert_ne!(
                     ask(setting, action, resource, tagged),
-                    Verdict::Allowed,
+                    Decision::Allowed,
                     "{setting} {action} {resource}"
                 );
             }
@@ -244,7 +244,7 @@ fn in_a_dry_run_no_action_of_iam_kms_or_s3_that_changes_anything_is_allowed() {
             for resource in resources() {
                 assert_ne!(
                     ask(setting, action, resource, opted_in(resource)),
-                    Verdict::Allowed,
+                    Decision::Allowed,
                     "{setting} {action} {resource}"
                 );
             }
@@ -258,7 +258,7 @@ fn in_the_other_modes_the_repairs_and_their_undo_are_all_that_may_be_written() {
     for setting in ["tagged", "open", "bounded"] {
         for action in WRITES.lines() {
             for resource in resources() {
-                if ask(setting, action, resource, opted_in(resource)) == Verdict::Allowed {
+                if ask(setting, action, resource, opted_in(resource)) == Decision::Allowed {
                     allowed.insert(action);
                 }
             }
@@ -283,10 +283,10 @@ fn keys_of_the_stack_serve_its_queue_and_topic_and_decrypt_nothing_else() {
             )
         };
         for service in ["sqs.eu-west-1.amazonaws.com", "sns.eu-west-1.amazonaws.com"] {
-            assert_eq!(through(own, service), Verdict::Allowed, "{action} {service}");
+            assert_eq!(through(own, service), Decision::Allowed, "{action} {service}");
             assert_ne!(
                 through(SOURCE_KEY, service),
-                Verdict::Allowed,
+                Decision::Allowed,
                 "{action} {service}"
             );
         }
@@ -295,9 +295,9 @@ fn keys_of_the_stack_serve_its_queue_and_topic_and_decrypt_nothing_else() {
             "logs.eu-west-1.amazonaws.com",
             "sqs.us-east-1.amazonaws.com",
         ] {
-            assert_ne!(through(own, service), Verdict::Allowed, "{action} {service}");
+            assert_ne!(through(own, service), Decision::Allowed, "{action} {service}");
         }
-        assert_ne!(ask("watchful", action, own, context(own)), Verdict::Allowed);
+        assert_ne!(ask("watchful", action, own, context(own)), Decision::Allowed);
     }
 }
 
@@ -319,7 +319,7 @@ fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
         for setting in SETTINGS {
             assert_eq!(
                 ask(setting, action, own, context(own)),
-                Verdict::Allowed,
+                Decision::Allowed,
                 "{action}"
             );
             for other in [
@@ -331,7 +331,7 @@ fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
             ] {
                 assert_ne!(
                     ask(setting, action, other, context(other)),
-                    Verdict::Allowed,
+                    Decision::Allowed,
                     "{setting} {action} {other}"
                 );
             }
@@ -366,17 +366,17 @@ fn it_tells_takes_and_logs_on_what_is_of_the_stack_alone() {
     ] {
         assert_eq!(
             ask("watchful", action, own, context(own)),
-            Verdict::Allowed,
+            Decision::Allowed,
             "{action}"
         );
         assert_ne!(
             ask("watchful", action, other, context(other)),
-            Verdict::Allowed,
+            Decision::Allowed,
             "{action}"
         );
         assert_ne!(
             ask("watchful", action, "*", context("*")),
-            Verdict::Allowed,
+            Decision::Allowed,
             "{action}"
         );
     }
@@ -401,10 +401,14 @@ fn machines_and_chats_are_told_where_that_is_switched_on_and_no_others() {
         ),
     ] {
         let (own, other) = (arn(service, own), arn(service, other));
-        assert_eq!(ask("watchful", action, &own, context(&own)), Verdict::Allowed);
+        assert_eq!(ask("watchful", action, &own, context(&own)), Decision::Allowed);
         for (setting, resource) in [("watchful", &other), ("dry-run", &own), ("open", &own)] {
             let answer = ask(setting, action, resource, context(resource));
-            assert_eq!(answer, Verdict::ImplicitlyDenied, "{setting} {action} {resource}");
+            assert_eq!(
+                answer,
+                Decision::ImplicitlyDenied,
+                "{setting} {action} {resource}"
+            );
         }
     }
 }
@@ -414,29 +418,29 @@ fn jobs_are_ordered_where_a_role_is_set_and_passed_to_batch_operations_alone() {
     const JOBS_ROLE: &str = "arn:aws:iam::111122223333:role/batch";
     let to = |service| Context::new().with("iam:PassedToService", service);
     let batch = || to("batchoperations.s3.amazonaws.com");
-    assert_eq!(ask("jobs", "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
+    assert_eq!(ask("jobs", "iam:PassRole", JOBS_ROLE, batch()), Decision::Allowed);
     let ordering = |operation| Context::new().with("s3:RequestJobOperation", operation);
     assert_eq!(
         ask("jobs", "s3:CreateJob", "*", ordering("S3ReplicateObject")),
-        Verdict::Allowed
+        Decision::Allowed
     );
     for other in ["S3PutObjectCopy", "S3DeleteObjectTagging", "LambdaInvoke"] {
         assert_ne!(
             ask("jobs", "s3:CreateJob", "*", ordering(other)),
-            Verdict::Allowed,
+            Decision::Allowed,
             "{other}"
         );
     }
     for service in ["lambda.amazonaws.com", "s3.amazonaws.com"] {
         assert_ne!(
             ask("jobs", "iam:PassRole", JOBS_ROLE, to(service)),
-            Verdict::Allowed
+            Decision::Allowed
         );
     }
     for role in resources() {
         assert_ne!(
             ask("jobs", "iam:PassRole", role, batch()),
-            Verdict::Allowed,
+            Decision::Allowed,
             "{role}"
         );
     }
@@ -447,16 +451,19 @@ fn jobs_are_ordered_where_a_role_is_set_and_passed_to_batch_operations_alone() {
     ] {
         assert_ne!(
             ask("jobs", action, "*", Context::new()),
-            Verdict::Allowed,
+            Decision::Allowed,
             "{action}"
         );
     }
     // A role is given to the dry run too, where it means nothing.
     for setting in SETTINGS {
-        assert_ne!(ask(setting, "iam:PassRole", JOBS_ROLE, batch()), Verdict::Allowed);
+        assert_ne!(
+            ask(setting, "iam:PassRole", JOBS_ROLE, batch()),
+            Decision::Allowed
+        );
         assert_ne!(
             ask(setting, "s3:CreateJob", "*", ordering("S3ReplicateObject")),
-            Verdict::Allowed
+            Decision::Allowed
         );
     }
 }
@@ -467,7 +474,7 @@ fn in_a_dry_run_the_function_may_write_nothing_at_all() {
         for resource in resources() {
             assert_eq!(
                 ask("dry-run", action, resource, opted_in(resource)),
-                Verdict::ImplicitlyDenied,
+                Decision::ImplicitlyDenied,
                 "{action} {resource}"
             );
         }
@@ -478,9 +485,9 @@ fn in_a_dry_run_the_function_may_write_nothing_at_all() {
 fn by_tag_the_function_writes_to_no_role_and_key_without_it() {
     for action in ["iam:PutRolePolicy", "iam:DeleteRolePolicy"] {
         let tagged = |value| context(ROLE).with("aws:ResourceTag/s3-replication-remediator", value);
-        assert_eq!(ask("tagged", action, ROLE, tagged("allow")), Verdict::Allowed);
+        assert_eq!(ask("tagged", action, ROLE, tagged("allow")), Decision::Allowed);
         for refused in [tagged("Allow"), tagged("deny"), tagged("*"), context(ROLE)] {
-            assert_ne!(ask("tagged", action, ROLE, refused), Verdict::Allowed);
+            assert_ne!(ask("tagged", action, ROLE, refused), Decision::Allowed);
         }
     }
     let untagged = grant(&["Decrypt"], ROLE, Some("EncryptionContextEquals"))
@@ -488,7 +495,7 @@ fn by_tag_the_function_writes_to_no_role_and_key_without_it() {
     for action in ["kms:CreateGrant", "kms:RevokeGrant"] {
         assert_ne!(
             ask("tagged", action, SOURCE_KEY, untagged.clone()),
-            Verdict::Allowed
+            Decision::Allowed
         );
     }
 }
@@ -505,7 +512,7 @@ fn an_allow_list_of_everything_reaches_neither_itself_nor_another_account() {
                 );
             assert_ne!(
                 ask(setting, "iam:PutRolePolicy", resource, context),
-                Verdict::Allowed,
+                Decision::Allowed,
                 "{setting} {resource}"
             );
         }
@@ -515,12 +522,12 @@ fn an_allow_list_of_everything_reaches_neither_itself_nor_another_account() {
 #[test]
 fn a_required_boundary_holds_iam_itself_to_it() {
     for (boundary, verdict) in [
-        (Some("arn:aws:iam::111122223333:policy/bound"), Verdict::Allowed),
+        (Some("arn:aws:iam::111122223333:policy/bound"), Decision::Allowed),
         (
             Some("arn:aws:iam::111122223333:policy/other"),
-            Verdict::ImplicitlyDenied,
+            Decision::ImplicitlyDenied,
         ),
-        (None, Verdict::ImplicitlyDenied),
+        (None, Decision::ImplicitlyDenied),
     ] {
         let tagged = context(ROLE).with("aws:ResourceTag/s3-replication-remediator", "allow");
         let context = match boundary {
@@ -540,47 +547,47 @@ fn a_grant_is_bound_to_a_bucket_to_a_role_of_ours_and_to_what_replication_does()
     let bound = Some("EncryptionContextEquals");
     for setting in ["tagged", "open"] {
         for (operations, grantee, constraint, verdict) in [
-            (&["Decrypt"][..], ROLE, bound, Verdict::Allowed),
+            (&["Decrypt"][..], ROLE, bound, Decision::Allowed),
             (
                 &["Decrypt", "Encrypt", "GenerateDataKey"],
                 ROLE,
                 bound,
-                Verdict::Allowed,
+                Decision::Allowed,
             ),
             (
                 &["Decrypt", "CreateGrant"],
                 ROLE,
                 bound,
-                Verdict::ExplicitlyDenied,
+                Decision::ExplicitlyDenied,
             ),
-            (&["ReEncryptFrom"], ROLE, bound, Verdict::ExplicitlyDenied),
-            (&["RetireGrant"], ROLE, bound, Verdict::ExplicitlyDenied),
+            (&["ReEncryptFrom"], ROLE, bound, Decision::ExplicitlyDenied),
+            (&["RetireGrant"], ROLE, bound, Decision::ExplicitlyDenied),
             (
                 &["Decrypt"],
                 "arn:aws:iam::444455556666:role/r",
                 bound,
-                Verdict::ExplicitlyDenied,
+                Decision::ExplicitlyDenied,
             ),
             (
                 &["Decrypt"],
                 "arn:aws:iam::111122223333:user/eve",
                 bound,
-                Verdict::ExplicitlyDenied,
+                Decision::ExplicitlyDenied,
             ),
             (
                 &["Decrypt"],
                 "arn:aws:iam::111122223333:root",
                 bound,
-                Verdict::ExplicitlyDenied,
+                Decision::ExplicitlyDenied,
             ),
-            (&["Decrypt"], ROLE, None, Verdict::ExplicitlyDenied),
+            (&["Decrypt"], ROLE, None, Decision::ExplicitlyDenied),
             (
                 &["Decrypt"],
                 ROLE,
                 Some("EncryptionContextSubset"),
-                Verdict::ExplicitlyDenied,
+                Decision::ExplicitlyDenied,
             ),
-            (&["Decrypt"], ROLE, Some("SourceArn"), Verdict::ExplicitlyDenied),
+            (&["Decrypt"], ROLE, Some("SourceArn"), Decision::ExplicitlyDenied),
         ] {
             let context = grant(operations, grantee, constraint);
             assert_eq!(
@@ -609,7 +616,7 @@ fn no_grant_is_made_to_the_function_itself() {
         let context = grant(&["Decrypt"], OWN_ROLE, Some("EncryptionContextEquals"));
         assert_eq!(
             ask(setting, "kms:CreateGrant", SOURCE_KEY, context),
-            Verdict::ExplicitlyDenied,
+            Decision::ExplicitlyDenied,
             "{setting}"
         );
     }
@@ -619,9 +626,9 @@ fn no_grant_is_made_to_the_function_itself() {
 fn no_event_is_told_in_the_name_of_somebody_else() {
     let bus = "arn:aws:events:eu-west-1:111122223333:event-bus/operations";
     for (source, verdict) in [
-        ("s3-replication-remediator", Verdict::Allowed),
-        ("aws.s3", Verdict::ImplicitlyDenied),
-        ("payroll", Verdict::ImplicitlyDenied),
+        ("s3-replication-remediator", Decision::Allowed),
+        ("aws.s3", Decision::ImplicitlyDenied),
+        ("payroll", Decision::ImplicitlyDenied),
     ] {
         let context = context(bus).with_set("events:source", [source]);
         assert_eq!(
@@ -646,18 +653,18 @@ fn the_member_role_and_no_other_is_assumed_and_in_trusted_accounts_only() {
     };
     for setting in ["watchful", "open"] {
         let of = |account| assume(setting, &format!("arn:aws:iam::{account}:role/reader"), account);
-        assert_eq!(of(OTHER), Verdict::Allowed);
+        assert_eq!(of(OTHER), Decision::Allowed);
         for account in [OWN, "777788889999"] {
-            assert_ne!(of(account), Verdict::Allowed, "{account}");
+            assert_ne!(of(account), Decision::Allowed, "{account}");
         }
         for other in ["admin", "reader2", "path/reader"] {
             let role = format!("arn:aws:iam::{OTHER}:role/{other}");
-            assert_ne!(assume(setting, &role, OTHER), Verdict::Allowed, "{other}");
+            assert_ne!(assume(setting, &role, OTHER), Decision::Allowed, "{other}");
         }
     }
     for setting in ["dry-run", "tagged"] {
         let role = format!("arn:aws:iam::{OTHER}:role/reader");
-        assert_ne!(assume(setting, &role, OTHER), Verdict::Allowed, "{setting}");
+        assert_ne!(assume(setting, &role, OTHER), Decision::Allowed, "{setting}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use s3_replication_remediator::arn::BucketName;
 use s3_replication_remediator::cli::arguments::Format;
 use s3_replication_remediator::cli::configuration::Configuration;
-use s3_replication_remediator::cli::look::{Desk, Looked, Question};
+use s3_replication_remediator::cli::look::{Looked, Question, Session};
 use s3_replication_remediator::cli::output::{Answers, File};
 use s3_replication_remediator::cli::settings::Given;
 use s3_replication_remediator::report::Caller;
@@ -49,7 +49,7 @@ pub(crate) fn look(world: &World, bucket: &str, planned: Option<&Replication>) -
         .build()
         .unwrap();
     runtime.block_on(async {
-        let desk = Desk {
+        let session = Session {
             aws: world,
             identity: world.identity(),
             config: Given::default().config(std::iter::empty()).unwrap(),
@@ -61,7 +61,7 @@ pub(crate) fn look(world: &World, bucket: &str, planned: Option<&Replication>) -
         let bucket: BucketName = bucket.parse().unwrap();
         let question = planned.map_or(Question::Check, Question::CheckPlanned);
         let now = "2026-09-14T09:13:00Z".parse().unwrap();
-        desk.ask(&bucket, None, &question, now).await.unwrap()
+        session.ask(&bucket, None, &question, now).await.unwrap()
     })
 }
 

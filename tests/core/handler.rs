@@ -17,7 +17,7 @@ use std::time::Duration;
 use s3_replication_remediator::apply::Status;
 use s3_replication_remediator::check::CheckId;
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::handler::{Answer, HandlerError};
+use s3_replication_remediator::handler::{HandlerError, Response};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn a_message_that_cannot_be_used_comes_again_and_costs_the_others_nothing() {
         .handle(&recorded("envelope/sqs-mixed-with-poison.json"))
         .unwrap();
     let poison = "00000000-0000-4000-8000-000000000002".to_owned();
-    assert_eq!(answer, Answer::Batch([poison].into()));
+    assert_eq!(answer, Response::Batch([poison].into()));
     let message = stage.only_message();
     assert_eq!(
         message.subject,
@@ -155,7 +155,7 @@ fn a_bucket_that_opted_out_is_passed_over_by_events_and_answered_for_without_cha
     let stage = Stage::repairable(Mode::Auto);
     opt_out(&stage);
     assert!(stage.deliver(&[("m", 1, put())]).is_empty());
-    assert_eq!(stage.handle(&put()).unwrap(), Answer::Reports(Vec::new()));
+    assert_eq!(stage.handle(&put()).unwrap(), Response::Reports(Vec::new()));
     assert!(stage.told().is_empty());
     let report = stage.command(&check());
     assert_eq!(report.verdict, Verdict::Broken);
@@ -423,7 +423,7 @@ fn what_was_not_done_in_time_comes_again() {
 fn what_our_own_role_did_is_no_news() {
     let stage = Stage::broken(Mode::Auto);
     let event = recorded("cloudtrail/put-by-own-role.json");
-    assert_eq!(stage.handle(&event).unwrap(), Answer::Reports(Vec::new()));
+    assert_eq!(stage.handle(&event).unwrap(), Response::Reports(Vec::new()));
     assert!(stage.deliver(&[("m", 1, event)]).is_empty());
     assert!(stage.told().is_empty() && stage.world.calls().is_empty());
 }
@@ -571,8 +571,8 @@ fn each_bucket_of_a_batch_is_told_by_itself_and_one_that_fails_does_not_cost_the
 fn the_cause_of_a_repair_that_waits_for_a_person_is_still_told_as_broken() {
     let stage = Stage::broken(Mode::Auto);
     let report = match stage.handle(&put()).unwrap() {
-        Answer::Reports(mut reports) => reports.remove(0),
-        other @ (Answer::Batch(_) | Answer::Report(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+        Response::Reports(mut reports) => reports.remove(0),
+        other @ (Response::Batch(_) | Response::Report(_) | Response::Sweep(_)) => panic!("{other:?}"),
     };
     assert_eq!(report.outcome.as_ref().unwrap().status, Status::Applied);
     assert_eq!(report.verdict, Verdict::Broken);

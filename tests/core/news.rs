@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::notify::news::{CLAIM, Record, Step, consider};
+use s3_replication_remediator::notify::news::{CLAIM, NewsRecord, Step, consider};
 use s3_replication_remediator::notify::tidings::Tidings;
 
 const WORDS: [&str; 4] = ["key", "role", "trust", "bucket"];
@@ -67,8 +67,8 @@ fn tidings(trouble: Trouble) -> Tidings {
 enum At {
     Looked,
     Read(u64, Step),
-    Claimed(u64, Record),
-    Published(u64, Record, bool),
+    Claimed(u64, NewsRecord),
+    Published(u64, NewsRecord, bool),
 }
 
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ struct Invocation {
 struct World {
     now: Timestamp,
     trouble: Trouble,
-    record: Option<Record>,
+    record: Option<NewsRecord>,
     version: u64,
     is_mute: bool,
     running: [Option<Invocation>; INVOCATIONS],
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    fn write(&mut self, over: u64, record: Record) -> bool {
+    fn write(&mut self, over: u64, record: NewsRecord) -> bool {
         let may = over == self.version;
         if may {
             self.version += 1;

@@ -14,9 +14,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::ledger::{Item, Ledger, LedgerFailure, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
 use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
@@ -137,10 +137,10 @@ impl Ledger for Remembering {
         self.memory.put(item).await
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
         self.failure()?;
         self.writes.set(self.writes.get() + 1);
-        self.memory.remove(place, version).await
+        self.memory.remove(key, version).await
     }
 }
 
@@ -228,7 +228,7 @@ impl Deployment {
         self.queue.borrow().clone()
     }
 
-    async fn invoke(&self, payload: &Value) -> Result<Answer, HandlerError> {
+    async fn invoke(&self, payload: &Value) -> Result<Response, HandlerError> {
         self.invocations.set(self.invocations.get() + 1);
         let handler = Handler {
             aws: &self.world,
@@ -274,7 +274,7 @@ impl Deployment {
     }
 
     /// Invokes the function directly.
-    pub(crate) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
+    pub(crate) fn handle(&self, payload: &Value) -> Result<Response, HandlerError> {
         self.block_on(self.invoke(payload))
     }
 
@@ -322,7 +322,7 @@ impl Deployment {
             .collect();
         let begun = Instant::now();
         let again = match self.invoke(&json!({"Records": records})).await {
-            Ok(Answer::Batch(again)) => again,
+            Ok(Response::Batch(again)) => again,
             Ok(other) => panic!("not the answer to a batch: {other:?}"),
             Err(_) => batch
                 .iter()

@@ -3,7 +3,7 @@
 //! Costs are counted, so that they are the same on a busy machine: allocations, and the most bytes held at once.
 
 use allocation_counter::{AllocationInfo, measure};
-use s3_replication_remediator::apply::Outcome as Applied;
+use s3_replication_remediator::apply::Applied;
 use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::check::{Facts, examine};
 use s3_replication_remediator::guard::GuardSettings;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::policy::{
-    Caller, Context, Grant, GrantConstraints, Layers, NamedPolicy, PolicyDocument, PolicyLevel, PolicySet,
-    Request, Verdict,
+    Caller, Context, Decision, Grant, GrantConstraints, Layers, NamedPolicy, PolicyDocument, PolicyLevel,
+    PolicySet, Request,
 };
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub(crate) struct Case {
     pub(crate) class: String,
     pub(crate) note: String,
     pub(crate) request: Request,
-    pub(crate) expected: Verdict,
+    pub(crate) expected: Decision,
     pub(crate) identity: PolicySet,
     pub(crate) boundary: Observed<NamedPolicy>,
     pub(crate) resource: Observed<NamedPolicy>,
@@ -42,10 +42,10 @@ impl Case {
         let case: Value = serde_json::from_str(line).map_err(|error| BadCase(error.to_string()))?;
         let request = field(&case, "request")?;
         let expected = match text(&case, "expected")? {
-            "Allowed" => Verdict::Allowed,
-            "ExplicitlyDenied" => Verdict::ExplicitlyDenied,
-            "ImplicitlyDenied" => Verdict::ImplicitlyDenied,
-            "Undetermined" => Verdict::Undetermined,
+            "Allowed" => Decision::Allowed,
+            "ExplicitlyDenied" => Decision::ExplicitlyDenied,
+            "ImplicitlyDenied" => Decision::ImplicitlyDenied,
+            "Undetermined" => Decision::Undetermined,
             other => return Err(BadCase(format!("`expected`: `{other}` is not a verdict"))),
         };
         Ok(Self {

@@ -1,6 +1,6 @@
 //! Applying: to what the plan was made from and to nothing else, once, and to the same end from wherever it was stopped.
 
-use s3_replication_remediator::apply::{ChangeStatus, NoJournal, Outcome, Status, apply};
+use s3_replication_remediator::apply::{Applied, ChangeStatus, NoJournal, Status, apply};
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
 use s3_replication_remediator::guard::{AllowedArn, GuardSettings};
 use s3_replication_remediator::mode::Mode;
@@ -12,12 +12,12 @@ use crate::grants::{closed_keys, moved};
 use crate::shared::account::model::State;
 use crate::world::*;
 
-pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Outcome {
+pub(crate) async fn apply_to(world: &World, checked: &Checked) -> Applied {
     let access = Mode::Auto.write_access().unwrap();
     apply(&access, world, world, &NoJournal, &checked.reviewed()).await
 }
 
-fn statuses(outcome: &Outcome) -> Vec<ChangeStatus> {
+fn statuses(outcome: &Applied) -> Vec<ChangeStatus> {
     outcome.changes.iter().map(|change| change.status).collect()
 }
 
@@ -237,10 +237,10 @@ async fn the_outcome_is_told_in_the_words_of_the_report() {
     let world = world(&with_s3_access(closed_keys()));
     let checked = check(&world).await;
     assert_eq!(
-        json!(Outcome::planned(&checked.reviewed())),
+        json!(Applied::planned(&checked.reviewed())),
         json!({"status": "planned", "changes": [{"status": "planned"}, {"status": "planned"}], "verifyAfter": null})
     );
-    let refused = Outcome::refused(&checked.reviewed(), "the plan is another one now");
+    let refused = Applied::refused(&checked.reviewed(), "the plan is another one now");
     assert_eq!(
         json!(refused)["changes"][0],
         json!({"status": "refused", "error": "the plan is another one now"})

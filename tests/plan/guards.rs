@@ -1,6 +1,6 @@
 //! Who is not helped: each guard as somebody would try to get past it.
 
-use s3_replication_remediator::guard::{AllowedArn, GuardSettings, Subject, Tag, refusals};
+use s3_replication_remediator::guard::{AllowedArn, GuardSettings, Protected, Tag, refusals};
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::snapshot::{FormerRole, KeyState, Snapshot};
 use s3_replication_remediator::source::Read;
@@ -312,10 +312,10 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
         allowed_keys: vec![AllowedArn::new("arn:*:*:*:*:*")],
         ..GuardSettings::default()
     };
-    let cases: [(Subject<'_>, Edit, &[&str]); 13] = [
-        (Subject::Role, as_it_is, &[]),
+    let cases: [(Protected<'_>, Edit, &[&str]); 13] = [
+        (Protected::Role, as_it_is, &[]),
         (
-            Subject::Role,
+            Protected::Role,
             |snapshot| {
                 let Observed::Found(role) = &mut snapshot.role else {
                     panic!()
@@ -325,7 +325,7 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
             &["role-account"],
         ),
         (
-            Subject::Role,
+            Protected::Role,
             |snapshot| {
                 let Observed::Found(role) = &mut snapshot.role else {
                     panic!()
@@ -334,10 +334,10 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
             },
             &["role-trust"],
         ),
-        (Subject::FormerRole(&unread_role), as_it_is, &["facts-unread"]),
-        (Subject::KeyForGrant(&key), as_it_is, &[]),
+        (Protected::FormerRole(&unread_role), as_it_is, &["facts-unread"]),
+        (Protected::KeyForGrant(&key), as_it_is, &[]),
         (
-            Subject::KeyForGrant(&key),
+            Protected::KeyForGrant(&key),
             |snapshot| {
                 let Observed::Found(metadata) = &mut snapshot
                     .keys
@@ -352,7 +352,7 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
             &["key-state"],
         ),
         (
-            Subject::KeyInPolicy(&key),
+            Protected::KeyInPolicy(&key),
             |snapshot| {
                 let Observed::Found(metadata) = &mut snapshot
                     .keys
@@ -367,19 +367,19 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
             &["key-state"],
         ),
         (
-            Subject::KeyForGrant(&foreign),
+            Protected::KeyForGrant(&foreign),
             as_it_is,
             &["key-account", "facts-unread"],
         ),
-        (Subject::KeyInPolicy(&foreign), as_it_is, &["facts-unread"]),
-        (Subject::KeyInPolicy(&unknown), as_it_is, &["facts-unread"]),
+        (Protected::KeyInPolicy(&foreign), as_it_is, &["facts-unread"]),
+        (Protected::KeyInPolicy(&unknown), as_it_is, &["facts-unread"]),
         (
-            Subject::Source,
+            Protected::Source,
             |snapshot| snapshot.source.owner = Observed::Found(OTHER.parse().unwrap()),
             &["source-account"],
         ),
         (
-            Subject::Source,
+            Protected::Source,
             |snapshot| {
                 let failure = Read::HeadBucket.failed("it".to_owned(), "Forbidden");
                 snapshot.source.owner = Observed::Unreadable(failure);
@@ -387,7 +387,7 @@ async fn each_guard_refuses_by_itself_whatever_another_would_say() {
             &["facts-unread"],
         ),
         (
-            Subject::Destination(&replica),
+            Protected::Destination(&replica),
             |snapshot| {
                 drop(
                     snapshot

@@ -5,7 +5,7 @@ use s3_replication_remediator::apply::Status;
 use s3_replication_remediator::assessment::{Assessment, Repair, answer_with, assess, grants_of};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::plan::Change;
-use s3_replication_remediator::policy::{NamedPolicy, PolicyDocument, PolicySet, Verdict};
+use s3_replication_remediator::policy::{Decision, NamedPolicy, PolicyDocument, PolicySet};
 use s3_replication_remediator::requirement::{Area, Necessity, Requirement};
 use serde_json::{Value, json};
 
@@ -307,7 +307,7 @@ proptest! {
         run(async {
             let checked = check_with(&world(&case.world), case.settings()).await;
             for assessment in &checked.assessments {
-                if assessment.answer.verdict == Verdict::ExplicitlyDenied {
+                if assessment.answer.decision == Decision::ExplicitlyDenied {
                     for planned in &checked.plan.changes {
                         prop_assert!(!planned.meets.contains(&assessment.requirement));
                     }

@@ -1,6 +1,6 @@
 //! Undoing: what is ours goes, by its name, and everything else is byte for byte as it was.
 
-use s3_replication_remediator::apply::{NoJournal, Outcome, Status, apply};
+use s3_replication_remediator::apply::{Applied, NoJournal, Status, apply};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::plan::undo::{Memory, UndoPlan, undo_plan};
@@ -16,7 +16,7 @@ async fn undo(world: &World) -> UndoPlan {
     undo_plan(&checked.snapshot, &checked.assessments, Memory::Lasting).unwrap()
 }
 
-async fn carry_out(world: &World, undo: &UndoPlan) -> Outcome {
+async fn carry_out(world: &World, undo: &UndoPlan) -> Applied {
     let access = Mode::Approve.write_access().unwrap();
     apply(&access, world, world, &NoJournal, &undo.plan).await
 }

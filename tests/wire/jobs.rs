@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use s3_replication_remediator::backlog::{Order, Terms, order};
+use s3_replication_remediator::backlog::{ApprovedJob, Terms, order};
 use s3_replication_remediator::check::Verdict;
 use s3_replication_remediator::collect::{Scope, Wanted, collect};
 use s3_replication_remediator::mode::Mode;
@@ -32,7 +32,7 @@ fn account(request: &Request) -> Response {
     }
 }
 
-async fn permitted(server: &Server) -> Order {
+async fn permitted(server: &Server) -> ApprovedJob {
     let aws = server.aws().await;
     let identity = aws.identity().await.unwrap().clone();
     let wanted = Wanted {

@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use s3_replication_remediator::ledger::{Item, Ledger as _, LedgerFailure, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger as _, LedgerFailure};
 use serde_json::{Value, json};
 
 use crate::server::{Request, Response, Server, answer, json_error};
 
 const REFUSED: &str = "ConditionalCheckFailedException";
 
-fn place() -> Place {
-    Place {
+fn place() -> ItemKey {
+    ItemKey {
         partition: "bucket#logs".to_owned(),
         sort: "news".to_owned(),
     }
@@ -18,7 +18,7 @@ fn place() -> Place {
 
 fn item(version: u64) -> Item {
     Item {
-        place: place(),
+        key: place(),
         version,
         value: json!({"told": "broken"}),
         expires: Some("2026-09-14T09:13:00Z".parse().unwrap()),
@@ -127,7 +127,7 @@ async fn items_are_read_consistently_and_to_the_last_page() {
     let items = aws.table("ledger".to_owned()).items("bucket#logs").await.unwrap();
     let read: Vec<_> = items
         .iter()
-        .map(|item| (item.place.sort.as_str(), item.version))
+        .map(|item| (item.key.sort.as_str(), item.version))
         .collect();
     assert_eq!(read, [("a", 2), ("b", 2)]);
     assert_eq!(items[0].value, item(2).value);
@@ -206,7 +206,7 @@ async fn an_item_that_somebody_else_wrote_is_no_value_and_takes_nothing_from_the
     let items = aws.table("ledger".to_owned()).items("bucket#logs").await.unwrap();
     let read: Vec<_> = items
         .iter()
-        .map(|item| (item.place.sort.as_str(), item.version, item.value.is_null()))
+        .map(|item| (item.key.sort.as_str(), item.version, item.value.is_null()))
         .collect();
     assert_eq!(
         read,

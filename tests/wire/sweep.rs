@@ -8,7 +8,7 @@ use s3_replication_remediator::arn::BucketName;
 use s3_replication_remediator::aws::Aws;
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::{Answer, Handler, Invocation, Settings};
+use s3_replication_remediator::handler::{self, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
@@ -117,7 +117,7 @@ impl Publisher for &Told {
     }
 }
 
-async fn sweep(aws: &Aws, told: &Told) -> Answer {
+async fn sweep(aws: &Aws, told: &Told) -> handler::Response {
     let handler = Handler {
         aws,
         publisher: told,
@@ -193,7 +193,7 @@ async fn a_third_of_all_answers_being_503_costs_time_and_no_bucket() {
     });
     let (aws, told) = (server.aws().await, Told::default());
     let begun = Instant::now();
-    let Answer::Sweep(answer) = sweep(&aws, &told).await else {
+    let handler::Response::Sweep(answer) = sweep(&aws, &told).await else {
         panic!("no counts")
     };
     let counts = answer.counts;
@@ -223,7 +223,7 @@ async fn an_s3_that_answers_nothing_but_503_is_asked_less_and_less() {
     });
     let (aws, told) = (server.aws().await, Told::default());
     let begun = Instant::now();
-    let Answer::Sweep(answer) = sweep(&aws, &told).await else {
+    let handler::Response::Sweep(answer) = sweep(&aws, &told).await else {
         panic!("no counts")
     };
     let seconds = begun.elapsed().as_secs_f64();

@@ -9,14 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::statement::{Place, statement};
 use super::words::{actions_of, object_of, telling};
 use crate::assessment::{Assessment, key_of};
-use crate::check::{Facts, Outcome};
+use crate::check::{Examination, Facts};
 use crate::observed::ReadFailure;
-use crate::policy::{Answer, DoubtReason, Request, Verdict};
+use crate::policy::{Answer, Decision, DoubtReason, Request};
 use crate::requirement::{Area, Necessity};
 use crate::source::Read;
 
 /// Notes what the answers about one bucket or key would have needed.
-pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], outcome: &mut Outcome) {
+pub(super) fn tell(
+    facts: &Facts<'_>,
+    area: &Area,
+    assessments: &[&Assessment],
+    examination: &mut Examination,
+) {
     let needed = || {
         assessments
             .iter()
@@ -33,24 +38,24 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
     let mut not_understood: BTreeMap<String, Vec<&Assessment>> = BTreeMap::new();
     for assessment in needed() {
         let requirement = &assessment.requirement;
-        match (assessment.answer.verdict, &requirement.necessity) {
-            (Verdict::Undetermined, _) => {
+        match (assessment.answer.decision, &requirement.necessity) {
+            (Decision::Undetermined, _) => {
                 let (unread, doubts) = doubts_of(&assessment.answer, tags);
                 for failure in unread {
-                    outcome.unread(&told_to_the_owner(facts, area, failure, needed));
+                    examination.unread(&told_to_the_owner(facts, area, failure, needed));
                 }
                 for doubt in doubts {
                     not_understood.entry(doubt).or_default().push(assessment);
                 }
             }
-            (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, Necessity::RequiredUnless(failure)) => {
-                outcome.unread(failure);
+            (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, Necessity::RequiredUnless(failure)) => {
+                examination.unread(failure);
             }
-            (Verdict::Allowed, _) => {
+            (Decision::Allowed, _) => {
                 let keys = assessment.answer.absent_keys.iter();
                 absent.extend(keys.filter(|absent| !requirement.surely_lacks(&absent.key)));
             }
-            (Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied, _) => {}
+            (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, _) => {}
         }
     }
     for (doubt, undetermined) in not_understood {
@@ -59,7 +64,7 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
             continue;
         };
         let (_, object) = object_of(facts, area);
-        outcome.unread(&not_known(
+        examination.unread(&not_known(
             &first.requirement.request.action,
             format!(
                 "whether the role is allowed {} on {object}: {doubt}",
@@ -68,7 +73,7 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
         ));
     }
     for absent in absent {
-        outcome.not_evaluated(format!(
+        examination.not_evaluated(format!(
             "`{}`, which {} tests: S3 is not known to send it when it replicates, so it was taken as absent",
             absent.key.escape_debug(),
             absent.statement
@@ -77,17 +82,17 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
 }
 
 /// Notes what an undetermined answer would have needed.
-pub(in crate::check) fn doubts(request: &Request, answer: &Answer, outcome: &mut Outcome) {
+pub(in crate::check) fn doubts(request: &Request, answer: &Answer, examination: &mut Examination) {
     let (unread, doubts) = doubts_of(answer, None);
     for failure in unread {
-        outcome.unread(&failure);
+        examination.unread(&failure);
     }
     for doubt in doubts {
         let what = format!(
             "whether {} on {} is allowed: {doubt}",
             request.action, request.resource
         );
-        outcome.unread(&not_known(&request.action, what));
+        examination.unread(&not_known(&request.action, what));
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::unknown::ids_of;
 use super::words::{actions_of, object_of, role, telling};
 use crate::assessment::Assessment;
-use crate::check::{Facts, Outcome};
+use crate::check::{Examination, Facts};
 use crate::observed::Observed;
 use crate::policy::NamedPolicy;
 use crate::requirement::{Area, Feature, Necessity};
@@ -20,7 +20,12 @@ use crate::requirement::{Area, Feature, Necessity};
 /// Denied, this stops the replication of annotations and nothing else.
 const OPTED_OUT: &str = "s3:replicateobjectannotation";
 
-pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], outcome: &mut Outcome) {
+pub(super) fn tell(
+    facts: &Facts<'_>,
+    area: &Area,
+    assessments: &[&Assessment],
+    examination: &mut Examination,
+) {
     let denied: Vec<&Assessment> = assessments
         .iter()
         .copied()
@@ -47,7 +52,7 @@ pub(super) fn tell(facts: &Facts<'_>, area: &Area, assessments: &[&Assessment], 
                 "whether objects are not encrypted, as some from before 2023 are, which could not be replicated"
             }
         };
-        outcome.not_evaluated(format!(
+        examination.not_evaluated(format!(
             "{what}: {sign}, and role `{}` may not {} on {}. If there are such objects, {}",
             role.arn.name(),
             actions_of(&telling(&lacking)),

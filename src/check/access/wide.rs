@@ -9,7 +9,7 @@ use super::CheckId;
 use super::unknown::ids_of;
 use super::words::object_of;
 use crate::assessment::{Assessment, mistakes_of};
-use crate::check::{Draft, Evidence, Facts, Outcome, Severity};
+use crate::check::{Draft, Evidence, Examination, Facts, Severity};
 use crate::policy::{Layer, MistakeKind};
 use crate::requirement::Area;
 
@@ -19,7 +19,7 @@ pub(super) fn tell(
     area: &Area,
     check: CheckId,
     assessments: &[&Assessment],
-    outcome: &mut Outcome,
+    examination: &mut Examination,
 ) {
     let mut seen = BTreeSet::new();
     let mut too_wide = BTreeSet::new();
@@ -51,7 +51,7 @@ pub(super) fn tell(
             detail: detail.clone(),
         })
         .collect();
-    outcome.finding(
+    examination.finding(
         Draft {
             check,
             severity: Severity::Advice,

@@ -13,7 +13,7 @@ use crate::arn::BucketName;
 use crate::error::chain;
 use crate::event::{Progress, SweepId};
 use crate::handler::{Handler, HandlerError, Invocation};
-use crate::ledger::{Item, Ledger, LedgerFailure, Place, bucket_key, bucket_of};
+use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure, bucket_key, bucket_of};
 use crate::notify::summary::{Noted, Summary};
 use crate::notify::{Bulletin, Publisher};
 use crate::queue::{LONGEST_DELAY, Queue};
@@ -42,7 +42,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .map_err(HandlerError::Ledger)?
             .into_iter()
             .filter_map(|item| {
-                let name = bucket_of(&item.place.sort)?;
+                let name = bucket_of(&item.key.sort)?;
                 Some((name, serde_json::from_value(item.value).ok()?))
             })
             .collect();
@@ -87,7 +87,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return;
         };
         let item = Item {
-            place: Place {
+            key: ItemKey {
                 partition: partition(sweep),
                 sort: bucket_key(&subject.bucket),
             },

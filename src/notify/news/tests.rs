@@ -39,7 +39,7 @@ fn failed(word: &'static str) -> Tidings {
 
 /// The life of one bucket, with everybody reached.
 #[derive(Default)]
-struct Life(Option<Record>);
+struct Life(Option<NewsRecord>);
 
 impl Life {
     fn sees(&mut self, tidings: &Tidings, now: Timestamp) -> Option<Telling> {
@@ -64,7 +64,7 @@ impl Life {
         telling
     }
 
-    fn begun(&mut self, tidings: &Tidings, now: Timestamp) -> Record {
+    fn begun(&mut self, tidings: &Tidings, now: Timestamp) -> NewsRecord {
         match consider(self.0.as_ref(), tidings, now, DAY) {
             Step::Tell(record, _) => {
                 self.0 = Some(record.clone());

@@ -10,7 +10,7 @@ use crate::assessment::{Assessment, Repair, answer_with, grants_of};
 use crate::observed::Observed;
 use crate::plan::key_grant;
 use crate::plan::{Change, Plan, Slot, slot};
-use crate::policy::{Grant, NamedPolicy, PolicyDocument, PolicySet, Verdict};
+use crate::policy::{Decision, Grant, NamedPolicy, PolicyDocument, PolicySet};
 use crate::requirement::{Area, Necessity, Requirement};
 
 pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Objection>) {
@@ -31,13 +31,13 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
     }
     for assessment in reviewer.assessments {
         let requirement = &assessment.requirement;
-        let verdict = if after.is_affected(requirement) {
-            after.verdict(requirement, &after.identity)
+        let decision = if after.is_affected(requirement) {
+            after.decision(requirement, &after.identity)
         } else {
-            assessment.answer.verdict
+            assessment.answer.decision
         };
         let stops =
-            assessment.answer.is_allowed() && verdict != Verdict::Allowed && reviewer.matters(requirement);
+            assessment.answer.is_allowed() && decision != Decision::Allowed && reviewer.matters(requirement);
         if stops {
             objections.push(Objection::new(
                 Fault::Lost,
@@ -54,7 +54,7 @@ pub(super) fn of(plan: &Plan, reviewer: &Reviewer<'_>, objections: &mut Vec<Obje
             let slot = withheld.get(&slot(requirement));
             slot.is_some_and(|withheld| withheld.contains(&requirement))
         };
-        if could_be_repaired && !after.is_met(requirement, verdict) && !is_withheld() {
+        if could_be_repaired && !after.is_met(requirement, decision) && !is_withheld() {
             objections.push(Objection::new(
                 Fault::NotMet,
                 format!("{} is neither repaired nor withheld", shown(requirement)),
@@ -146,7 +146,7 @@ impl<'a> After<'a> {
         grants
     }
 
-    fn verdict(&self, requirement: &Requirement, identity: &PolicySet) -> Verdict {
+    fn decision(&self, requirement: &Requirement, identity: &PolicySet) -> Decision {
         answer_with(
             self.reviewer.snapshot,
             self.reviewer.role,
@@ -168,15 +168,15 @@ impl<'a> After<'a> {
         identity
             .policies
             .extend(everything.map(|document| NamedPolicy::new("everything", document)));
-        self.verdict(requirement, &identity) == Verdict::Undetermined
+        self.decision(requirement, &identity) == Decision::Undetermined
     }
 
     /// Is it met, if the account as it would stand answers so?
-    fn is_met(&self, requirement: &Requirement, verdict: Verdict) -> bool {
-        match verdict {
-            Verdict::Allowed => true,
-            Verdict::Undetermined => self.is_open_anyway(requirement),
-            Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied => false,
+    fn is_met(&self, requirement: &Requirement, decision: Decision) -> bool {
+        match decision {
+            Decision::Allowed => true,
+            Decision::Undetermined => self.is_open_anyway(requirement),
+            Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => false,
         }
     }
 
@@ -189,13 +189,13 @@ impl<'a> After<'a> {
         let mut object = |fault, detail| objections.push(Objection::new(fault, detail));
         match assessment {
             None => object(Fault::TooMuch, format!("nothing needs {}", shown(requirement))),
-            Some(assessment) if assessment.answer.verdict == Verdict::ExplicitlyDenied => object(
+            Some(assessment) if assessment.answer.decision == Decision::ExplicitlyDenied => object(
                 Fault::AnswersDenial,
                 format!("{} is denied in so many words", shown(requirement)),
             ),
             Some(_) => {}
         }
-        if !self.is_met(requirement, self.verdict(requirement, &self.identity)) {
+        if !self.is_met(requirement, self.decision(requirement, &self.identity)) {
             object(Fault::NotMet, format!("{} would still fail", shown(requirement)));
         }
     }

@@ -5,7 +5,7 @@
 //! plan says, and that the rules do not name.
 
 use crate::arn::{KeyReference, RoleArn};
-use crate::guard::{GuardSettings, Subject, refusals};
+use crate::guard::{GuardSettings, Protected, refusals};
 use crate::observed::Observed;
 use crate::plan::key_grant;
 use crate::plan::role_policy::policy_name;
@@ -48,15 +48,15 @@ pub(super) fn review(
     if removals.is_empty() {
         return;
     }
-    let mut refused = refusals(Subject::Source, snapshot, settings);
-    refused.extend(refusals(Subject::Rules, snapshot, settings));
+    let mut refused = refusals(Protected::Source, snapshot, settings);
+    refused.extend(refusals(Protected::Rules, snapshot, settings));
     for planned in removals {
         match &planned.change {
             Change::PutRolePolicy(change) => {
                 let roles = &snapshot.former.roles;
                 let role = roles.iter().find(|role| holds(role, change, &planned.basis));
                 match role {
-                    Some(role) => refused.extend(refusals(Subject::FormerRole(role), snapshot, settings)),
+                    Some(role) => refused.extend(refusals(Protected::FormerRole(role), snapshot, settings)),
                     None => objections.push(Objection::new(
                         Fault::Basis,
                         format!("`{}` is not as the plan says", change.role),
@@ -66,7 +66,7 @@ pub(super) fn review(
             }
             Change::RevokeGrant(revocation) => {
                 if let Some(key) = key_of(revocation, snapshot) {
-                    refused.extend(refusals(Subject::FormerKey(key), snapshot, settings));
+                    refused.extend(refusals(Protected::FormerKey(key), snapshot, settings));
                     grant(revocation, key, snapshot, settings, objections);
                 }
             }
@@ -120,7 +120,7 @@ fn needs(snapshot: &Snapshot, role: &RoleArn) -> bool {
 fn leads_to_strangers(rule: &Rule, snapshot: &Snapshot, settings: &GuardSettings) -> bool {
     let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
     destination.is_some_and(|bucket| bucket.owner.found().is_some())
-        && !refusals(Subject::Destination(&rule.destination), snapshot, settings).is_empty()
+        && !refusals(Protected::Destination(&rule.destination), snapshot, settings).is_empty()
 }
 
 fn grant(

@@ -254,7 +254,7 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operator::Order;
+    use super::super::operator::Comparison;
     use super::*;
 
     fn matches(base: Base, wanted: &str, found: &str) -> bool {
@@ -284,12 +284,12 @@ mod tests {
         for text in ["", ".", "-", "1e3", "inf", "NaN", "0x1", "1 ", "1.2.3", "--1"] {
             assert_eq!(Decimal::read(text), None, "{text}");
         }
-        assert!(!matches(Base::Numeric(Order::Equal), "1", "one"));
+        assert!(!matches(Base::Numeric(Comparison::Equal), "1", "one"));
     }
 
     #[test]
     fn dates_are_instants_however_they_are_written() {
-        let same = |a, b| matches(Base::Date(Order::Equal), a, b);
+        let same = |a, b| matches(Base::Date(Comparison::Equal), a, b);
         assert!(same("2026-05-04T10:20:30Z", "2026-05-04T05:20:30-05:00"));
         assert!(same("2026-05-04", "2026-05-04T00:00:00Z"));
         assert!(same("1777890030", "2026-05-04T10:20:30Z"));
@@ -354,7 +354,11 @@ mod tests {
             let operand = Operand::read(Some(base), wanted, true);
             matches!(operand.test(base, found, &context), Test::Is(true))
         };
-        assert!(test(Base::Numeric(Order::Equal), "${aws:PrincipalTag/n}", "10.5"));
+        assert!(test(
+            Base::Numeric(Comparison::Equal),
+            "${aws:PrincipalTag/n}",
+            "10.5"
+        ));
         assert!(test(
             Base::Arn,
             "arn:aws:s3:::b/${aws:PrincipalTag/n}?",

@@ -31,8 +31,8 @@ pub(in crate::policy) enum Base {
     StringLike,
     /// `ArnEquals` and `ArnLike` do the same.
     Arn,
-    Numeric(Order),
-    Date(Order),
+    Numeric(Comparison),
+    Date(Comparison),
     Bool,
     IpAddress,
     Binary,
@@ -41,7 +41,7 @@ pub(in crate::policy) enum Base {
 
 /// How the value of the request must stand to that of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::policy) enum Order {
+pub(in crate::policy) enum Comparison {
     Equal,
     Less,
     LessOrEqual,
@@ -49,7 +49,7 @@ pub(in crate::policy) enum Order {
     GreaterOrEqual,
 }
 
-impl Order {
+impl Comparison {
     pub(super) fn holds(self, found_to_wanted: std::cmp::Ordering) -> bool {
         match self {
             Self::Equal => found_to_wanted.is_eq(),
@@ -92,18 +92,18 @@ impl Operator {
             "StringNotLike" => (Base::StringLike, true),
             "ArnEquals" | "ArnLike" => (Base::Arn, false),
             "ArnNotEquals" | "ArnNotLike" => (Base::Arn, true),
-            "NumericEquals" => (Base::Numeric(Order::Equal), false),
-            "NumericNotEquals" => (Base::Numeric(Order::Equal), true),
-            "NumericLessThan" => (Base::Numeric(Order::Less), false),
-            "NumericLessThanEquals" => (Base::Numeric(Order::LessOrEqual), false),
-            "NumericGreaterThan" => (Base::Numeric(Order::Greater), false),
-            "NumericGreaterThanEquals" => (Base::Numeric(Order::GreaterOrEqual), false),
-            "DateEquals" => (Base::Date(Order::Equal), false),
-            "DateNotEquals" => (Base::Date(Order::Equal), true),
-            "DateLessThan" => (Base::Date(Order::Less), false),
-            "DateLessThanEquals" => (Base::Date(Order::LessOrEqual), false),
-            "DateGreaterThan" => (Base::Date(Order::Greater), false),
-            "DateGreaterThanEquals" => (Base::Date(Order::GreaterOrEqual), false),
+            "NumericEquals" => (Base::Numeric(Comparison::Equal), false),
+            "NumericNotEquals" => (Base::Numeric(Comparison::Equal), true),
+            "NumericLessThan" => (Base::Numeric(Comparison::Less), false),
+            "NumericLessThanEquals" => (Base::Numeric(Comparison::LessOrEqual), false),
+            "NumericGreaterThan" => (Base::Numeric(Comparison::Greater), false),
+            "NumericGreaterThanEquals" => (Base::Numeric(Comparison::GreaterOrEqual), false),
+            "DateEquals" => (Base::Date(Comparison::Equal), false),
+            "DateNotEquals" => (Base::Date(Comparison::Equal), true),
+            "DateLessThan" => (Base::Date(Comparison::Less), false),
+            "DateLessThanEquals" => (Base::Date(Comparison::LessOrEqual), false),
+            "DateGreaterThan" => (Base::Date(Comparison::Greater), false),
+            "DateGreaterThanEquals" => (Base::Date(Comparison::GreaterOrEqual), false),
             "Bool" => (Base::Bool, false),
             "IpAddress" => (Base::IpAddress, false),
             "NotIpAddress" => (Base::IpAddress, true),
@@ -150,22 +150,30 @@ mod tests {
             ("StringNotEqualsIgnoreCase", Base::StringEqualsIgnoreCase, true),
             ("StringLike", Base::StringLike, false),
             ("StringNotLike", Base::StringLike, true),
-            ("NumericEquals", Base::Numeric(Order::Equal), false),
-            ("NumericNotEquals", Base::Numeric(Order::Equal), true),
-            ("NumericLessThan", Base::Numeric(Order::Less), false),
-            ("NumericLessThanEquals", Base::Numeric(Order::LessOrEqual), false),
-            ("NumericGreaterThan", Base::Numeric(Order::Greater), false),
+            ("NumericEquals", Base::Numeric(Comparison::Equal), false),
+            ("NumericNotEquals", Base::Numeric(Comparison::Equal), true),
+            ("NumericLessThan", Base::Numeric(Comparison::Less), false),
             (
-                "NumericGreaterThanEquals",
-                Base::Numeric(Order::GreaterOrEqual),
+                "NumericLessThanEquals",
+                Base::Numeric(Comparison::LessOrEqual),
                 false,
             ),
-            ("DateEquals", Base::Date(Order::Equal), false),
-            ("DateNotEquals", Base::Date(Order::Equal), true),
-            ("DateLessThan", Base::Date(Order::Less), false),
-            ("DateLessThanEquals", Base::Date(Order::LessOrEqual), false),
-            ("DateGreaterThan", Base::Date(Order::Greater), false),
-            ("DateGreaterThanEquals", Base::Date(Order::GreaterOrEqual), false),
+            ("NumericGreaterThan", Base::Numeric(Comparison::Greater), false),
+            (
+                "NumericGreaterThanEquals",
+                Base::Numeric(Comparison::GreaterOrEqual),
+                false,
+            ),
+            ("DateEquals", Base::Date(Comparison::Equal), false),
+            ("DateNotEquals", Base::Date(Comparison::Equal), true),
+            ("DateLessThan", Base::Date(Comparison::Less), false),
+            ("DateLessThanEquals", Base::Date(Comparison::LessOrEqual), false),
+            ("DateGreaterThan", Base::Date(Comparison::Greater), false),
+            (
+                "DateGreaterThanEquals",
+                Base::Date(Comparison::GreaterOrEqual),
+                false,
+            ),
             ("Bool", Base::Bool, false),
             ("BinaryEquals", Base::Binary, false),
             ("IpAddress", Base::IpAddress, false),
@@ -212,11 +220,11 @@ mod tests {
     fn an_order_holds_for_exactly_its_comparisons() {
         use std::cmp::Ordering::{Equal, Greater, Less};
         for (order, holds) in [
-            (Order::Equal, [false, true, false]),
-            (Order::Less, [true, false, false]),
-            (Order::LessOrEqual, [true, true, false]),
-            (Order::Greater, [false, false, true]),
-            (Order::GreaterOrEqual, [false, true, true]),
+            (Comparison::Equal, [false, true, false]),
+            (Comparison::Less, [true, false, false]),
+            (Comparison::LessOrEqual, [true, true, false]),
+            (Comparison::Greater, [false, false, true]),
+            (Comparison::GreaterOrEqual, [false, true, true]),
         ] {
             assert_eq!(
                 [Less, Equal, Greater].map(|found| order.holds(found)),

@@ -1,11 +1,11 @@
 //! Decides what of an evaluation is worth telling: which statements decided, which nearly did, what stood in the way.
 //!
 //! The words follow <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>. Nothing here has
-//! a say in the verdict; it is worked out first, and a plain "allowed" costs no second look at the statements.
+//! a say in the decision; it is worked out first, and a plain "allowed" costs no second look at the statements.
 
 use crate::observed::Observed;
 
-use super::super::answer::{Answer, Layer, LayerAnswers, NearMiss, StatementRef, Verdict};
+use super::super::answer::{Answer, Decision, Layer, LayerAnswers, NearMiss, StatementRef};
 use super::super::layers::{NamedPolicy, PolicySet};
 use super::super::matching::Reach;
 use super::super::statement::Effect;
@@ -13,40 +13,42 @@ use super::super::truth::{Judged, Truth};
 use super::doubt::{absent_keys, doubts};
 use super::guardrail::blocked_by;
 use super::near_miss::near_misses;
-use super::{CallKind, Formula, Hit, Outcome, Side, Sides, combined};
+use super::{CallKind, DecisionPair, Formula, Hit, Side, Sides, combined};
 
 /// How many of each kind are kept: what the next would explain, these explain already. A role and a bucket may have
 /// thousands of statements, and a bucket a thousand rules.
 pub(super) const KEPT: usize = 32;
 
-pub(super) fn answer(sides: &Sides<'_>, outcome: Outcome) -> Answer {
-    let Outcome { verdict, blind } = outcome;
+pub(super) fn answer(sides: &Sides<'_>, outcome: DecisionPair) -> Answer {
+    let DecisionPair { decision, blind } = outcome;
     let mut answer = Answer {
-        verdict,
+        decision,
         layers: layer_answers(sides),
-        deciding: deciding(sides, verdict),
+        deciding: deciding(sides, decision),
         near_misses: Vec::new(),
         blocked_by: Vec::new(),
         doubts: Vec::new(),
         absent_keys: Vec::new(),
     };
-    if verdict != blind {
+    if decision != blind {
         answer.absent_keys = absent_keys(sides);
     }
-    if verdict != Verdict::Allowed {
+    if decision != Decision::Allowed {
         answer.blocked_by = blocked_by(sides);
     }
-    if verdict == Verdict::Undetermined {
+    if decision == Decision::Undetermined {
         answer.doubts = doubts(sides);
     }
     answer
 }
 
 /// What nearly allowed the request, where it is not allowed.
-pub(super) fn near(sides: &Sides<'_>, verdict: Verdict) -> Vec<NearMiss> {
-    match verdict {
-        Verdict::Allowed => Vec::new(),
-        Verdict::ExplicitlyDenied | Verdict::ImplicitlyDenied | Verdict::Undetermined => near_misses(sides),
+pub(super) fn near(sides: &Sides<'_>, decision: Decision) -> Vec<NearMiss> {
+    match decision {
+        Decision::Allowed => Vec::new(),
+        Decision::ExplicitlyDenied | Decision::ImplicitlyDenied | Decision::Undetermined => {
+            near_misses(sides)
+        }
     }
 }
 
@@ -84,11 +86,11 @@ pub(in crate::policy) fn reference(layer: Layer, policy: &NamedPolicy, index: us
     }
 }
 
-fn deciding(sides: &Sides<'_>, verdict: Verdict) -> Vec<StatementRef> {
-    let effect = match verdict {
-        Verdict::ExplicitlyDenied => Effect::Deny,
-        Verdict::Allowed => Effect::Allow,
-        Verdict::ImplicitlyDenied | Verdict::Undetermined => return Vec::new(),
+fn deciding(sides: &Sides<'_>, decision: Decision) -> Vec<StatementRef> {
+    let effect = match decision {
+        Decision::ExplicitlyDenied => Effect::Deny,
+        Decision::Allowed => Effect::Allow,
+        Decision::ImplicitlyDenied | Decision::Undetermined => return Vec::new(),
     };
     // What every organisation has, `FullAWSAccess`, decides nothing.
     let matters = |hit: &&Hit<'_>| {

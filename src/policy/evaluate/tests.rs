@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::observed::{Observed, ReadFailure};
-use crate::policy::Verdict::{self, Allowed, ExplicitlyDenied, ImplicitlyDenied, Undetermined};
+use crate::policy::Decision::{self, Allowed, ExplicitlyDenied, ImplicitlyDenied, Undetermined};
 use crate::policy::world::{KEY, ROLE, SESSION, World, delegation, named, world};
 use crate::policy::{
     ArnPart, Caller, DoubtReason, Flaw, Grant, GrantConstraints, Guardrail, Layer, Mismatch, PolicyDocument,
@@ -39,8 +39,8 @@ fn key() -> World {
     world("kms:Decrypt", KEY)
 }
 
-fn verdict(world: &World) -> Verdict {
-    world.answer().verdict
+fn decision(world: &World) -> Decision {
+    world.answer().decision
 }
 
 fn unread_identity(mut world: World) -> World {
@@ -154,7 +154,7 @@ fn an_unread_layer_leaves_open_exactly_what_the_others_do_not_settle() {
             "a denial in the boundary decides",
         ),
     ] {
-        assert_eq!(verdict(&world), expected, "{why}");
+        assert_eq!(decision(&world), expected, "{why}");
     }
 }
 
@@ -172,21 +172,21 @@ fn unread_documents_of_an_organisation_and_unread_grants_leave_the_answer_open()
     };
     let mut scp = object().role(allow_all());
     scp.scps = level(unread.clone());
-    assert_eq!(verdict(&scp), Undetermined);
+    assert_eq!(decision(&scp), Undetermined);
     assert_eq!(scp.answer().doubts[0].layer, Layer::Scp);
     let mut rcp = object().role(allow_all());
     rcp.rcps = level(PolicySet {
         policies: vec![named("all", to(json!("*")))],
         ..unread
     });
-    assert_eq!(verdict(&rcp), Undetermined);
+    assert_eq!(decision(&rcp), Undetermined);
     assert_eq!(rcp.answer().doubts[0].layer, Layer::Rcp);
     let mut grants = granted(grant());
     grants.grants = Observed::Unreadable(failure());
-    assert_eq!(verdict(&grants), Undetermined);
+    assert_eq!(decision(&grants), Undetermined);
     assert_eq!(grants.answer().layers.grants, Some(Undetermined));
     grants.request.action = "s3:ReplicateObject".into();
-    assert_eq!(verdict(&grants), ImplicitlyDenied, "grants have no say in S3");
+    assert_eq!(decision(&grants), ImplicitlyDenied, "grants have no say in S3");
 }
 
 #[test]
@@ -290,13 +290,17 @@ fn what_is_not_understood_matters_only_where_the_rest_of_the_statement_applies()
         ),
     ] {
         let only = object().role(statements.clone());
-        assert_eq!(verdict(&only), alone, "{statements}");
+        assert_eq!(decision(&only), alone, "{statements}");
         let mut both = statements.as_array().unwrap().clone();
         both.extend(allow_all().as_array().unwrap().clone());
-        assert_eq!(verdict(&object().role(json!(both))), beside_allow, "{statements}");
+        assert_eq!(
+            decision(&object().role(json!(both))),
+            beside_allow,
+            "{statements}"
+        );
         both.push(json!({"Effect": "Deny", "Action": "*", "Resource": "*"}));
         assert_eq!(
-            verdict(&object().role(json!(both))),
+            decision(&object().role(json!(both))),
             ExplicitlyDenied,
             "{statements}"
         );
@@ -313,7 +317,7 @@ fn a_version_or_element_of_the_document_that_is_not_known_casts_doubt_on_all_its
         let mut world = object();
         let policy = crate::policy::NamedPolicy::new("p", PolicyDocument::from_value(document).unwrap());
         world.identity = PolicySet::complete(vec![policy]);
-        assert_eq!(verdict(&world), Undetermined);
+        assert_eq!(decision(&world), Undetermined);
     }
 }
 
@@ -376,13 +380,13 @@ fn principals_of_unclear_meaning_never_allow_and_never_let_a_denial_pass() {
         ),
     ] {
         let allowing = object().resource(statement("Allow", &principal));
-        assert_eq!(verdict(&allowing), when_allowing, "{principal}");
+        assert_eq!(decision(&allowing), when_allowing, "{principal}");
         let denying = object().role(allow_all()).resource(statement("Deny", &principal));
-        assert_eq!(verdict(&denying), when_denying, "{principal}");
+        assert_eq!(decision(&denying), when_denying, "{principal}");
     }
     let missing = json!([{"Effect": "Deny", "Action": "*", "Resource": "*"}]);
     assert_eq!(
-        verdict(&object().role(allow_all()).resource(missing)),
+        decision(&object().role(allow_all()).resource(missing)),
         Undetermined
     );
 }
@@ -396,10 +400,10 @@ fn not_principal_spares_only_a_caller_that_is_listed_in_full_and_has_no_boundary
             .role(allow_all())
             .resource(statement("Deny", listed.clone()))
     };
-    assert_eq!(verdict(&denying(&full)), Allowed);
-    assert_eq!(verdict(&denying(&json!("*"))), Allowed);
-    assert_eq!(verdict(&denying(&full).boundary(allow_all())), ExplicitlyDenied);
-    assert_eq!(verdict(&unread_boundary(denying(&full))), Undetermined);
+    assert_eq!(decision(&denying(&full)), Allowed);
+    assert_eq!(decision(&denying(&json!("*"))), Allowed);
+    assert_eq!(decision(&denying(&full).boundary(allow_all())), ExplicitlyDenied);
+    assert_eq!(decision(&unread_boundary(denying(&full))), Undetermined);
     for partial in [
         json!({"AWS": ROLE}),
         json!({"AWS": SESSION}),
@@ -408,34 +412,34 @@ fn not_principal_spares_only_a_caller_that_is_listed_in_full_and_has_no_boundary
         json!({"AWS": [ROLE, SESSION]}),
         json!({"Robot": "r2"}),
     ] {
-        assert_eq!(verdict(&denying(&partial)), Undetermined, "{partial}");
+        assert_eq!(decision(&denying(&partial)), Undetermined, "{partial}");
         let reason = &denying(&partial).answer().doubts[0].reason;
         assert_eq!(*reason, DoubtReason::PartialNotPrincipal, "{partial}");
     }
     let others = json!({"AWS": "arn:aws:iam::444455556666:root"});
-    assert_eq!(verdict(&denying(&others)), ExplicitlyDenied);
-    assert_eq!(verdict(&unread_boundary(denying(&others))), ExplicitlyDenied);
+    assert_eq!(decision(&denying(&others)), ExplicitlyDenied);
+    assert_eq!(decision(&unread_boundary(denying(&others))), ExplicitlyDenied);
     let allowing = object().resource(statement("Allow", others.clone()));
-    assert_eq!(verdict(&allowing), Undetermined, "AWS does not support it");
+    assert_eq!(decision(&allowing), Undetermined, "AWS does not support it");
     assert_eq!(
         allowing.answer().doubts[0].reason,
         DoubtReason::Flaw(Flaw::Misplaced("NotPrincipal"))
     );
     assert_eq!(
-        verdict(&object().resource(statement("Allow", full))),
+        decision(&object().resource(statement("Allow", full))),
         ImplicitlyDenied
     );
     let mut service = trust(statement("Deny", json!({"Service": "s3.amazonaws.com"})));
-    assert_eq!(verdict(&service), ImplicitlyDenied);
+    assert_eq!(decision(&service), ImplicitlyDenied);
     assert_eq!(
-        verdict(&service.boundary(allow_all())),
+        decision(&service.boundary(allow_all())),
         ImplicitlyDenied,
         "a service has no boundary"
     );
     service = trust(statement("Allow", others));
-    assert_eq!(verdict(&service), Undetermined);
+    assert_eq!(decision(&service), Undetermined);
     assert_eq!(
-        verdict(&unread_boundary(trust(statement("Deny", json!({"AWS": ROLE}))))),
+        decision(&unread_boundary(trust(statement("Deny", json!({"AWS": ROLE}))))),
         ExplicitlyDenied
     );
 }
@@ -452,14 +456,14 @@ fn a_service_is_allowed_by_its_exact_name_and_bound_by_no_layer_of_the_role() {
         trust(json!([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]))
     };
     let by_name = || assume(json!({"Service": "s3.amazonaws.com"}));
-    assert_eq!(verdict(&by_name()), Allowed);
+    assert_eq!(decision(&by_name()), Allowed);
     assert_eq!(
-        verdict(&assume(json!("*"))),
+        decision(&assume(json!("*"))),
         Undetermined,
         "AWS does not say that services are among all users"
     );
     assert_eq!(
-        verdict(&assume(json!({"Service": "s3.us-east-1.amazonaws.com"}))),
+        decision(&assume(json!({"Service": "s3.us-east-1.amazonaws.com"}))),
         ImplicitlyDenied
     );
     let deny = json!([{"Effect": "Deny", "Action": "*", "Resource": "*"}]);
@@ -468,7 +472,7 @@ fn a_service_is_allowed_by_its_exact_name_and_bound_by_no_layer_of_the_role() {
         name: "root".into(),
         policies: PolicySet::complete(vec![named("p", deny.clone())]),
     }];
-    assert_eq!(verdict(&bound), Allowed);
+    assert_eq!(decision(&bound), Allowed);
     assert_eq!(
         (bound.answer().layers.identity, bound.answer().layers.scps),
         (None, None)
@@ -481,13 +485,13 @@ fn a_service_is_allowed_by_its_exact_name_and_bound_by_no_layer_of_the_role() {
             json!([{"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Resource": "*"}]),
         )]),
     }];
-    assert_eq!(verdict(&rcp), ExplicitlyDenied);
+    assert_eq!(decision(&rcp), ExplicitlyDenied);
     let everyone = trust(json!([
         {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"},
         {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
     ]));
     assert_eq!(
-        verdict(&everyone),
+        decision(&everyone),
         Undetermined,
         "whether everyone includes services is not documented"
     );
@@ -502,8 +506,8 @@ fn a_role_may_assume_a_role_of_its_account_if_the_trust_policy_leaves_that_to_th
                 json!([{"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}]),
             )
     };
-    assert_eq!(verdict(&assume("111122223333")), Allowed);
-    assert_eq!(verdict(&assume("444455556666")), ImplicitlyDenied);
+    assert_eq!(decision(&assume("111122223333")), Allowed);
+    assert_eq!(decision(&assume("444455556666")), ImplicitlyDenied);
 }
 
 #[test]
@@ -516,10 +520,10 @@ fn organisations_do_not_bind_service_linked_roles() {
     let silent = vec![PolicyLevel::default()];
     world.scps = silent.clone();
     world.rcps = silent;
-    assert_eq!(verdict(&world), Allowed);
+    assert_eq!(decision(&world), Allowed);
     let role = "arn:aws:iam::111122223333:role/other/crr".parse().unwrap();
     world.request.caller = Caller::session_of(&role, "s");
-    assert_eq!(verdict(&world), ImplicitlyDenied);
+    assert_eq!(decision(&world), ImplicitlyDenied);
     assert_eq!(
         world.answer().blocked_by,
         [
@@ -537,15 +541,15 @@ fn a_grant_that_fits_allows_and_one_of_unclear_reach_leaves_the_answer_open() {
         granted(grant)
     };
     let fits = granted(grant());
-    assert_eq!(verdict(&fits), Allowed);
+    assert_eq!(decision(&fits), Allowed);
     assert_eq!(fits.answer().deciding[0].to_string(), "grant `ours`");
-    assert_eq!(verdict(&with(|grant| grant.grantee = SESSION.into())), Allowed);
+    assert_eq!(decision(&with(|grant| grant.grantee = SESSION.into())), Allowed);
     assert_eq!(
-        verdict(&with(|grant| grant.grantee = format!("{ROLE}x"))),
+        decision(&with(|grant| grant.grantee = format!("{ROLE}x"))),
         ImplicitlyDenied
     );
     assert_eq!(
-        verdict(&with(|grant| grant.operations = ["Encrypt".to_owned()].into())),
+        decision(&with(|grant| grant.operations = ["Encrypt".to_owned()].into())),
         ImplicitlyDenied
     );
     for account in ["111122223333", "arn:aws:iam::111122223333:root"] {
@@ -553,15 +557,15 @@ fn a_grant_that_fits_allows_and_one_of_unclear_reach_leaves_the_answer_open() {
         if let Observed::Found(grants) = &mut to_account.grants {
             grants[0].grantee = account.into();
         }
-        assert_eq!(verdict(&to_account), Undetermined);
+        assert_eq!(decision(&to_account), Undetermined);
         assert_eq!(to_account.answer().doubts[0].reason, DoubtReason::GrantToAccount);
     }
     assert_eq!(
-        verdict(&with(|grant| grant.grantee = "444455556666".into())),
+        decision(&with(|grant| grant.grantee = "444455556666".into())),
         ImplicitlyDenied
     );
     let constrained = with(|grant| grant.constraints.unknown = vec!["SourceArn".into()]);
-    assert_eq!(verdict(&constrained), Undetermined);
+    assert_eq!(decision(&constrained), Undetermined);
     assert_eq!(
         constrained.answer().doubts[0].reason,
         DoubtReason::GrantConstraint("SourceArn".into())
@@ -572,10 +576,10 @@ fn a_grant_that_fits_allows_and_one_of_unclear_reach_leaves_the_answer_open() {
         grants[0].constraints.equals = context("arn:aws:s3:::src");
         grants[0].constraints.subset = context("arn:aws:s3:::src");
     }
-    assert_eq!(verdict(&equal), Allowed);
+    assert_eq!(decision(&equal), Allowed);
     let more = equal.with("kms:EncryptionContext:tenant", "t");
     assert_eq!(
-        verdict(&more),
+        decision(&more),
         ImplicitlyDenied,
         "the context must be equal as a whole"
     );
@@ -584,7 +588,7 @@ fn a_grant_that_fits_allows_and_one_of_unclear_reach_leaves_the_answer_open() {
         grants[0].constraints.subset = context("arn:aws:s3:::other");
     }
     assert_eq!(
-        verdict(&unknown_but_other),
+        decision(&unknown_but_other),
         ImplicitlyDenied,
         "no reading of it fits"
     );
@@ -594,16 +598,16 @@ fn a_grant_that_fits_allows_and_one_of_unclear_reach_leaves_the_answer_open() {
 fn whether_a_boundary_limits_a_grant_is_not_known() {
     let narrow = json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]);
     let against = granted(grant()).boundary(narrow.clone());
-    assert_eq!(verdict(&against), Undetermined);
+    assert_eq!(decision(&against), Undetermined);
     assert_eq!(
         against.answer().doubts[0].reason,
         DoubtReason::GrantAgainstBoundary
     );
-    assert_eq!(verdict(&granted(grant()).boundary(allow_all())), Allowed);
-    assert_eq!(verdict(&unread_boundary(granted(grant()))), Undetermined);
+    assert_eq!(decision(&granted(grant()).boundary(allow_all())), Allowed);
+    assert_eq!(decision(&unread_boundary(granted(grant()))), Undetermined);
     let mut without = granted(grant()).boundary(narrow);
     without.grants = Observed::Found(Vec::new());
-    assert_eq!(verdict(&without), ImplicitlyDenied);
+    assert_eq!(decision(&without), ImplicitlyDenied);
 }
 
 #[test]
@@ -616,7 +620,7 @@ fn an_answer_that_rests_on_the_absence_of_a_key_says_which_and_one_that_does_not
     };
     let nothing = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*"});
     let answer = denied_unless(nothing).answer();
-    assert_eq!(answer.verdict, ExplicitlyDenied);
+    assert_eq!(answer.decision, ExplicitlyDenied);
     let keys: Vec<&str> = answer
         .absent_keys
         .iter()
@@ -631,7 +635,7 @@ fn an_answer_that_rests_on_the_absence_of_a_key_says_which_and_one_that_does_not
             .role(json!([{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}]))
             .answer()
     };
-    for (condition, verdict, key) in [
+    for (condition, decision, key) in [
         (
             json!({"StringEqualsIfExists": {"aws:SourceVpce": "v"}}),
             Allowed,
@@ -660,7 +664,7 @@ fn an_answer_that_rests_on_the_absence_of_a_key_says_which_and_one_that_does_not
         ),
     ] {
         let answer = allowed(condition.clone());
-        assert_eq!(answer.verdict, verdict, "{condition}");
+        assert_eq!(answer.decision, decision, "{condition}");
         let keys: Vec<&str> = answer
             .absent_keys
             .iter()
@@ -685,33 +689,33 @@ fn a_variable_in_a_resource_without_a_value_matches_nothing_and_says_so() {
         object().role(json!(statements)).answer()
     };
     let absent = on("Allow", "Resource", "arn:aws:s3:::${aws:PrincipalTag/b}/*");
-    assert_eq!(absent.verdict, ImplicitlyDenied);
+    assert_eq!(absent.decision, ImplicitlyDenied);
     assert_eq!(absent.absent_keys[0].key, "aws:principaltag/b");
     assert_eq!(
-        on("Deny", "NotResource", "arn:aws:s3:::${aws:PrincipalTag/b}/*").verdict,
+        on("Deny", "NotResource", "arn:aws:s3:::${aws:PrincipalTag/b}/*").decision,
         ExplicitlyDenied
     );
     // The account part is literal; that must not void a denial, nor widen an Allow that excepts it.
     let early = "arn:aws:s3::${aws:PrincipalTag/none, ''}:src/a";
-    assert_eq!(on("Allow", "Resource", early).verdict, ImplicitlyDenied);
-    assert_eq!(on("Deny", "Resource", early).verdict, Undetermined);
-    assert_eq!(on("Allow", "NotResource", early).verdict, Undetermined);
-    assert_eq!(on("Deny", "NotResource", early).verdict, ExplicitlyDenied);
+    assert_eq!(on("Allow", "Resource", early).decision, ImplicitlyDenied);
+    assert_eq!(on("Deny", "Resource", early).decision, Undetermined);
+    assert_eq!(on("Allow", "NotResource", early).decision, Undetermined);
+    assert_eq!(on("Deny", "NotResource", early).decision, ExplicitlyDenied);
     assert_eq!(
-        on("Deny", "Resource", "arn:aws:s3::${aws:PrincipalTag/none}:src/a").verdict,
+        on("Deny", "Resource", "arn:aws:s3::${aws:PrincipalTag/none}:src/a").decision,
         Allowed
     );
     let of_other = "arn:aws:s3::${aws:PrincipalTag/none, ''}:other/a";
-    assert_eq!(on("Deny", "Resource", of_other).verdict, Allowed);
+    assert_eq!(on("Deny", "Resource", of_other).decision, Allowed);
     for effect in ["Allow", "Deny"] {
         assert_eq!(
-            on(effect, "Resource", "arn:aws:s3*src/a").verdict,
+            on(effect, "Resource", "arn:aws:s3*src/a").decision,
             Undetermined,
             "{effect}"
         );
     }
     assert_eq!(
-        on("Allow", "Resource", "arn:aws:s3*src/b").verdict,
+        on("Allow", "Resource", "arn:aws:s3*src/b").decision,
         ImplicitlyDenied
     );
 }
@@ -788,8 +792,8 @@ fn conditions_that_aws_does_not_document_never_allow_and_never_let_a_denial_pass
             Undetermined,
         ),
     ] {
-        assert_eq!(verdict(&world(allow(&condition))), when_allowing, "{condition}");
-        assert_eq!(verdict(&world(deny(&condition))), when_denying, "{condition}");
+        assert_eq!(decision(&world(allow(&condition))), when_allowing, "{condition}");
+        assert_eq!(decision(&world(deny(&condition))), when_denying, "{condition}");
     }
 }
 
@@ -835,8 +839,12 @@ fn of_a_key_with_several_possible_values_only_what_holds_for_all_of_them_is_cert
             Undetermined,
         ),
     ] {
-        assert_eq!(verdict(&world("Allow", &condition)), when_allowing, "{condition}");
-        assert_eq!(verdict(&world("Deny", &condition)), when_denying, "{condition}");
+        assert_eq!(
+            decision(&world("Allow", &condition)),
+            when_allowing,
+            "{condition}"
+        );
+        assert_eq!(decision(&world("Deny", &condition)), when_denying, "{condition}");
     }
     let told = world("Deny", &json!({"NumericLessThan": {"s3:TlsVersion": "1.3"}})).told();
     assert!(
@@ -1068,18 +1076,18 @@ fn an_excepted_caller_is_a_near_miss_of_its_own_and_one_that_is_not_excepted_non
 fn a_statement_without_a_resource_is_one_of_a_trust_policy_or_not_understood() {
     let bare = json!([{"Effect": "Allow", "Action": "*"}]);
     assert_eq!(
-        verdict(&world("sts:AssumeRole", ROLE).resource(to(json!("*"))).role(bare)),
+        decision(&world("sts:AssumeRole", ROLE).resource(to(json!("*"))).role(bare)),
         Allowed
     );
     let bare = |principal: Value| json!([{"Effect": "Allow", "Principal": principal, "Action": "*"}]);
     assert_eq!(
-        verdict(&world("sts:AssumeRole", ROLE).resource(bare(json!("*")))),
+        decision(&world("sts:AssumeRole", ROLE).resource(bare(json!("*")))),
         Allowed
     );
-    assert_eq!(verdict(&key().resource(bare(json!("*")))), Undetermined);
+    assert_eq!(decision(&key().resource(bare(json!("*")))), Undetermined);
     let identity = json!([{"Effect": "Allow", "Action": "*"}]);
     assert_eq!(
-        verdict(
+        decision(
             &world("sts:AssumeRole", ROLE)
                 .resource(delegation())
                 .role(identity)
@@ -1089,7 +1097,7 @@ fn a_statement_without_a_resource_is_one_of_a_trust_policy_or_not_understood() {
     let identity = json!([{"Effect": "Allow", "Action": "*"}]);
     let trusting = to(json!({"AWS": "111122223333"}));
     assert_eq!(
-        verdict(&world("sts:AssumeRole", ROLE).resource(trusting).role(identity)),
+        decision(&world("sts:AssumeRole", ROLE).resource(trusting).role(identity)),
         Undetermined
     );
 }
@@ -1100,8 +1108,8 @@ fn a_call_on_no_resource_in_particular_is_matched_only_by_the_whole_wildcard() {
         world("s3:ListAllMyBuckets", "*")
             .role(json!([{"Effect": "Allow", "Action": "*", "Resource": resource}]))
     };
-    assert_eq!(verdict(&on("*")), Allowed);
-    assert_eq!(verdict(&on("arn:aws:s3:::*")), ImplicitlyDenied);
+    assert_eq!(decision(&on("*")), Allowed);
+    assert_eq!(decision(&on("arn:aws:s3:::*")), ImplicitlyDenied);
 }
 
 #[test]
@@ -1147,7 +1155,7 @@ fn a_grant_that_the_boundary_contains_is_not_in_doubt() {
     let unknown = json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Foo": 1});
     let world = granted(grant()).boundary(allow_all()).role(json!([unknown]));
     let answer = world.answer();
-    assert_eq!(answer.verdict, Undetermined);
+    assert_eq!(answer.decision, Undetermined);
     assert_eq!(answer.doubts.len(), 1, "{:?}", answer.doubts);
 }
 
@@ -1200,18 +1208,18 @@ fn an_incomplete_arn_in_a_policy_of_the_role_is_completed_with_wildcards() {
         ("src", ImplicitlyDenied, Allowed),
         ("", ImplicitlyDenied, Allowed),
     ] {
-        assert_eq!(verdict(&object().role(on(resource))), allowed, "{resource}");
-        assert_eq!(verdict(&object().role(denying(resource))), denied, "{resource}");
+        assert_eq!(decision(&object().role(on(resource))), allowed, "{resource}");
+        assert_eq!(decision(&object().role(denying(resource))), denied, "{resource}");
         let bounded = object().role(allow_all()).boundary(on(resource));
-        assert_eq!(verdict(&bounded), allowed, "{resource} in a boundary");
+        assert_eq!(decision(&bounded), allowed, "{resource} in a boundary");
     }
     let excepting = json!([{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3"}]);
-    assert_eq!(verdict(&object().role(excepting)), ImplicitlyDenied);
+    assert_eq!(decision(&object().role(excepting)), ImplicitlyDenied);
     // AWS says so of policies of identities only.
     let bucket_policy = |effect: &str| json!([{"Effect": effect, "Principal": {"AWS": SESSION}, "Action": "*", "Resource": "arn:aws:s3"}]);
-    assert_eq!(verdict(&object().resource(bucket_policy("Allow"))), Undetermined);
+    assert_eq!(decision(&object().resource(bucket_policy("Allow"))), Undetermined);
     let denied = object().role(allow_all()).resource(bucket_policy("Deny"));
-    assert_eq!(verdict(&denied), Undetermined);
+    assert_eq!(decision(&denied), Undetermined);
     assert_eq!(
         denied.answer().doubts[0].reason,
         DoubtReason::ShortArn("arn:aws:s3".to_owned())
@@ -1228,7 +1236,7 @@ fn a_key_without_any_value_satisfies_every_for_all_values_and_is_null() {
             .context
             .with_set("aws:TagKeys", values.iter().copied())
             .with("aws:PrincipalTag/empty", "");
-        verdict(&world)
+        decision(&world)
     };
     let all = || json!({"ForAllValues:StringEquals": {"aws:TagKeys": "x"}});
     assert_eq!(with(&[], all()), Allowed);
@@ -1265,11 +1273,11 @@ fn an_action_without_a_service_never_lets_a_denial_pass() {
             {"Effect": "Allow", "Action": "*", "Resource": "*"},
             {"Effect": "Deny", "Action": action, "Resource": "*"},
         ]);
-        assert_eq!(verdict(&object().role(statements)), Undetermined, "{action}");
+        assert_eq!(decision(&object().role(statements)), Undetermined, "{action}");
     }
     let elsewhere = json!([
         {"Effect": "Allow", "Action": "S3:rePLICATE?bject", "Resource": "*"},
         {"Effect": "Deny", "Action": ["kms", "sqs*", "s3?Get*"], "Resource": "*"},
     ]);
-    assert_eq!(verdict(&object().role(elsewhere)), Allowed);
+    assert_eq!(decision(&object().role(elsewhere)), Allowed);
 }

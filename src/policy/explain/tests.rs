@@ -300,12 +300,12 @@ fn what_is_malformed_is_told_with_what_was_found() {
 fn verdicts_and_statements_have_names_for_people() {
     assert_eq!(
         [
-            Verdict::Allowed,
-            Verdict::ExplicitlyDenied,
-            Verdict::ImplicitlyDenied,
-            Verdict::Undetermined
+            Decision::Allowed,
+            Decision::ExplicitlyDenied,
+            Decision::ImplicitlyDenied,
+            Decision::Undetermined
         ]
-        .map(|verdict| verdict.to_string()),
+        .map(|decision| decision.to_string()),
         [
             "allowed",
             "explicitly denied",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::answer::{
-    AbsentKey, Doubt, DoubtReason, Guardrail, Layer, Mismatch, NearMiss, StatementRef, Verdict,
+    AbsentKey, Decision, Doubt, DoubtReason, Guardrail, Layer, Mismatch, NearMiss, StatementRef,
 };
 use super::super::condition::{Base, Operator};
 use super::super::statement::Flaw;
@@ -11,7 +11,7 @@ use super::{quoted, quoted_list};
 
 const ENCRYPTION_CONTEXT: &str = "kms:encryptioncontext:aws:s3:arn";
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Allowed => "allowed",

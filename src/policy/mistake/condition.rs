@@ -6,7 +6,7 @@
 
 use super::super::answer::Mismatch;
 use super::super::condition::{Base, Operator};
-use super::super::matching::{Subject, SubjectCaller};
+use super::super::matching::{PreparedCaller, PreparedRequest};
 use super::super::pattern::has_wildcard;
 use super::super::request::fold;
 use super::super::statement::Statement;
@@ -15,7 +15,11 @@ use super::MistakeKind;
 pub(super) const CONTEXT: &str = "kms:encryptioncontext:aws:s3:arn";
 
 /// The mistakes behind conditions that fail.
-pub(super) fn mistakes(conditions: &[&Mismatch], subject: &Subject<'_>, kinds: &mut Vec<MistakeKind>) {
+pub(super) fn mistakes(
+    conditions: &[&Mismatch],
+    subject: &PreparedRequest<'_>,
+    kinds: &mut Vec<MistakeKind>,
+) {
     for condition in conditions {
         match condition {
             Mismatch::ConditionKeyAbsent { key, .. } => kinds.extend(absent(key, subject)),
@@ -59,9 +63,9 @@ pub(super) fn mistakes(conditions: &[&Mismatch], subject: &Subject<'_>, kinds: &
     }
 }
 
-fn absent(key: &str, subject: &Subject<'_>) -> Option<MistakeKind> {
+fn absent(key: &str, subject: &PreparedRequest<'_>) -> Option<MistakeKind> {
     let folded = fold(key);
-    let is_role = matches!(subject.caller, SubjectCaller::Role { .. });
+    let is_role = matches!(subject.caller, PreparedCaller::Role { .. });
     match folded.as_str() {
         CONTEXT | "kms:encryptioncontextkeys" => None,
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourcearn
@@ -111,7 +115,7 @@ fn encryption_context(wanted: &[String], sent: &str) -> Option<MistakeKind> {
 }
 
 /// A denial that looks at the Region and hits.
-pub(super) fn region_denied(statement: &Statement, subject: &Subject<'_>) -> Option<MistakeKind> {
+pub(super) fn region_denied(statement: &Statement, subject: &PreparedRequest<'_>) -> Option<MistakeKind> {
     const KEY: &str = "aws:requestedregion";
     let looks_at_region = statement
         .conditions

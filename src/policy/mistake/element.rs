@@ -5,7 +5,7 @@
 //! name of an API operation and are not.
 
 use super::super::condition::Base;
-use super::super::matching::{Subject, arn_parts};
+use super::super::matching::{PreparedRequest, arn_parts};
 use super::super::pattern::glob_ignoring_case;
 use super::super::request::fold;
 use super::super::statement::{Listed, Statement};
@@ -38,7 +38,7 @@ const SIMILAR: [(&str, &[&str]); 9] = [
 ];
 
 /// The mistakes behind an action that is not among those of the statement.
-pub(super) fn action(named: &[String], subject: &Subject<'_>, kinds: &mut Vec<MistakeKind>) {
+pub(super) fn action(named: &[String], subject: &PreparedRequest<'_>, kinds: &mut Vec<MistakeKind>) {
     let is = |action: &str| {
         action.split_once(':').is_some_and(|(service, name)| {
             subject.is_service(service) && subject.name.eq_ignore_ascii_case(name)
@@ -63,7 +63,7 @@ pub(super) fn action(named: &[String], subject: &Subject<'_>, kinds: &mut Vec<Mi
 }
 
 /// The mistakes behind a resource that is not among those of the statement.
-pub(super) fn resource(named: &[String], subject: &Subject<'_>, kinds: &mut Vec<MistakeKind>) {
+pub(super) fn resource(named: &[String], subject: &PreparedRequest<'_>, kinds: &mut Vec<MistakeKind>) {
     if subject.is_service("kms") {
         let alias = named.iter().find(|named| {
             matches!(arn_parts(named), Some([_, _, "kms", _, _, resource]) if resource.starts_with("alias/"))
@@ -91,7 +91,11 @@ pub(super) fn resource(named: &[String], subject: &Subject<'_>, kinds: &mut Vec<
 }
 
 /// Patterns of a statement that applies, such as `arn:aws:s3:::logs*`, which matches the bucket `logs-of-others` too.
-pub(super) fn other_buckets(statement: &Statement, subject: &Subject<'_>, kinds: &mut Vec<MistakeKind>) {
+pub(super) fn other_buckets(
+    statement: &Statement,
+    subject: &PreparedRequest<'_>,
+    kinds: &mut Vec<MistakeKind>,
+) {
     let resources = match &statement.resources {
         Listed::These(patterns) => patterns.as_slice(),
         Listed::AllBut(_) | Listed::Missing | Listed::Flawed(_) => &[],

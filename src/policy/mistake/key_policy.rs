@@ -6,7 +6,7 @@
 use super::super::answer::Answer;
 use super::super::evaluate::{CallKind, Sides};
 use super::super::layers::NamedPolicy;
-use super::super::matching::SubjectCaller;
+use super::super::matching::PreparedCaller;
 use super::super::principal::Principal;
 use super::super::request::fold;
 use super::super::statement::{Effect, Listed, Statement};
@@ -60,7 +60,7 @@ pub(super) fn account_may_only_look(
 
 /// A key policy whose Allow statements name neither the role nor its account.
 pub(super) fn without_caller(policy: &NamedPolicy, sides: &Sides<'_>) -> Option<MistakeKind> {
-    let SubjectCaller::Role {
+    let PreparedCaller::Role {
         arn,
         session,
         account,

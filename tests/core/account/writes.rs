@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use s3_replication_remediator::arn::{KeyArn, RoleArn};
-use s3_replication_remediator::backlog::Order;
+use s3_replication_remediator::backlog::ApprovedJob;
 use s3_replication_remediator::mode::WriteAccess;
 use s3_replication_remediator::policy::PolicyDocument;
 use s3_replication_remediator::snapshot::KeyState;
@@ -342,7 +342,7 @@ impl Target for Writer<'_> {
 
 impl Jobs for Writer<'_> {
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html>: the same token is the same job.
-    async fn create_job(&self, order: &Order) -> Result<String, WriteFailure> {
+    async fn create_job(&self, order: &ApprovedJob) -> Result<String, WriteFailure> {
         const OPERATION: &str = "s3:CreateJob";
         let world = self.0;
         let job = order.job();

@@ -10,7 +10,7 @@ use std::path::Path;
 use s3_replication_remediator::apply::{ChangeStatus, Status};
 use s3_replication_remediator::check::{RemedyKind, Severity, Verdict};
 use s3_replication_remediator::event::{Change, TriggerKind};
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::events;
 use s3_replication_remediator::report::Report;
@@ -142,10 +142,10 @@ fn is_omission(value: &Value) -> bool {
 /// Reports in which together every field occurs.
 fn reports() -> Vec<Report> {
     let mut reports = Vec::new();
-    let mut add = |answer: Answer| match answer {
-        Answer::Report(report) => reports.push(*report),
-        Answer::Reports(all) => reports.extend(all),
-        Answer::Batch(_) | Answer::Sweep(_) => panic!("this answers no report"),
+    let mut add = |answer: Response| match answer {
+        Response::Report(report) => reports.push(*report),
+        Response::Reports(all) => reports.extend(all),
+        Response::Batch(_) | Response::Sweep(_) => panic!("this answers no report"),
     };
     for mode in [Mode::DryRun, Mode::Approve, Mode::Auto] {
         for stage in [Stage::broken(mode), Stage::repairable(mode)] {
@@ -155,7 +155,7 @@ fn reports() -> Vec<Report> {
             if let Some(digest) = shown.digest() {
                 add(stage.handle(&undo_as_shown(digest)).unwrap());
             }
-            add(Answer::Report(Box::new(shown)));
+            add(Response::Report(Box::new(shown)));
             add(stage
                 .handle(&apply(&format!("sha256:{}", "0".repeat(64))))
                 .unwrap());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ fn a_record_of_a_pipe_that_has_no_message_id_fails_the_invocation_when_its_look_
     later(&stage, 300);
     assert_eq!(
         stage.handle(&json!([record])).unwrap(),
-        Answer::Batch(Default::default())
+        Response::Batch(Default::default())
     );
 }
 

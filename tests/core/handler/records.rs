@@ -5,10 +5,10 @@ use std::cell::Cell;
 use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::apply::Status;
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::handler::Answer;
-use s3_replication_remediator::ledger::changes::Record;
+use s3_replication_remediator::handler::Response;
+use s3_replication_remediator::ledger::changes::ChangeRecord;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::ledger::{Item, Ledger, LedgerFailure, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ impl Ledger for &Table {
         }
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
-        self.memory.remove(place, version).await
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
+        self.memory.remove(key, version).await
     }
 }
 
@@ -54,8 +54,8 @@ impl Table {
         futures_util::FutureExt::now_or_never(items).unwrap().unwrap()
     }
 
-    pub(super) fn records(&self) -> Vec<Record> {
-        self.items().iter().filter_map(Record::read).collect()
+    pub(super) fn records(&self) -> Vec<ChangeRecord> {
+        self.items().iter().filter_map(ChangeRecord::read).collect()
     }
 
     pub(super) fn refuse_writes(&self, refuses: bool) {
@@ -65,14 +65,14 @@ impl Table {
     /// An item as somebody with access to the table would write it.
     pub(super) fn forge(&self, sort: &str, value: Value) {
         let item = Item {
-            place: Place {
+            key: ItemKey {
                 partition: format!("bucket#{SOURCE}"),
                 sort: sort.to_owned(),
             },
             version: self
                 .items()
                 .iter()
-                .find(|item| item.place.sort == sort)
+                .find(|item| item.key.sort == sort)
                 .map_or(1, |item| item.version + 1),
             value,
             expires: None,
@@ -89,7 +89,7 @@ pub(super) fn forget_the_end(stage: &Stage) {
     let partition = format!("bucket#{SOURCE}");
     let items = futures_util::FutureExt::now_or_never(stage.ledger.items(&partition)).unwrap();
     let mut items = items.unwrap();
-    items.retain(|item| Record::read(item).is_some());
+    items.retain(|item| ChangeRecord::read(item).is_some());
     for mut item in items {
         item.version += 1;
         item.value["changes"][0]["state"] = json!("begun");
@@ -304,7 +304,7 @@ impl Ledger for Spent<'_> {
         Err(LedgerFailure::Changed)
     }
 
-    async fn remove(&self, _: &Place, _: u64) -> Result<(), LedgerFailure> {
+    async fn remove(&self, _: &ItemKey, _: u64) -> Result<(), LedgerFailure> {
         Err(LedgerFailure::Changed)
     }
 }
@@ -313,13 +313,13 @@ impl Ledger for Spent<'_> {
 fn a_forged_version_stops_no_look() {
     let (stage, table) = repaired();
     for item in table.items() {
-        if let Some(mut value) = Record::read(&item).map(|_| item.value.clone()) {
+        if let Some(mut value) = ChangeRecord::read(&item).map(|_| item.value.clone()) {
             value["changes"][0]["state"] = json!("begun");
-            table.forge(&item.place.sort, value);
+            table.forge(&item.key.sort, value);
         }
     }
     let look = stage.handle_with(Spent(&table), &check()).unwrap();
-    let Answer::Report(report) = look else {
+    let Response::Report(report) = look else {
         panic!("{look:?}")
     };
     assert_eq!(report.verdict, Verdict::Healthy);
@@ -354,8 +354,8 @@ fn an_undo_finds_by_its_records_what_no_rule_names_any_more() {
             command["plan"] = json!(plan);
         }
         match stage.handle_with(&table, &command).unwrap() {
-            Answer::Report(report) => *report,
-            other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+            Response::Report(report) => *report,
+            other @ (Response::Batch(_) | Response::Reports(_) | Response::Sweep(_)) => panic!("{other:?}"),
         }
     };
     let shown = undo(None);
@@ -389,7 +389,7 @@ fn what_a_killed_process_changed_is_told_to_people_once_whoever_looks_first() {
         }
         // Who asks is shown it, and is not who is told.
         for command in [check(), super::undo()] {
-            let Answer::Report(shown) = stage.handle_with(&table, &command).unwrap() else {
+            let Response::Report(shown) = stage.handle_with(&table, &command).unwrap() else {
                 panic!()
             };
             assert_eq!(shown.earlier.len(), 2, "{command}");
@@ -425,8 +425,8 @@ fn what_a_person_had_changed_is_answered_to_that_person_and_not_told_later() {
     let mut stage = Stage::repairable_by_a_grant(Mode::Approve);
     let table = Table::default();
     let ask = |stage: &Stage, command: &Value| match stage.handle_with(&table, command).unwrap() {
-        Answer::Report(report) => *report,
-        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+        Response::Report(report) => *report,
+        other @ (Response::Batch(_) | Response::Reports(_) | Response::Sweep(_)) => panic!("{other:?}"),
     };
     let shown = ask(&stage, &check());
     ask(&stage, &super::apply(shown.digest().unwrap()));

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::apply::Status;
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::report::Report;
 use serde_json::{Value, json};
@@ -34,11 +34,11 @@ fn when_replication_is_removed_what_was_given_for_it_goes_after_a_while() {
         table
             .items()
             .iter()
-            .all(|item| item.expires.is_some() || item.place.sort == "rules#since")
+            .all(|item| item.expires.is_some() || item.key.sort == "rules#since")
     );
     later(&stage, 15);
     deliver(&stage, &table, 1, &json!({"command": "check", "bucket": SOURCE}));
-    assert!(table.items().iter().all(|item| item.place.sort != "rules#since"));
+    assert!(table.items().iter().all(|item| item.key.sort != "rules#since"));
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn a_person_who_asks_is_shown_at_once_what_would_go() {
     stage.mode = Mode::Approve;
     remove_rules(&stage);
     let shown = match stage.handle_with(&table, &check()).unwrap() {
-        Answer::Report(report) => *report,
-        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+        Response::Report(report) => *report,
+        other @ (Response::Batch(_) | Response::Reports(_) | Response::Sweep(_)) => panic!("{other:?}"),
     };
     let digest = shown.digest().unwrap();
     assert_eq!(shown.plan.as_ref().unwrap().plan().changes.len(), 2);
@@ -116,8 +116,8 @@ fn a_person_who_asks_is_shown_at_once_what_would_go() {
 
 fn command(stage: &Stage, table: &Table, command: &Value) -> Report {
     match stage.handle_with(table, command).unwrap() {
-        Answer::Report(report) => *report,
-        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+        Response::Report(report) => *report,
+        other @ (Response::Batch(_) | Response::Reports(_) | Response::Sweep(_)) => panic!("{other:?}"),
     }
 }
 
@@ -209,7 +209,7 @@ fn a_forged_time_takes_nothing_back_when_the_rules_change_and_nothing_that_they_
     let mut noted = table
         .items()
         .into_iter()
-        .find(|item| item.place.sort == "rules#since")
+        .find(|item| item.key.sort == "rules#since")
         .unwrap();
     noted.value["since"] = json!("2001-01-01T00:00:00Z");
     table.forge("rules#since", noted.value.clone());
@@ -228,7 +228,7 @@ fn a_forged_time_takes_nothing_back_when_the_rules_change_and_nothing_that_they_
     let mut noted = table
         .items()
         .into_iter()
-        .find(|item| item.place.sort == "rules#since")
+        .find(|item| item.key.sort == "rules#since")
         .unwrap();
     noted.value["since"] = json!(future);
     noted.value["look"] = json!(future);

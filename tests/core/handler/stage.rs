@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use s3_replication_remediator::ledger::Ledger;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
@@ -146,12 +146,16 @@ impl Stage {
         self.states.borrow_mut().clear();
     }
 
-    pub(super) fn handle(&self, payload: &Value) -> Result<Answer, HandlerError> {
+    pub(super) fn handle(&self, payload: &Value) -> Result<Response, HandlerError> {
         self.handle_with(&self.ledger, payload)
     }
 
     /// The same, with another ledger.
-    pub(super) fn handle_with<L: Ledger>(&self, ledger: L, payload: &Value) -> Result<Answer, HandlerError> {
+    pub(super) fn handle_with<L: Ledger>(
+        &self,
+        ledger: L,
+        payload: &Value,
+    ) -> Result<Response, HandlerError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -192,8 +196,8 @@ impl Stage {
     /// The ids of the messages that must come again.
     pub(super) fn deliver(&self, messages: &[(&str, u32, Value)]) -> BTreeSet<String> {
         match self.handle(&batch(messages)).unwrap() {
-            Answer::Batch(again) => again,
-            other @ (Answer::Report(_) | Answer::Reports(_) | Answer::Sweep(_)) => {
+            Response::Batch(again) => again,
+            other @ (Response::Report(_) | Response::Reports(_) | Response::Sweep(_)) => {
                 panic!("not the answer to a batch: {other:?}")
             }
         }
@@ -202,8 +206,8 @@ impl Stage {
     /// The report that a command is answered with.
     pub(super) fn command(&self, command: &Value) -> Report {
         match self.handle(command).unwrap() {
-            Answer::Report(report) => *report,
-            other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => {
+            Response::Report(report) => *report,
+            other @ (Response::Batch(_) | Response::Reports(_) | Response::Sweep(_)) => {
                 panic!("not the answer to a command: {other:?}")
             }
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::ledger::{Item, Ledger, LedgerFailure, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::events::{REPAIR_APPLIED, render};
 use serde_json::{Value, json};
@@ -45,8 +45,8 @@ impl Ledger for &Table<'_> {
         self.memory.put(item).await
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
-        self.memory.remove(place, version).await
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
+        self.memory.remove(key, version).await
     }
 }
 
@@ -62,7 +62,7 @@ fn disable_the_replica_key(stage: &Stage, is_disabled: bool) {
 
 fn deliver<L: Ledger>(stage: &Stage, ledger: L, messages: &[(&str, u32, Value)]) {
     let answer = stage.handle_with(ledger, &batch(messages)).unwrap();
-    assert_eq!(answer, Answer::Batch([].into()));
+    assert_eq!(answer, Response::Batch([].into()));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_repair_of_which_the_bus_did_not_hear_is_told_to_it_on_the_next_delivery_and
     let table = Table::default();
     stage.is_bus_mute.set(true);
     let again = stage.handle_with(&table, &batch(&[("m", 1, put())])).unwrap();
-    assert_eq!(again, Answer::Batch(["m".to_owned()].into()));
+    assert_eq!(again, Response::Batch(["m".to_owned()].into()));
     assert_eq!(stage.world.writes().len(), 1);
     assert!(stage.only_message().text.contains("Repair: applied"));
 
@@ -115,8 +115,8 @@ fn a_repair_that_a_person_applied_and_of_which_the_bus_did_not_hear_is_told_to_i
     let stage = Stage::repairable(Mode::Approve);
     let table = Table::default();
     let report = |answer| match answer {
-        Answer::Report(report) => *report,
-        other @ (Answer::Batch(_) | Answer::Reports(_) | Answer::Sweep(_)) => panic!("{other:?}"),
+        Response::Report(report) => *report,
+        other @ (Response::Batch(_) | Response::Reports(_) | Response::Sweep(_)) => panic!("{other:?}"),
     };
     let shown = report(stage.handle_with(&table, &check()).unwrap());
     stage.is_bus_mute.set(true);
@@ -153,7 +153,7 @@ fn good_news_of_an_older_look_is_not_told_over_bad_news_of_a_later_one() {
     later.handle_with(&told, &put()).unwrap();
     let news = || futures_util::FutureExt::now_or_never(told.items(&format!("bucket#{SOURCE}")));
     let news: Vec<Item> = news().unwrap().unwrap();
-    let news = news.into_iter().find(|item| item.place.sort == "news").unwrap();
+    let news = news.into_iter().find(|item| item.key.sort == "news").unwrap();
 
     let stage = Stage::healthy(Mode::DryRun);
     let write = |ledger: &MemoryLedger| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use s3_replication_remediator::mode::Mode;
 use serde_json::json;
 
@@ -90,12 +90,12 @@ fn what_was_left_to_a_person_is_not_told_again_by_the_look_that_follows() {
 #[test]
 fn an_approved_repair_is_followed_too() {
     let deployment = repairable(Mode::Approve);
-    let Answer::Report(shown) = deployment.handle(&check()).unwrap() else {
+    let Response::Report(shown) = deployment.handle(&check()).unwrap() else {
         panic!("no report")
     };
     assert!(deployment.waiting().is_empty(), "nothing was repaired yet");
     let apply = json!({"command": "apply", "bucket": "amzn-s3-demo-source-bucket", "plan": shown.digest()});
-    let Answer::Report(applied) = deployment.handle(&apply).unwrap() else {
+    let Response::Report(applied) = deployment.handle(&apply).unwrap() else {
         panic!("no report")
     };
     let outcome = applied.outcome.as_ref().unwrap();

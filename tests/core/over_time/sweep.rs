@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use s3_replication_remediator::handler::Answer;
+use s3_replication_remediator::handler::Response;
 use serde_json::{Value, json};
 
 use super::{DEMO, Deployment};
@@ -94,7 +94,7 @@ fn a_sweep_checks_each_bucket_that_replicates_and_sums_up() {
 #[test]
 fn whoever_asks_for_a_sweep_is_answered_with_counts() {
     let deployment = Deployment::of(account(3, 2));
-    let Answer::Sweep(answer) = deployment.handle(&sweep()).unwrap() else {
+    let Response::Sweep(answer) = deployment.handle(&sweep()).unwrap() else {
         panic!("no counts")
     };
     assert_eq!(

@@ -15,11 +15,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use s3_replication_remediator::apply::State;
-use s3_replication_remediator::handler::{Answer, Handler, HandlerError, Invocation, Settings};
+use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use s3_replication_remediator::ledger::bucket_key;
-use s3_replication_remediator::ledger::changes::Record;
+use s3_replication_remediator::ledger::changes::ChangeRecord;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::ledger::{Item, Ledger, LedgerFailure, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
 use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
@@ -58,9 +58,9 @@ impl Ledger for &Scene {
         done
     }
 
-    async fn remove(&self, place: &Place, version: u64) -> Result<(), LedgerFailure> {
+    async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
         self.world.steps.step().await;
-        let done = self.table.remove(place, version).await;
+        let done = self.table.remove(key, version).await;
         self.world.steps.step().await;
         done
     }
@@ -135,7 +135,7 @@ impl Scene {
     }
 
     /// One invocation, or nothing where it was killed.
-    fn invoke(&self, payload: &Value) -> Option<Result<Answer, HandlerError>> {
+    fn invoke(&self, payload: &Value) -> Option<Result<Response, HandlerError>> {
         run(async {
             let (handler, invocation) = (self.handler(), self.invocation());
             let mut work = pin!(handler.handle(&invocation, payload));
@@ -158,8 +158,8 @@ impl Scene {
             let message = json!({"messageId": "m", "body": body.to_string(), "eventSource": "aws:sqs",
                 "attributes": {"ApproximateReceiveCount": count.to_string()}});
             match self.invoke(&json!({"Records": [message]})) {
-                Some(Ok(Answer::Batch(again))) if again.is_empty() => return,
-                Some(Ok(Answer::Batch(_))) | None => {}
+                Some(Ok(Response::Batch(again))) if again.is_empty() => return,
+                Some(Ok(Response::Batch(_))) | None => {}
                 Some(other) => panic!("{other:?}"),
             }
             self.pass(1);
@@ -171,7 +171,7 @@ impl Scene {
     fn command(&self, command: &Value) -> Report {
         loop {
             match self.invoke(command) {
-                Some(Ok(Answer::Report(report))) => return *report,
+                Some(Ok(Response::Report(report))) => return *report,
                 None => {}
                 Some(other) => panic!("{other:?}"),
             }
@@ -227,10 +227,10 @@ impl Scene {
         }
     }
 
-    fn records(&self) -> Vec<Record> {
+    fn records(&self) -> Vec<ChangeRecord> {
         let partition = bucket_key(&self.bucket.parse().unwrap());
         let items = run(self.table.items(&partition)).unwrap();
-        items.iter().filter_map(Record::read).collect()
+        items.iter().filter_map(ChangeRecord::read).collect()
     }
 
     /// What the account comes to, and which roles and keys were written to.
@@ -425,7 +425,7 @@ fn a_dry_run_writes_nothing_whatever_fails() {
 }
 
 /// Invocations at once, of which one after another gets its turn as the numbers say.
-fn at_once(scene: &Scene, payloads: &[Value], turns: &[u8]) -> Vec<Answer> {
+fn at_once(scene: &Scene, payloads: &[Value], turns: &[u8]) -> Vec<Response> {
     scene.world.steps.take_turns();
     // Somebody is always at work, so that a clock that waits for all to be idle would stand still.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -483,7 +483,7 @@ proptest! {
         let payloads = vec![scene.event("PutBucketReplication"); if many { 8 } else { 2 }];
         let mut applied = 0;
         for answer in at_once(&scene, &payloads, &turns) {
-            let Answer::Reports(reports) = answer else { panic!("{answer:?}") };
+            let Response::Reports(reports) = answer else { panic!("{answer:?}") };
             let outcome = json!(reports[0].outcome);
             let status = outcome["status"].as_str();
             prop_assert!(

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use s3_replication_remediator::assessment::assess;
-use s3_replication_remediator::check::{Facts, Finding, Outcome, RootCause, examine};
+use s3_replication_remediator::check::{Examination, Facts, Finding, RootCause, examine};
 use s3_replication_remediator::collect::{self, Scope, Wanted, WantedObject};
 use s3_replication_remediator::event::{Change, Command, Record, TriggerKind, decode};
 use s3_replication_remediator::guard::GuardSettings;
-use s3_replication_remediator::handler::{self, Answer, Handler, Invocation};
+use s3_replication_remediator::handler::{self, Handler, Invocation, Response};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::news::Telling;
@@ -95,7 +95,7 @@ struct ExpectedFinding {
 /// What the program says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Told {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Examination,
 }
 
 impl Told {
@@ -253,9 +253,11 @@ impl Story {
             })
         });
         let report = match answer.unwrap_or_else(|error| panic!("{}: {error}", self.name)) {
-            Answer::Report(report) => *report,
-            Answer::Reports(mut reports) => reports.remove(0),
-            other @ (Answer::Batch(_) | Answer::Sweep(_)) => panic!("{}: no report: {other:?}", self.name),
+            Response::Report(report) => *report,
+            Response::Reports(mut reports) => reports.remove(0),
+            other @ (Response::Batch(_) | Response::Sweep(_)) => {
+                panic!("{}: no report: {other:?}", self.name)
+            }
         };
         text::render(&report, &Telling::default())
     }

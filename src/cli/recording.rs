@@ -35,14 +35,14 @@ pub struct Seen {
 
 /// AWS as one look at a bucket sees it.
 #[derive(Debug)]
-pub struct Lens<'a, A> {
+pub struct RecordingSource<'a, A> {
     aws: &'a A,
     bucket: &'a BucketName,
     planned: Option<&'a Replication>,
     seen: Mutex<Seen>,
 }
 
-impl<'a, A> Lens<'a, A> {
+impl<'a, A> RecordingSource<'a, A> {
     /// A look at a bucket, as if `planned` were its replication configuration.
     pub fn new(aws: &'a A, bucket: &'a BucketName, planned: Option<&'a Replication>) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl<'a, A> Lens<'a, A> {
     }
 }
 
-impl<A: Writable> Writable for Lens<'_, A> {
+impl<A: Writable> Writable for RecordingSource<'_, A> {
     fn writer(&self, permission: &WriteAccess) -> impl Target {
         self.aws.writer(permission)
     }
@@ -73,7 +73,7 @@ impl<A: Writable> Writable for Lens<'_, A> {
     }
 }
 
-impl<A: Source> Source for Lens<'_, A> {
+impl<A: Source> Source for RecordingSource<'_, A> {
     async fn buckets(&self, token: Option<&str>) -> Observed<BucketPage> {
         self.aws.buckets(token).await
     }
