@@ -23,7 +23,7 @@ def main() -> int:
     try:
         event = json.loads(chosen.event.read_text())
     except ValueError as error:
-        arguments.error(f"{chosen.event} is no JSON: {error}")
+        arguments.error(f"{chosen.event} is not JSON: {error}")
     end_on_termination()
     with Emulator() as emulator:
         seed(emulator, chosen.seed)

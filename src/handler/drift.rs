@@ -59,9 +59,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 continue;
             }
             let mut buckets = concerned.buckets.clone();
-            if buckets.is_empty() {
-                buckets.extend(self.itself(invocation, resource).await);
-            }
+            buckets.extend(self.itself(invocation, resource).await?);
             if buckets.is_empty() {
                 info!(call = drift.call, %resource, "dropped: no bucket is known to depend on it");
                 continue;
@@ -84,11 +82,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         Ok(())
     }
 
-    /// A bucket of ours that replicates, where it is one that was changed and nothing is known of it. One question spares
-    /// a look at all the others.
-    async fn itself(&self, invocation: &Invocation, resource: &Resource) -> Option<BucketName> {
+    /// A bucket of ours that replicates, where it is one that was changed. One question spares a look at all the others. A
+    /// change may have locked us out: then it counts what was known before.
+    async fn itself(
+        &self,
+        invocation: &Invocation,
+        resource: &Resource,
+    ) -> Result<Option<BucketName>, HandlerError> {
         let Resource::Bucket(bucket) = resource else {
-            return None;
+            return Ok(None);
         };
         let at = BucketAt {
             name: bucket.clone(),
@@ -99,9 +101,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let replicates = match self.aws.replication(&at).await {
             Observed::Found(_) => true,
             Observed::Absent => false,
-            Observed::Unreadable(failure) => is_temporary(&failure.error_code),
+            Observed::Unreadable(failure) if is_temporary(&failure.error_code) => true,
+            Observed::Unreadable(_) => index::is_known(&self.ledger, bucket)
+                .await
+                .map_err(HandlerError::Ledger)?,
         };
-        replicates.then(|| bucket.clone())
+        Ok(replicates.then(|| bucket.clone()))
     }
 }
 

@@ -82,8 +82,6 @@ fn resources(snapshot: &Snapshot) -> Option<BTreeMap<Resource, BTreeSet<String>>
         found.entry(resource).or_default();
     };
     add(Resource::role(&configuration.role));
-    // The bucket itself: a change that locks us out leaves nobody else to say that it replicates.
-    add(Resource::Bucket(snapshot.source.name.clone()));
     snapshot
         .destinations
         .keys()
@@ -117,6 +115,17 @@ fn resources(snapshot: &Snapshot) -> Option<BTreeMap<Resource, BTreeSet<String>>
         }
     }
     Some(found)
+}
+
+/// Is it written down on what the replication of a bucket depends? Then it replicated when it was last looked at.
+///
+/// # Errors
+/// The ledger did not answer.
+pub async fn is_known<L: Ledger>(ledger: &L, bucket: &BucketName) -> Result<bool, LedgerFailure> {
+    let items = ledger.items(&bucket_key(bucket)).await?;
+    let depends = items.into_iter().find(|item| item.key.sort == DEPENDS);
+    let depends = depends.and_then(|item| serde_json::from_value::<Depends>(item.value).ok());
+    Ok(depends.is_some_and(|depends| !depends.on.is_empty()))
 }
 
 /// Was everything read that tells on what the bucket depends?
