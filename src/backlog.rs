@@ -174,7 +174,7 @@ pub enum JobRefusal {
     #[error("the bucket has no enabled replication rule that could be read; put or enable one")]
     NoRule,
     /// It would fail again.
-    #[error("replication is broken now, and what the job tried would fail again; mend it first")]
+    #[error("replication is broken now, and what the job tried would fail again; fix it first")]
     Broken,
     /// It may fail again.
     #[error("it is not known whether replication works now; permit what could not be read, and ask again")]

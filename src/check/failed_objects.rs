@@ -98,7 +98,7 @@ fn seen_failed(facts: &Facts<'_>, examination: &mut Examination) {
         }
         .propose(
             facts.own_account(),
-            "mend what else is found, then replicate what failed with S3 Batch Replication (the command stands under \
+            "fix what else is found, then replicate what failed with S3 Batch Replication (the command stands under \
              backlog): S3 does not try failed versions again by itself"
                 .to_owned(),
         ),

@@ -221,7 +221,11 @@ fn done(report: &Report) -> String {
     }
     let mut out = format!("repair: {}", outcome.status.as_str());
     if !report.repaired.is_empty() {
-        let _ = write!(out, ", which mended {} of what was found", report.repaired.len());
+        let _ = write!(
+            out,
+            ", which repaired {} of what was found",
+            report.repaired.len()
+        );
     }
     out.push('\n');
     out

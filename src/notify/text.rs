@@ -257,7 +257,7 @@ fn done(report: &Report) -> String {
     for finding in &report.repaired {
         let _ = writeln!(
             out,
-            "   mended: {}: {}",
+            "   repaired: {}: {}",
             finding.check.as_str(),
             line(&finding.summary, FIELD)
         );

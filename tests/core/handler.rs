@@ -220,7 +220,7 @@ fn auto_repairs_once_and_the_second_delivery_finds_nothing_left_to_do() {
         format!("[auto] S3 replication healthy: {SOURCE}")
     );
     assert!(
-        message.text.contains("mended: role-replica-key-access"),
+        message.text.contains("repaired: role-replica-key-access"),
         "{}",
         message.text
     );

@@ -120,7 +120,7 @@ fn one(report: &Report, level: &str) -> String {
         for finding in &report.repaired {
             let _ = writeln!(
                 out,
-                "- mended: {}: {}",
+                "- repaired: {}: {}",
                 code(&finding.check),
                 text(&finding.summary)
             );

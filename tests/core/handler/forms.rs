@@ -156,7 +156,7 @@ fn one_trouble_is_one_thread_and_the_next_is_another() {
             .now
             .set(stage.now.get() + jiff::SignedDuration::from_hours(1));
     }
-    assert_eq!(threads[0], threads[1], "what is mended belongs to what was told");
+    assert_eq!(threads[0], threads[1], "what is repaired belongs to what was told");
     assert_ne!(threads[1], threads[2]);
     assert!(
         threads.iter().all(|thread| thread.contains(SOURCE)),
