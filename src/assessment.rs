@@ -18,7 +18,7 @@ use crate::policy::{
     Answer, Decision, Grant, Layers, Mistake, NamedPolicy, NearMiss, PolicySet, Request, decision, evaluate,
     judge, mistakes,
 };
-use crate::requirement::{Area, Necessity, Requirement, requirements};
+use crate::requirement::{Area, Necessity, Requirement, of_s3_encryption, requirements};
 use crate::snapshot::{Key, Role, Rule, Snapshot};
 use crate::source::read::NOT_AVAILABLE_ACROSS_ACCOUNTS;
 
@@ -298,11 +298,33 @@ impl<'a> Judge<'a> {
         assessment
     }
 
-    fn assess(&self, requirement: Requirement) -> Assessment {
+    /// The same answer to every write of objects that no KMS key encrypts, if there is one, and the request it is to.
+    fn whatever_s3_says(&self, requirement: &Requirement, layers: &Layers<'_>) -> Option<(Request, Answer)> {
+        let takes_kms = requirement
+            .rule_ids
+            .iter()
+            .any(|id| self.of_kms.contains(id.as_str()));
+        let alternatives = of_s3_encryption(&requirement.request).filter(|_| !takes_kms)?;
+        let [named, unnamed] = alternatives.map(|request| {
+            let answer = judge(&request, layers);
+            (request, answer)
+        });
+        let is_same = (named.1.is_allowed() && unnamed.1.is_allowed())
+            || (named.1.is_denied() && unnamed.1.is_denied());
+        is_same.then_some(named)
+    }
+
+    fn assess(&self, mut requirement: Requirement) -> Assessment {
+        let grants = grants_of(self.snapshot, &requirement.area);
+        let resource = resource_policy(self.snapshot, &requirement.area);
+        let layers = layers(self.role, &self.identity, &resource, &grants);
+        let mut answer = judge(&requirement.request, &layers);
+        if answer.decision == Decision::Undetermined
+            && let Some((request, certain)) = self.whatever_s3_says(&requirement, &layers)
+        {
+            (requirement.request, answer) = (request, certain);
+        }
         let Requirement { area, request, .. } = &requirement;
-        let grants = grants_of(self.snapshot, area);
-        let resource = resource_policy(self.snapshot, area);
-        let answer = judge(request, &layers(self.role, &self.identity, &resource, &grants));
         let lacks = match answer.decision {
             Decision::Allowed | Decision::Undetermined => Lacks::default(),
             Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => {

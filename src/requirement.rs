@@ -20,7 +20,7 @@ use crate::observed::ReadFailure;
 use crate::policy::Request;
 use crate::snapshot::{Role, Snapshot};
 
-pub(crate) use context::via_s3;
+pub(crate) use context::{of_s3_encryption, via_s3};
 pub(crate) use encryption::{must_be_replicated, of_plaintext};
 
 /// The permissions of a replication role.

@@ -7,6 +7,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html> and
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html>.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -33,7 +34,10 @@ pub(super) type PartResult = Result<Content, InvalidEvent>;
 
 /// Takes the outermost envelope off: the only one whose message ids the answer can name.
 pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
-    let opener = Opener { own_role };
+    let opener = Opener {
+        own_role,
+        seen: Cell::new(0),
+    };
     let root = Field::root(payload);
     // A pipe sends the messages of its batch as a bare array.
     let list = if root.is_array() {
@@ -46,6 +50,7 @@ pub(super) fn open(payload: &Value, own_role: Option<&RoleArn>) -> Decoded {
             let message_id = item.get("messageId").text().filter(|id| !id.is_empty());
             let receive_count = item.get("attributes").get("ApproximateReceiveCount").text();
             let receive_count = receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);
+            opener.seen.set(0);
             records(message_id, receive_count, opener.record(&item, 0))
         });
         return Decoded {
@@ -85,6 +90,8 @@ fn is_message(item: &Field<'_>) -> bool {
 /// Opens envelopes. Nothing that it returns is empty, so no envelope vanishes without a word.
 struct Opener<'a> {
     own_role: Option<&'a RoleArn>,
+    /// How many events the message that is open has shown so far, in whatever envelopes.
+    seen: Cell<usize>,
 }
 
 impl Opener<'_> {
@@ -163,7 +170,9 @@ impl Opener<'_> {
             event.get("Records")
         };
         // Counted before they are read: a message of a mebibyte has room for half a million.
-        if depth > 0 && records.items().nth(MAX_EVENTS).is_some() {
+        let seen = self.seen.get().saturating_add(records.count());
+        self.seen.set(seen);
+        if depth > 0 && seen > MAX_EVENTS {
             return vec![Err(too_many(&records))];
         }
         if has("command") {

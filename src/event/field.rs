@@ -62,6 +62,11 @@ impl<'a> Field<'a> {
         })
     }
 
+    /// How many elements the array here has; none where it is none.
+    pub(super) fn count(&self) -> usize {
+        self.value.and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// The names of an object's fields; of anything else, none.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.value

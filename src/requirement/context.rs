@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{AccountId, KeyArn, KeyReference, Region};
 use crate::observed::Observed;
-use crate::policy::Context;
+use crate::policy::{Context, Request, Values};
 use crate::snapshot::{EncryptionType, Key, Role, Rule, Snapshot};
 
 use super::tested::tested_tags;
@@ -40,6 +40,25 @@ struct S3Call {
     tags: Vec<(String, String)>,
     /// For the write of a replica: are objects under KMS keys taken, and which key do replicas get?
     replica: Option<(bool, Option<String>)>,
+}
+
+/// How a write says which kind of encryption the object gets.
+const KIND: &str = "s3:x-amz-server-side-encryption";
+/// And which KMS key.
+const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+
+/// What the write of a replica may say of an encryption that is S3's own: its name, or nothing. AWS does not say which; but
+/// what a policy says to both it says to what S3 does. Nothing where the kind is known, or another one.
+pub(crate) fn of_s3_encryption(request: &Request) -> Option<[Request; 2]> {
+    let is_open = matches!(request.context.get(KIND), Some(Values::Unknown));
+    let with = |context: Context| Request {
+        context,
+        ..request.clone()
+    };
+    is_open.then(|| {
+        let without = request.context.clone().without(KIND).without(KEY);
+        [with(without.clone().with(KIND, "AES256")), with(without)]
+    })
 }
 
 impl<'a> Contexts<'a> {
@@ -159,8 +178,6 @@ impl<'a> Contexts<'a> {
 
     /// What the write of a replica says of its encryption.
     fn replica(&self, rule: &Rule, context: Context) -> Context {
-        const KIND: &str = "s3:x-amz-server-side-encryption";
-        const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
         let default = self
             .snapshot
             .source

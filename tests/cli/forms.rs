@@ -168,7 +168,7 @@ fn json(answers: &Answers, format: Format) -> Value {
 }
 
 #[test]
-fn a_bucket_that_is_broken_for_many_reasons() {
+fn a_bucket_that_is_broken_for_many_reasons_is_written_in_every_form() {
     let answers = one(&World::new(BROKEN), SOURCE);
     are_written(
         "many-reasons",
@@ -178,7 +178,7 @@ fn a_bucket_that_is_broken_for_many_reasons() {
 }
 
 #[test]
-fn a_bucket_with_one_rule_that_works() {
+fn a_bucket_with_one_rule_that_works_is_written_in_every_form() {
     let answers = Answers::new(vec![told_as(TWELVE[0], 1)], false, None).unwrap();
     are_written(
         "healthy",
@@ -188,7 +188,7 @@ fn a_bucket_with_one_rule_that_works() {
 }
 
 #[test]
-fn twelve_buckets_at_once() {
+fn twelve_buckets_at_once_are_written_in_every_form() {
     are_written(
         "twelve",
         &twelve(),
@@ -197,7 +197,7 @@ fn twelve_buckets_at_once() {
 }
 
 #[test]
-fn a_file_before_it_is_put() {
+fn a_file_before_it_is_put_is_written_in_every_form() {
     are_written(
         "before-the-put",
         &before_the_put(),

@@ -68,13 +68,13 @@ fn rule(number: usize, id: &str, prefix: &str, destination: &str) -> Value {
 }
 
 #[test]
-fn a_healthy_bucket_and_one_that_is_broken_for_many_reasons() {
+fn a_healthy_bucket_and_a_broken_one_are_drawn_as_recorded() {
     is_a_page("healthy", vec![told_as(TWELVE[0], 1)], false);
     is_a_page("broken", vec![look(&World::new(BROKEN), SOURCE, None)], false);
 }
 
 #[test]
-fn twelve_buckets_on_a_map() {
+fn twelve_buckets_are_drawn_on_a_map() {
     let page = is_a_page("twelve", twelve().looked, true);
     assert!(page.contains("class=\"map\""));
 }
@@ -90,7 +90,7 @@ fn two_hundred_buckets_are_a_list_without_a_map() {
 }
 
 #[test]
-fn a_hundred_rules_into_one_bucket_and_into_forty() {
+fn a_hundred_rules_are_drawn_into_one_bucket_and_into_forty() {
     let one = with_rules((0..100).map(|number| {
         let prefix = format!("team-{number:03}/");
         rule(
@@ -112,7 +112,7 @@ fn a_hundred_rules_into_one_bucket_and_into_forty() {
 }
 
 #[test]
-fn names_of_strangers_however_long_and_whichever_way_they_run() {
+fn names_of_strangers_are_drawn_however_long_and_whichever_way_they_run() {
     is_a_page("strangers", among_strangers().looked, false);
     let long = "k".repeat(1_024);
     let names = [
@@ -136,7 +136,7 @@ fn names_of_strangers_however_long_and_whichever_way_they_run() {
 }
 
 #[test]
-fn accounts_of_others() {
+fn buckets_of_other_accounts_are_drawn_as_such() {
     let stories = [
         "role-lacks-the-other-accounts-key",
         "destination-of-a-stranger",

@@ -183,11 +183,20 @@ fn tags_that_could_not_be_read_in_passing_are_read_again_before_anybody_is_told(
 fn a_dry_run_writes_nothing_whatever_wakes_it() {
     // S3's reasons differ in one word; one of them will do.
     let told_apart = |file: &str| !file.contains("/reason/") || file.ends_with("/DstKmsKeyNotFound.json");
+    let (mut looks, mut repairs) = (0, 0);
     for (file, event) in all_recorded().into_iter().filter(|(file, _)| told_apart(file)) {
         let stage = Stage::repairable(Mode::DryRun);
         let _ = stage.handle(&event);
         assert!(stage.world.writes().is_empty(), "{file}");
+        looks += stage.world.called("iam:GetRole", ROLE);
+        let stage = Stage::repairable(Mode::Auto);
+        let _ = stage.handle(&event);
+        repairs += stage.world.writes().len();
     }
+    assert!(
+        looks > 10 && repairs > 10,
+        "{looks} looks, {repairs} repairs elsewhere"
+    );
 }
 
 #[test]

@@ -86,6 +86,8 @@ fn half_a_million_events_in_one_message_are_counted_before_they_are_read() {
     for body in [
         json!({"Records": vec![0; 100_000]}),
         json!(vec![0; 100_000]),
+        json!(vec![vec![vec![0; 46]; 46]; 46]),
+        json!({"Records": vec![json!({"Records": vec![json!({"Records": vec![0; 46]}); 46]}); 46]}),
         json!({"requestContext": {}, "requestPayload": {"Records": vec![0; 100_000]}}),
         json!({"detail-type": "KMS CMK Deletion", "source": "aws.kms", "resources": vec![0; 100_000]}),
     ] {

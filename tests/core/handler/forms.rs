@@ -67,7 +67,7 @@ fn hostile() -> Stage {
 }
 
 #[test]
-fn broken() {
+fn a_broken_bucket_is_sent_in_every_form_as_recorded() {
     let stage = Stage::broken(Mode::Approve);
     stage.handle(&put()).unwrap();
     is_sent("broken.events", &events(&stage));
@@ -76,7 +76,7 @@ fn broken() {
 }
 
 #[test]
-fn repaired() {
+fn a_repair_is_sent_in_every_form_as_recorded() {
     let stage = Stage::repairable(Mode::Auto);
     stage.handle(&put()).unwrap();
     is_sent("repaired.events", &events(&stage));
@@ -156,7 +156,10 @@ fn one_trouble_is_one_thread_and_the_next_is_another() {
             .now
             .set(stage.now.get() + jiff::SignedDuration::from_hours(1));
     }
-    assert_eq!(threads[0], threads[1], "what is repaired belongs to what was told");
+    assert_eq!(
+        threads[0], threads[1],
+        "what is repaired belongs to what was told"
+    );
     assert_ne!(threads[1], threads[2]);
     assert!(
         threads.iter().all(|thread| thread.contains(SOURCE)),
@@ -165,7 +168,7 @@ fn one_trouble_is_one_thread_and_the_next_is_another() {
 }
 
 #[test]
-fn full_of_text_that_strangers_chose() {
+fn text_that_strangers_chose_is_sent_in_every_form_as_recorded() {
     let stage = hostile();
     is_sent("hostile.chat", &chat(&stage));
     is_sent("hostile.finding", &finding(&stage));

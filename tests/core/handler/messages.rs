@@ -42,7 +42,7 @@ fn is_harmless(message: &Notification) {
 }
 
 #[test]
-fn broken_with_a_plan() {
+fn a_broken_bucket_is_told_with_its_plan_as_recorded() {
     let stage = Stage::broken(Mode::DryRun);
     stage.handle(&put()).unwrap();
     is_sent("many-reasons", &stage.only_message());
@@ -105,14 +105,14 @@ fn since_when_rests_on_what_s3_reported_and_on_what_was_seen() {
 }
 
 #[test]
-fn healthy_after_it_was_repaired() {
+fn a_bucket_that_was_repaired_is_told_as_healthy() {
     let stage = Stage::repairable(Mode::Auto);
     stage.handle(&put()).unwrap();
     is_sent("repaired", &stage.only_message());
 }
 
 #[test]
-fn undetermined_with_what_would_permit_to_know() {
+fn what_is_undetermined_is_told_with_what_would_permit_to_know() {
     let stage = Stage::healthy(Mode::DryRun);
     stage.world.deny("kms:GetKeyPolicy", "*");
     stage.world.deny("iam:GetRolePolicy", "*");
@@ -160,7 +160,7 @@ pub(super) fn hostile_events() -> [(&'static str, u32, Value); 2] {
 }
 
 #[test]
-fn withheld_and_full_of_text_that_strangers_chose() {
+fn what_is_withheld_is_told_with_the_text_of_strangers_escaped() {
     let stage = among_strangers();
     assert!(stage.deliver(&hostile_events()).is_empty());
     let message = stage.only_message();

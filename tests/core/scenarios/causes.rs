@@ -213,6 +213,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "destination-policy-takes-some-programs-only",
             "destination-policy-denies-other-addresses-but-to-services",
             "destination-policy-demands-encryption-that-nothing-tells",
+            "destination-policy-demands-kms-of-objects-without",
             "other-accounts-bucket-policy-still-means-the-deleted-role",
             "other-accounts-bucket-policy-lacks-the-role",
             "other-accounts-bucket-policy-for-the-role-under-its-wrong-path",
