@@ -38,9 +38,11 @@ fn lets_in_everyone(policy: &PolicyDocument) -> bool {
         Some(one) => std::slice::from_ref(one),
         None => &[],
     };
-    let is_star = |value: &Value| match value {
-        Value::Array(values) => values.iter().any(|value| value.as_str() == Some("*")),
-        other => other.as_str() == Some("*"),
+    let is_star = |value: &Value| {
+        let values = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        values.iter().any(|value| value.as_str() == Some("*"))
     };
     statements.iter().any(|statement| {
         let principal = statement.get("Principal");
