@@ -33,18 +33,13 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
 /// Does a statement allow something to everyone, whatever else holds? Block Public Access takes the policy for a public one
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status>).
 fn lets_in_everyone(policy: &PolicyDocument) -> bool {
-    let statements = match policy.raw().get("Statement") {
-        Some(Value::Array(statements)) => statements.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
     let is_star = |value: &Value| {
         let values = value
             .as_array()
             .map_or(std::slice::from_ref(value), Vec::as_slice);
         values.iter().any(|value| value.as_str() == Some("*"))
     };
-    statements.iter().any(|statement| {
+    policy.raw_statements().iter().any(|statement| {
         let principal = statement.get("Principal");
         let named = principal.and_then(|principal| principal.get("AWS")).or(principal);
         statement.get("Effect").and_then(Value::as_str) == Some("Allow")

@@ -126,6 +126,15 @@ impl PolicyDocument {
         &self.raw
     }
 
+    /// The statements as they were read, in their order.
+    pub fn raw_statements(&self) -> &[Value] {
+        match self.raw.get("Statement") {
+            Some(Value::Array(statements)) => statements,
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        }
+    }
+
     /// Is some statement about `service:Name`, or may it be? If not, the document is silent on it, on any resource.
     #[must_use]
     pub fn is_about(&self, action: &str) -> bool {

@@ -32,12 +32,7 @@ pub(super) fn text_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef
         },
         Layer::Scp | Layer::Rcp | Layer::Grant => return None,
     };
-    match policy.document.raw().get("Statement")? {
-        Value::Array(statements) => statements.get(denying.index),
-        one @ (Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
-            Some(one)
-        }
-    }
+    policy.document.raw_statements().get(denying.index)
 }
 
 /// How to except the role from it.

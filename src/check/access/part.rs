@@ -37,13 +37,8 @@ pub(super) fn patterns(facts: &Facts<'_>, areas: &[&Area]) -> (BTreeSet<String>,
 }
 
 fn add(policy: &NamedPolicy, found: &mut BTreeSet<String>) {
-    let raw = policy.document.raw().get("Statement");
-    let statements = match raw {
-        Some(Value::Array(statements)) => statements.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    for (raw, statement) in statements.iter().zip(policy.document.statements()) {
+    let raw = policy.document.raw_statements();
+    for (raw, statement) in raw.iter().zip(policy.document.statements()) {
         if statement.effect() == Some(Effect::Deny) {
             for element in ["Resource", "Condition"] {
                 texts(raw.get(element), &mut |text| found.extend(of_objects(text)));

@@ -131,13 +131,9 @@ fn is_of_annotations(name: &str) -> bool {
 
 /// The actions that the statements with an effect name, as they are written.
 fn actions<'a>(policy: &'a NamedPolicy, effect: &'static str) -> impl Iterator<Item = &'a str> {
-    let statements = policy.document.raw().get("Statement");
-    let statements = match statements {
-        Some(Value::Array(statements)) => statements.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    statements
+    policy
+        .document
+        .raw_statements()
         .iter()
         .filter(move |statement| statement.get("Effect").and_then(Value::as_str) == Some(effect))
         .filter_map(|statement| statement.get("Action"))
