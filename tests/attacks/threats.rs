@@ -44,6 +44,7 @@ fn every_test_that_the_list_of_threats_names_is_there_and_every_attack_is_in_it(
     let ours = tests("tests/attacks");
     let all: BTreeSet<String> = [
         "tests/plan",
+        "tests/growth",
         "tests/wire",
         "tests/core/handler",
         "tests/core/over_time",
