@@ -237,6 +237,61 @@ fn a_report_that_was_kept_in_a_file_is_written_the_same() {
     }
 }
 
+/// The same value once for each text in it, with another text in that place.
+fn each_text_replaced(value: &Value, text: &str) -> Vec<Value> {
+    fn places(value: &Value, place: &str, found: &mut Vec<String>) {
+        match value {
+            Value::String(_) => found.push(place.to_owned()),
+            Value::Array(values) => values
+                .iter()
+                .enumerate()
+                .for_each(|(at, value)| places(value, &format!("{place}/{at}"), found)),
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                places(value, &format!("{place}/{name}"), found);
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    places(value, "", &mut found);
+    let replaced = |place: &String| {
+        let mut value = value.clone();
+        *value.pointer_mut(place).unwrap() = json!(text);
+        value
+    };
+    found.iter().map(replaced).collect()
+}
+
+#[test]
+fn no_text_of_a_report_that_somebody_changed_in_its_file_acts_in_any_form() {
+    const CONTROL: &str = "2026\0\u{1b}[31m\u{202e}\u{200b}\u{7}";
+    let kept = twelve().looked;
+    let changed = kept
+        .iter()
+        .flat_map(|looked| each_text_replaced(&looked.report, CONTROL));
+    let mut read = 0;
+    for report in changed {
+        let looked = Looked {
+            report,
+            text: CONTROL.to_owned(),
+            picture: Default::default(),
+        };
+        let Ok(answers) = Answers::new(vec![looked], false, None) else {
+            continue;
+        };
+        read += 1;
+        for format in [Format::Text, Format::Markdown, Format::Html, Format::Sarif] {
+            let written = answers.written(format).unwrap();
+            // Colours of our own begin with an escape, in the text alone.
+            let is_ours = |c: char| c == '\n' || (format == Format::Text && c == '\u{1b}');
+            let acts = |c: char| (c.is_control() && !is_ours(c)) || matches!(c, '\u{202e}' | '\u{200b}');
+            assert!(!written.contains(acts), "{format:?}: {}", written.escape_debug());
+        }
+    }
+    assert!(read > 300, "{read}");
+}
+
 #[test]
 fn without_a_bucket_every_form_says_so() {
     let none = Answers::new(Vec::new(), true, None).unwrap();

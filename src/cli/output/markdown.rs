@@ -88,11 +88,9 @@ fn one(report: &Report, level: &str) -> String {
         Some(format!("mode {}", report.mode)),
         Some(report.time.clone()),
     ];
-    let _ = writeln!(
-        out,
-        "{}\n",
-        place.into_iter().flatten().collect::<Vec<_>>().join(" · ")
-    );
+    // Whoever kept the report may have changed it.
+    let place = place.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let _ = writeln!(out, "{}\n", plain(&place));
     if !report.findings.is_empty() {
         out.push_str("| | severity | check | what |\n| ---: | --- | --- | --- |\n");
         for (at, finding) in report.findings.iter().enumerate() {
@@ -152,11 +150,10 @@ fn one(report: &Report, level: &str) -> String {
         }
         out.push('\n');
     }
-    let not_evaluated: Vec<String> = report.not_evaluated.clone();
     let _ = write!(
         out,
         "<details><summary>Not evaluated</summary>\n\n{}</details>\n\n",
-        items("", &not_evaluated)
+        items("", &report.not_evaluated)
     );
     out
 }
