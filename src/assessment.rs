@@ -100,23 +100,34 @@ pub fn denied_for(
     rule: &Rule,
     object: &str,
 ) -> Vec<Assessment> {
+    let of_rule = assessments
+        .iter()
+        .filter(|one| one.requirement.rule_ids.contains(&rule.id))
+        .map(|one| (one, rule, object.to_owned()));
+    let mut not_allowed = not_allowed_for(snapshot, of_rule);
+    not_allowed.retain(Assessment::is_denied);
+    not_allowed
+}
+
+/// Which of these requirements, that are allowed for the object that stands for all of a rule, are not allowed, or not known
+/// to be, for another object.
+pub fn not_allowed_for<'a>(
+    snapshot: &Snapshot,
+    asked: impl Iterator<Item = (&'a Assessment, &'a Rule, String)>,
+) -> Vec<Assessment> {
     let Some(role) = snapshot.role.found() else {
         return Vec::new();
     };
     let judge = Judge::of(snapshot, role, false);
-    let allowed = assessments.iter().filter(|one| {
-        one.answer.is_allowed()
-            && one.requirement.necessity == Necessity::Required
-            && one.requirement.rule_ids.contains(&rule.id)
-    });
-    allowed
-        .filter_map(|one| one.requirement.about(&rule.sample_key(), object))
+    asked
+        .filter(|(one, ..)| one.answer.is_allowed() && one.requirement.necessity == Necessity::Required)
+        .filter_map(|(one, rule, object)| one.requirement.about(&rule.sample_key(), &object))
         .map(|requirement| Assessment {
             // What a single object lacks is for a person to judge: we add what a rule needs as a whole.
             repair: Repair::None,
             ..judge.assess(requirement)
         })
-        .filter(Assessment::is_denied)
+        .filter(|one| !one.answer.is_allowed())
         .collect()
 }
 

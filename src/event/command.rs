@@ -4,22 +4,15 @@
 //! invoke the function may command it (<https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>);
 //! who may write to a queue or topic before it is someone else, so what arrives that way can only ask for a look.
 
-use std::fmt;
-use std::str::FromStr;
-
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::envelope::PartResult;
 use super::field::Field;
 use super::{
-    Changed, Content, Drift, DropReason, InvalidEvent, Progress, Quoted, Resource, SweepId, Trigger,
-    TriggerKind,
+    Changed, Content, DropReason, InvalidEvent, PlanDigest, Progress, SweepId, Trigger, TriggerKind,
 };
 use crate::alike::alike;
 use crate::arn::{BucketName, KeyArn, RoleArn};
-use crate::digest;
 use crate::shell::shell_quote;
 
 /// An order, checked in form.
@@ -108,125 +101,6 @@ impl Command {
             Self::Backlog { bucket } => format!("backlog {bucket}"),
             Self::Sweep | Self::SweepOn(_) => "check --all".to_owned(),
         }
-    }
-}
-
-/// A look that this program asks itself for, by a message in its own queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", tag = "command", rename = "check")]
-pub struct QueuedCheck {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The sweep that found it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<SweepId>,
-    /// What a repair promised that this look is to confirm.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub promised: Option<PlanDigest>,
-    /// The change that the look is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub drift: Option<DriftCause>,
-}
-
-/// What an event said of a change, as far as a report names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriftCause {
-    call: String,
-    resource: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_ip: Option<String>,
-}
-
-impl QueuedCheck {
-    /// A look at a bucket, for no reason that its report would name.
-    pub fn of(bucket: BucketName) -> Self {
-        Self {
-            bucket,
-            sweep: None,
-            promised: None,
-            drift: None,
-        }
-    }
-
-    /// The message as [`decode`](super::decode) reads it.
-    pub fn to_json(&self) -> Value {
-        json!(self)
-    }
-}
-
-impl DriftCause {
-    /// What is told of the change of one resource.
-    pub fn new(drift: &Drift, resource: &Resource) -> Self {
-        Self {
-            call: drift.call.clone(),
-            resource: resource.to_string(),
-            event_id: drift.event_id.clone(),
-            event_time: drift.event_time,
-            actor: drift.actor.clone(),
-            source_ip: drift.source_ip.clone(),
-        }
-    }
-}
-
-/// The digest of a plan: `sha256:` and 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PlanDigest(String);
-
-/// A text that is no digest of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not a plan digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
-pub struct InvalidPlanDigest(Quoted);
-
-impl PlanDigest {
-    /// The digest of what a plan consists of.
-    pub(crate) fn of(parts: impl AsRef<[u8]>) -> Self {
-        Self(format!("sha256:{}", digest::sha256(parts)))
-    }
-
-    /// The digest as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for PlanDigest {
-    type Err = InvalidPlanDigest;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPlanDigest> {
-        let is_valid = text.strip_prefix("sha256:").is_some_and(digest::is_sha256);
-        if is_valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidPlanDigest(Quoted::new(text)))
-        }
-    }
-}
-
-impl TryFrom<String> for PlanDigest {
-    type Error = InvalidPlanDigest;
-
-    fn try_from(text: String) -> Result<Self, InvalidPlanDigest> {
-        text.parse()
-    }
-}
-
-impl From<PlanDigest> for String {
-    fn from(digest: PlanDigest) -> Self {
-        digest.0
-    }
-}
-
-impl fmt::Display for PlanDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -391,6 +265,7 @@ fn did_you_mean(found: &str, known: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Drift, DriftCause, QueuedCheck, Resource};
     use super::*;
 
     const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";

@@ -100,8 +100,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         {
             return self.execute(invocation, reads, command.item.clone()).await;
         }
+        // One part that fails costs the others nothing; then the whole comes again.
+        let mut failed = None;
         for drift in &batch.drifts {
-            self.drift(invocation, &drift.item).await?;
+            if let Err(error) = self.drift(invocation, &drift.item).await {
+                failed.get_or_insert(error);
+            }
         }
         let reports: Vec<_> = stream::iter(&batch.subjects)
             .map(|subject| self.event(invocation, reads, subject))
@@ -110,12 +114,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .await;
         let reports: Result<Vec<Option<Report>>, _> = reports.into_iter().collect();
         for command in &batch.commands {
-            self.delivered(invocation, command).await?;
+            if let Err(error) = self.delivered(invocation, command).await {
+                failed.get_or_insert(error);
+            }
         }
-        // Last, so that one odd record does not cost the others theirs.
-        match batch.invalid.into_iter().next() {
-            Some(invalid) => Err(HandlerError::Invalid(invalid.item)),
-            None => Ok(Response::Reports(reports?.into_iter().flatten().collect())),
+        match (batch.invalid.into_iter().next(), failed) {
+            (Some(invalid), _) => Err(HandlerError::Invalid(invalid.item)),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(Response::Reports(reports?.into_iter().flatten().collect())),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Removal {
     version: u64,
 }
 
-fn place(bucket: &BucketName) -> ItemKey {
+fn key(bucket: &BucketName) -> ItemKey {
     ItemKey {
         partition: bucket_key(bucket),
         sort: REMOVED.to_owned(),
@@ -97,7 +97,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return;
         };
         let item = Item {
-            key: place(&subject.bucket),
+            key: key(&subject.bucket),
             version: known.version.saturating_add(1),
             value: json!({"at": removed}),
             expires: invocation.now.checked_add(KEPT).ok(),

@@ -63,7 +63,10 @@ fn is_of_the_role_alone(facts: &Facts<'_>, area: &Area, denying: &StatementRef) 
         .iter()
         .any(|policy| policy.name == denying.policy);
     let is_role = |value: &Value| value.as_str() == Some(&*role.arn.to_string());
-    let named = text_of(facts, area, denying).and_then(|statement| statement.get("Principal")?.get("AWS"));
+    let named = text_of(facts, area, denying)
+        .and_then(|statement| statement.get("Principal")?.as_object())
+        .filter(|principal| principal.len() == 1)
+        .and_then(|principal| principal.get("AWS"));
     let names_the_role = match named {
         Some(Value::Array(principals)) => !principals.is_empty() && principals.iter().all(is_role),
         Some(principal) => is_role(principal),

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::MOST_OBJECTS;
 use crate::assessment::resource_policy;
 use crate::check::Facts;
 use crate::policy::{Effect, NamedPolicy};
@@ -19,7 +18,10 @@ use crate::snapshot::Rule;
 const MOST_PATTERNS: usize = 20;
 
 /// The patterns of objects that Deny statements name, without the bucket; and whether these are all.
-pub(super) fn patterns(facts: &Facts<'_>, areas: &[&Area]) -> (BTreeSet<String>, bool) {
+pub(super) fn patterns<'r>(
+    facts: &Facts<'_>,
+    areas: impl Iterator<Item = &'r Area>,
+) -> (BTreeSet<String>, bool) {
     let snapshot = facts.snapshot;
     let mut found = BTreeSet::new();
     if let Some(role) = snapshot.role.found() {
@@ -57,10 +59,20 @@ fn texts(value: Option<&Value>, each: &mut dyn FnMut(&str)) {
     }
 }
 
-/// What the ARN of an object, or the pattern of one, says behind the bucket. What says nothing names all objects.
+/// What a pattern of objects says behind the bucket. What says nothing there names all objects, or none.
 fn of_objects(text: &str) -> Option<String> {
-    let (_, resource) = text.split_once(":s3:::")?;
-    let (_, object) = resource.split_once('/')?;
+    // Not every pattern is a whole ARN.
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let resource = match parts.as_slice() {
+        [_, _, service, _, _, resource] if *service == "s3" || service.contains(['*', '?']) => *resource,
+        [_, _, _, _, _, _] => return None,
+        _ => text,
+    };
+    let object = match resource.split_once('/') {
+        Some((_, object)) => object,
+        // A star in the name of a bucket may reach into its objects.
+        None => resource.get(resource.find('*')?..)?,
+    };
     (!object.chars().all(|c| c == '*')).then(|| object.to_owned())
 }
 
@@ -80,15 +92,6 @@ pub(super) fn example(pattern: &str, rule: &Rule) -> Option<String> {
     Some(format!("{prefix}x{}", rest.replace(['*', '?'], "x")))
 }
 
-/// The rules that take an object of the pattern, each with one.
-pub(super) fn examples<'a>(facts: &Facts<'a>, pattern: &str) -> impl Iterator<Item = (&'a Rule, String)> {
-    facts
-        .snapshot
-        .enabled_rules()
-        .filter_map(move |rule| Some((rule, example(pattern, rule)?)))
-        .take(MOST_OBJECTS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +101,11 @@ mod tests {
         for (text, expected) in [
             ("arn:aws:s3:::logs/secret/*", Some("secret/*")),
             ("arn:aws-cn:s3:::*/*.exe", Some("*.exe")),
+            ("arn:*:s3:*:*:logs/secret/*", Some("secret/*")),
+            ("*/secret/*", Some("secret/*")),
+            ("arn:aws:s3:::logs*secret*", Some("*secret*")),
+            ("o-a1b2c3d4e5/*", None),
+            ("aws:kms", None),
             ("arn:aws:s3:::logs/*", None),
             ("arn:aws:s3:::logs", None),
             ("arn:aws:s3:::logs*", None),

@@ -140,7 +140,7 @@ pub(super) fn role<'a>(facts: &Facts<'a>) -> Option<&'a Role> {
 }
 
 /// The first object that these denials are about.
-fn an_object(denied: &[&Assessment]) -> String {
+pub(super) fn an_object(denied: &[&Assessment]) -> String {
     let of_request = |one: &&Assessment| {
         let request = &one.requirement.request;
         let context = request.context.get("kms:EncryptionContext:aws:s3:arn");

@@ -1,6 +1,7 @@
 //! A bucket may have a thousand rules (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>):
 //! looking at it must not take a thousand times a thousand steps.
 
+use s3_replication_remediator::check::CheckId;
 use s3_replication_remediator::requirement::requirements;
 use serde_json::{Value, json};
 
@@ -51,4 +52,26 @@ fn ten_times_the_rules_need_ten_times_as_much_and_no_more() {
         requirements(&snapshot, snapshot.role.found().unwrap()).count()
     };
     assert!(of(1000) <= 10 * of(100), "{} against {}", of(1000), of(100));
+}
+
+#[test]
+fn a_part_that_is_denied_at_the_last_of_many_destinations_is_told() {
+    let mut story = with_rules(30, |number, rule| {
+        let elsewhere = json!({"Bucket": "arn:aws:s3:::other"});
+        let destination = if number < 29 { elsewhere } else { json!({}) };
+        let id = number.to_string();
+        changed(
+            rule,
+            &json!({"ID": id, "Priority": number, "Destination": destination}),
+        )
+    });
+    story.account["buckets"]["other"] = json!({"region": "eu-central-1"});
+    story.account["buckets"]["invoices-replica"]["policy"] = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Principal": "*", "Action": "s3:ReplicateObject", "Resource": "arn:aws:s3:::invoices-replica/*.exe",
+    }]});
+    let findings = story.tell().outcome.findings;
+    let is_told = findings.iter().any(|finding| {
+        finding.check == CheckId::DestinationPolicy && finding.subject == "arn:aws:s3:::invoices-replica"
+    });
+    assert!(is_told, "{findings:?}");
 }
