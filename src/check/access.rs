@@ -210,6 +210,9 @@ fn of_a_part(
         .map(|(area, assessments)| (*area, assessments))
         .collect();
     let (patterns, is_all) = part::patterns(facts, areas.keys().copied());
+    if patterns.is_empty() {
+        return Vec::new();
+    }
     let rules = facts.snapshot.rules_by_id();
     let mut asked = patterns
         .iter()
