@@ -74,6 +74,23 @@ def test_a_change_that_concerns_nobody_leads_to_no_look(emulator: Emulator, depl
     assert "no bucket is known to depend on it" in stack.log()
 
 
+def test_a_bucket_is_not_looked_at_for_a_key_that_it_used_to_depend_on(emulator: Emulator, deploy: Deploy) -> None:
+    seeded = seed(emulator, "healthy")
+    stack = deploy()
+    stack.invoke({"command": "check", "bucket": seeded.bucket})
+    s3 = emulator.client("s3", seeded.region)
+    replication = s3.get_bucket_replication(Bucket=seeded.bucket)["ReplicationConfiguration"]
+    another = emulator.client("kms", seeded.destination_region).create_key()["KeyMetadata"]["Arn"]
+    for rule in replication["Rules"]:
+        rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"] = another
+    s3.put_bucket_replication(Bucket=seeded.bucket, ReplicationConfiguration=replication)
+    stack.invoke({"command": "check", "bucket": seeded.bucket})
+    stack.send(about(seeded, "disable-key"))
+    stack.await_empty_queue()
+    assert delayed(emulator, stack) == 0
+    assert "no bucket is known to depend on it" in stack.log()
+
+
 def test_a_repair_is_looked_at_again_and_told_only_where_it_did_not_hold(emulator: Emulator, deploy: Deploy) -> None:
     seeded = seed(emulator, "many-reasons")
     stack = deploy(Mode="auto")
