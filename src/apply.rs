@@ -23,6 +23,7 @@ use crate::plan::key_grant;
 use crate::plan::review::ReviewedPlan;
 use crate::plan::{Basis, Change, GrantRevocation, Planned, RolePolicyChange};
 use crate::policy::{NamedPolicy, PolicyDocument};
+use crate::source::read::is_temporary;
 use crate::source::{Reader, RoleRecord, Source};
 use crate::target::{GrantRequest, Target, WriteFailure, Written};
 
@@ -252,10 +253,13 @@ fn read<T>(observed: Observed<T>, what: &str) -> Result<Option<T>, ChangeOutcome
     match observed {
         Observed::Found(fact) => Ok(Some(fact)),
         Observed::Absent => Ok(None),
-        Observed::Unreadable(failure) => Err(ChangeOutcome::refused(format!(
-            "{what} could not be read again ({})",
-            failure.error_code.escape_debug()
-        ))),
+        Observed::Unreadable(failure) => Err(ChangeOutcome {
+            retryable: is_temporary(&failure.error_code),
+            ..ChangeOutcome::refused(format!(
+                "{what} could not be read again ({})",
+                failure.error_code.escape_debug()
+            ))
+        }),
     }
 }
 

@@ -237,6 +237,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if is_opted_out && look.remembered.earlier.is_empty() {
             info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
             self.note(invocation, subject, &Noted::opted_out()).await;
+            // What is held may have been left to this very look.
+            self.tell_of_others(invocation, &subject.bucket).await?;
             return Ok(None);
         }
         if let Some(failure) = self.passing(subject, &look) {
@@ -356,15 +358,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
     /// Machines keep the state of buckets, and hear of each look.
     async fn tell_state(&self, report: &Report, told_at: Option<Timestamp>) -> Result<(), HandlerError> {
-        self.publish(report, Bulletin::State(report, told_at)).await
+        self.publish(&report.bucket.name, Bulletin::State(report, told_at))
+            .await
     }
 
-    async fn publish(&self, report: &Report, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
+    async fn publish(&self, bucket: &BucketName, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
         self.publisher
             .publish(bulletin)
             .await
             .map_err(|source| HandlerError::NotTold {
-                bucket: report.bucket.name.clone(),
+                bucket: bucket.clone(),
                 source,
             })
     }

@@ -118,7 +118,10 @@ impl ObjectHead {
     /// Has S3 nothing left to replicate of it? What is replicated is done with, and what is a replica itself goes no further:
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-what-is-isnot-replicated.html>.
     pub fn is_done_with(&self) -> bool {
-        matches!(self.replication_status.as_deref(), Some("COMPLETED" | "REPLICA"))
+        matches!(
+            self.replication_status.as_deref(),
+            Some("COMPLETED" | "COMPLETE" | "REPLICA")
+        )
     }
 
     /// Has S3 given up on it? It does not try again by itself.
@@ -138,4 +141,28 @@ pub struct ObjectHead {
     pub bucket_key: bool,
     /// `PENDING`, `COMPLETED`, `FAILED`, `REPLICA`; absent where the version was never up for replication.
     pub replication_status: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_words_of_s3_for_a_replicated_version_mean_the_same() {
+        for (status, is_done) in [
+            ("COMPLETED", true),
+            ("COMPLETE", true),
+            ("REPLICA", true),
+            ("PENDING", false),
+            ("FAILED", false),
+        ] {
+            let head = ObjectHead {
+                encryption: EncryptionType::S3,
+                kms_key: None,
+                bucket_key: false,
+                replication_status: Some(status.to_owned()),
+            };
+            assert_eq!(head.is_done_with(), is_done, "{status}");
+        }
+    }
 }

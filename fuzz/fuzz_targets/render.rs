@@ -18,7 +18,7 @@ use s3_replication_remediator::collect::Scope;
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Response, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::ledger::{Item, Ledger, Place};
+use s3_replication_remediator::ledger::{Item, ItemKey, Ledger};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{
     Bulletin, Notification, PublishFailure, Publisher, chat, events, security_hub,
@@ -156,13 +156,13 @@ async fn remembered(text: Option<&str>) -> MemoryLedger {
         .unwrap_or_default();
     for item in items {
         let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-        let place = Place {
+        let key = ItemKey {
             partition: text("partition"),
             sort: text("sort"),
         };
         let _ = ledger
             .put(&Item {
-                place,
+                key,
                 version: 1,
                 value: item["value"].clone(),
                 expires: None,

@@ -31,9 +31,9 @@ pub enum Status {
     Applied,
     /// Every change was in place before.
     AlreadyInPlace,
-    /// Nothing was written, because something is not as it was when the plan was made.
+    /// Nothing was written, because something is not as it was when the plan was made, or could not be read again.
     Refused,
-    /// Nothing was written, because AWS refused or did not answer.
+    /// No change is in place, because AWS refused, did not answer, or shows something else than was written.
     Failed,
     /// Some changes are in place and some are not.
     PartlyApplied,
@@ -198,11 +198,11 @@ impl Applied {
         }
     }
 
-    /// Was anything changed?
+    /// Was anything changed? What AWS accepted was, also where somebody else has written over it since.
     pub fn has_written(&self) -> bool {
         self.changes
             .iter()
-            .any(|change| change.status == ChangeStatus::Applied)
+            .any(|change| change.status == ChangeStatus::Applied || change.request_id.is_some())
     }
 
     /// Would it be worth trying again?

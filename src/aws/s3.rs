@@ -122,7 +122,6 @@ impl Aws {
 /// Most buckets of a page; S3 would give ten thousand.
 const BUCKETS_OF_A_PAGE: i32 = 1_000;
 
-/// Asked in our own Region: each knows the buckets of all.
 pub(super) async fn buckets(aws: &Aws, token: Option<&str>) -> Observed<BucketPage> {
     let question = Question {
         read: Read::Buckets,
@@ -131,29 +130,31 @@ pub(super) async fn buckets(aws: &Aws, token: Option<&str>) -> Observed<BucketPa
         as_owner: true,
         member_role: None,
     };
+    question.answer(bucket_page(aws, token).await)
+}
+
+/// Asked in our own Region: each knows the buckets of all.
+pub(super) async fn bucket_page(aws: &Aws, token: Option<&str>) -> Result<BucketPage, Failure> {
     aws.count(Read::Buckets.operation());
-    let asked = async {
-        let client = aws.s3(&Reader::Own, &aws.region).await?;
-        let call = client
-            .list_buckets()
-            .max_buckets(BUCKETS_OF_A_PAGE)
-            .set_continuation_token(token.map(str::to_owned));
-        let answer = call.send().await.map_err(|error| Failure::of(&error))?;
-        let buckets = answer.buckets().iter().map(|bucket| {
-            Some(ListedBucket {
-                name: bucket.name()?.parse().ok()?,
-                region: bucket.bucket_region().and_then(|region| region.parse().ok()),
-            })
-        });
-        Ok(BucketPage {
-            buckets: buckets
-                .collect::<Option<_>>()
-                .ok_or_else(|| Failure::ours("BadAnswer", "a bucket has no name that a bucket can have"))?,
-            // Some answer the last page with an empty token.
-            next: answer.continuation_token.filter(|token| !token.is_empty()),
+    let client = aws.s3(&Reader::Own, &aws.region).await?;
+    let call = client
+        .list_buckets()
+        .max_buckets(BUCKETS_OF_A_PAGE)
+        .set_continuation_token(token.map(str::to_owned));
+    let answer = call.send().await.map_err(|error| Failure::of(&error))?;
+    let buckets = answer.buckets().iter().map(|bucket| {
+        Some(ListedBucket {
+            name: bucket.name()?.parse().ok()?,
+            region: bucket.bucket_region().and_then(|region| region.parse().ok()),
         })
-    };
-    question.answer(asked.await)
+    });
+    Ok(BucketPage {
+        buckets: buckets
+            .collect::<Option<_>>()
+            .ok_or_else(|| Failure::ours("BadAnswer", "a bucket has no name that a bucket can have"))?,
+        // Some answer the last page with an empty token.
+        next: answer.continuation_token.filter(|token| !token.is_empty()),
+    })
 }
 
 pub(super) async fn head_bucket(aws: &Aws, at: &BucketAt) -> BucketHead {

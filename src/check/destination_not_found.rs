@@ -19,17 +19,22 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         }
         let arn = facts.arn(name);
         // A replica key has to lie where its bucket lies, so it tells where the bucket was.
-        let region = rules
+        let known = rules
             .iter()
             .find_map(|rule| rule.replica_key().ok().flatten())
-            .map_or_else(|| "REGION".to_owned(), |key| key.region().to_string());
+            .map(|key| key.region().to_string());
+        let where_it_was = match known {
+            Some(_) => "",
+            None => "; put for REGION the Region in which it lay",
+        };
+        let region = known.unwrap_or_else(|| "REGION".to_owned());
         let constraint = if region == "us-east-1" {
             String::new()
         } else {
             format!(" --create-bucket-configuration LocationConstraint={region}")
         };
         let remedy = format!(
-            "make the bucket again, in the account that is to have the replicas:\naws s3api create-bucket --bucket {name} \
+            "make the bucket again, in the account that is to have the replicas{where_it_was}:\naws s3api create-bucket --bucket {name} \
              --region {region}{constraint} && {}\nuntil then anyone may make a bucket of this name; to be safe at once, \
              disable the rule:\n{}",
             enable_versioning(name.as_str()),

@@ -94,6 +94,7 @@ async fn all(session: &Session<'_, Aws>, said: &CheckArguments) -> Result<Exit, 
     let listed = session.aws.all_buckets().await.map_err(Problem::NoList)?;
     let open: Vec<Place> = listed
         .into_iter()
+        .map(|bucket| (bucket.name, bucket.region))
         .filter(|(name, _)| !done.contains(name))
         .collect();
     let bar = bar(open.len());

@@ -68,8 +68,9 @@ pub struct Progress {
     /// The last bucket of that page that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<BucketName>,
-    /// Is the whole account done, so that only the summary is left?
-    pub is_listed: bool,
+    /// When the whole account was listed, so that only the summary is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Timestamp>,
     /// What was found so far.
     pub counts: Counts,
 }
@@ -103,7 +104,7 @@ impl Progress {
             started,
             token: None,
             after: None,
-            is_listed: false,
+            listed: None,
             counts: Counts::default(),
         }
     }

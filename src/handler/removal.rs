@@ -73,6 +73,7 @@ pub(super) fn without_the_past(subject: &Subject, look: &Look) -> Option<Subject
         trigger: Trigger {
             event_id: subject.trigger.event_id.clone(),
             event_time: subject.trigger.event_time,
+            sweep: subject.trigger.sweep.clone(),
             ..Trigger::new(TriggerKind::Sweep, subject.bucket.clone())
         },
         failed_objects: 0,

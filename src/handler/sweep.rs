@@ -34,7 +34,7 @@ use pace::Pace;
 /// Buckets after which a sweep looks at the clock, and sends the checks.
 const CHUNK: usize = 24;
 
-/// Without as much of the invocation left, nothing new is begun.
+/// Without as much of the invocation left, nothing new is begun; of a short one, without half of it.
 const NOT_ENOUGH: Duration = Duration::from_secs(15);
 
 /// Until the next message takes over.
@@ -112,6 +112,11 @@ impl Clock {
 
     fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// Without as much left, nothing new is begun.
+    fn not_enough(&self) -> Duration {
+        NOT_ENOUGH.min(self.until.saturating_duration_since(self.started) / 2)
     }
 
     /// How long until then; nothing where it is past.
@@ -195,11 +200,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let Some((mut progress, version)) = self.take_up(clock, order).await? else {
             return Ok(None);
         };
-        let wait = if progress.is_listed {
+        let wait = if progress.listed.is_some() {
             self.close(invocation, clock, &progress).await?
         } else {
             let wait = self.list(invocation, clock, &mut progress).await?;
-            if progress.is_listed && (!self.ledger.is_lasting() || progress.counts.enqueued() == 0) {
+            if progress.listed.is_some() && (!self.ledger.is_lasting() || progress.counts.enqueued() == 0) {
                 self.tell_summary(invocation, &progress, None).await?;
                 None
             } else {
@@ -225,7 +230,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             with_replication = counts.with_replication,
             unanswered = counts.unanswered,
             unreadable = counts.unreadable,
-            is_listed = progress.is_listed,
+            is_listed = progress.listed.is_some(),
             is_over = standing.is_over,
             "swept"
         );
@@ -234,7 +239,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             started: progress.started,
             enqueued: counts.enqueued(),
             counts,
-            is_listed: progress.is_listed,
+            is_listed: progress.listed.is_some(),
         }))
     }
 
@@ -335,7 +340,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let pace = Pace::new();
         let mut chunk_took = Duration::ZERO;
         loop {
-            if clock.left() < NOT_ENOUGH {
+            if clock.left() < clock.not_enough() {
                 return Ok(SOON);
             }
             let page = match self.aws.buckets(progress.token.as_deref()).await {
@@ -347,7 +352,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             buckets.sort_by(|one, other| one.name.cmp(&other.name));
             buckets.retain(|bucket| progress.after.as_ref().is_none_or(|after| bucket.name > *after));
             for chunk in buckets.chunks(CHUNK) {
-                if clock.left() < NOT_ENOUGH.max(chunk_took * 2) {
+                if clock.left() < clock.not_enough().max(chunk_took * 2) {
                     return Ok(SOON);
                 }
                 let ahead = clock.until(due(progress, progress.counts.enqueued()));
@@ -364,7 +369,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             progress.token = page.next;
             if progress.token.is_none() {
-                progress.is_listed = true;
+                progress.listed = Some(clock.now());
                 return Ok(SOON);
             }
         }

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::{Handler, HandlerError, Invocation};
 use crate::arn::BucketName;
 use crate::error::chain;
-use crate::event::{QueuedCheck, TriggerKind};
+use crate::event::{Command, QueuedCheck, TriggerKind};
 use crate::ledger::{ItemKey, Ledger, LedgerFailure, bucket_key};
 use crate::notify::flood::{Admission, PAUSE, Tally};
 use crate::notify::news::{NewsRecord, Step, Telling, consider};
@@ -22,7 +22,7 @@ use crate::notify::{Bulletin, Publisher, text};
 use crate::queue::{Message, Queue};
 use crate::report::Report;
 use crate::source::Source;
-use crate::subject::Subject;
+use crate::subject::{OBJECTS_KEPT, Subject};
 use crate::target::Writable;
 
 use remembered::VersionedItem;
@@ -47,6 +47,9 @@ impl From<LedgerFailure> for Untold {
         Self::Ledger(failure)
     }
 }
+
+/// The bucket that a message about many shows as an example, with the command that looks at it.
+type Example<'a> = (&'a BucketName, &'a str);
 
 /// Where the record of a bucket stands.
 pub(super) fn news_of(bucket: &BucketName) -> ItemKey {
@@ -76,6 +79,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return false;
         }
         let marks = failures(&subject.trigger.objects);
+        // Of more reasons than are kept, some are not known.
+        if marks.len() >= OBJECTS_KEPT {
+            return false;
+        }
         let mut is_covered = false;
         for _ in 0..ATTEMPTS {
             let Ok(mut known) =
@@ -161,7 +168,19 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Err(other) => return Err(Untold::Ledger(other)),
             }
             let Step::Tell(claimed, telling) = step else {
-                return self.pass_on(ledger, now, report).await.map_err(Untold::Again);
+                info!(%bucket, "no news");
+                // Of a storm, each look would ask in vain.
+                return match report.trigger.kind {
+                    TriggerKind::ReplicationFailed => Ok(()),
+                    TriggerKind::ReplicationConfigured
+                    | TriggerKind::Alarm
+                    | TriggerKind::Drift
+                    | TriggerKind::Sweep
+                    | TriggerKind::Command => {
+                        let example = (bucket, report.commands.check.as_str());
+                        self.pass_on(ledger, now, example).await.map_err(Untold::Again)
+                    }
+                };
             };
             let published = self.tell_within_bounds(ledger, now, report, &telling).await;
             let settled = match &published {
@@ -186,20 +205,29 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }
     }
 
-    /// There is no news in it for people; but other news may have waited until now.
+    /// There is no news of this bucket, whose owner has opted out; but other news may have waited for this look.
+    pub(super) async fn tell_of_others(
+        &self,
+        invocation: &Invocation,
+        bucket: &BucketName,
+    ) -> Result<(), HandlerError> {
+        let check = invocation.caller.command(&Command::Check {
+            bucket: bucket.clone(),
+        });
+        let example = (bucket, check.as_str());
+        self.pass_on(&self.ledger, invocation.now, example).await?;
+        self.pass_on(&self.memory, invocation.now, example).await
+    }
+
+    /// There is no news of this bucket; but other news may have waited until now.
     async fn pass_on<S: Ledger>(
         &self,
         ledger: &S,
         now: Timestamp,
-        report: &Report,
+        example: Example<'_>,
     ) -> Result<(), HandlerError> {
-        info!(bucket = %report.bucket.name, "no news");
-        // Of a storm, each look would ask in vain.
-        if report.trigger.kind == TriggerKind::ReplicationFailed {
-            return Ok(());
-        }
         match self.change_tally(ledger, now, |tally| tally.due(now)).await {
-            Ok(Some(claimed)) => self.tell_together(ledger, now, report, &claimed).await,
+            Ok(Some(claimed)) => self.tell_together(ledger, now, example, &claimed).await,
             Ok(None) | Err(_) => Ok(()),
         }
     }
@@ -227,7 +255,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             })
             .await;
         match admission.filter(|_| changed.is_ok()) {
-            Some(Admission::Together(claimed)) => self.tell_together(ledger, now, report, &claimed).await,
+            Some(Admission::Together(claimed)) => {
+                let example = (bucket, report.commands.check.as_str());
+                self.tell_together(ledger, now, example, &claimed).await
+            }
             Some(Admission::Later(tally)) => {
                 info!(%bucket, "held: there are too many messages; told with others");
                 // What only this process remembers may be gone by then: each bucket is looked at again by whoever is there.
@@ -245,22 +276,22 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         &self,
         ledger: &S,
         now: Timestamp,
-        report: &Report,
+        (bucket, check): Example<'_>,
         claimed: &Tally,
     ) -> Result<(), HandlerError> {
-        self.publish(report, Bulletin::Summary(&claimed.message(report)))
-            .await?;
+        let message = claimed.message(self.settings.mode, bucket, check);
+        self.publish(bucket, Bulletin::Summary(&message)).await?;
         let settled = self
             .change_tally(ledger, now, |tally| Some(tally.told(claimed)))
             .await;
         match settled {
-            Ok(Some(left)) if left.is_waiting() => self.come_back(&report.bucket.name).await,
+            Ok(Some(left)) if left.is_waiting() => self.come_back(bucket).await,
             Ok(_) => {}
             Err(_) => {
                 warn!(
                     "the ledger did not take what became of a message about many buckets; it may be told once more"
                 );
-                self.come_back(&report.bucket.name).await;
+                self.come_back(bucket).await;
             }
         }
         Ok(())
@@ -301,6 +332,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     /// People hear what is news.
     async fn news(&self, report: &Report, telling: &Telling) -> Result<(), HandlerError> {
         let message = text::render(report, telling);
-        self.publish(report, Bulletin::News(report, &message)).await
+        self.publish(&report.bucket.name, Bulletin::News(report, &message))
+            .await
     }
 }

@@ -3,7 +3,7 @@
 //! Six messages an hour about one bucket are enough to fix it step by step; sixty about all are a bad day. A new defect
 //! each minute, or a broken key that a thousand buckets use, must not bury other news. Beyond these bounds, news is
 //! combined: one message names every bucket, its verdict and when, and the next such comes a quarter of an hour later
-//! at the earliest. So there are at most 64 messages an hour, and nothing is dropped.
+//! at the earliest. So an hour that begins with its first message has at most 64, and nothing is dropped.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,10 +11,11 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::news::{CLAIM, Hour, Telling};
+use super::news::{CLAIM, Telling};
 use super::plain::{ascii, pasteable};
 use super::{About, Notification};
 use crate::arn::BucketName;
+use crate::mode::Mode;
 use crate::report::Report;
 
 /// Messages about one bucket within an hour.
@@ -26,6 +27,38 @@ pub const PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Buckets that one message names.
 const MOST_NAMED: usize = 1_000;
+
+/// How many messages there were, and since when they are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hour {
+    from: Option<Timestamp>,
+    count: u32,
+}
+
+impl Hour {
+    /// How many there were within the hour.
+    pub fn count(&self, now: Timestamp) -> u32 {
+        match self.from {
+            // A count of the future is nobody's.
+            Some(from) if now.duration_since(from).abs() < SignedDuration::from_hours(1) => self.count,
+            Some(_) | None => 0,
+        }
+    }
+
+    /// One more.
+    pub fn and_one(&self, now: Timestamp) -> Self {
+        match self.count(now) {
+            0 => Self {
+                from: Some(now),
+                count: 1,
+            },
+            count => Self {
+                from: self.from,
+                count: count.saturating_add(1),
+            },
+        }
+    }
+}
 
 /// The messages of an hour, and the news that waits to be told together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +136,7 @@ impl Tally {
 
     /// The tally with a claim on what waits, where it is time to tell it.
     pub fn due(self, now: Timestamp) -> Option<Self> {
-        (!self.held.is_empty() && self.is_due(now)).then(|| self.claimed(now))
+        (self.is_waiting() && self.is_due(now)).then(|| self.claimed(now))
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -129,15 +162,17 @@ impl Tally {
         self
     }
 
-    /// The message about all that waits.
-    pub fn message(&self, report: &Report) -> Notification {
+    /// The message about all that waits. `check` is the command that looks at `bucket`, as an example.
+    pub fn message(&self, mode: Mode, bucket: &BucketName, check: &str) -> Notification {
         let count = u64::try_from(self.held.len())
             .unwrap_or(u64::MAX)
             .saturating_add(self.more);
-        let mode = report.mode.as_str();
+        let mode = mode.as_str();
+        let buckets = if count == 1 { "bucket" } else { "buckets" };
         let mut text = format!(
-            "NEWS OF {count} BUCKETS in one message, because there were more than {MOST_OF_ALL} within an hour, or more than \
-             {MOST_OF_A_BUCKET} about one bucket\n\n"
+            "NEWS OF {count} {} in one message, because there were more than {MOST_OF_ALL} within an hour, or more than \
+             {MOST_OF_A_BUCKET} about one bucket\n\n",
+            buckets.to_uppercase()
         );
         for (bucket, held) in &self.held {
             let verdict = held.verdict.to_uppercase();
@@ -148,12 +183,11 @@ impl Tally {
         }
         let _ = writeln!(
             text,
-            "\nThe whole report about a bucket, here that of {}:\n   {}",
-            report.bucket.name,
-            pasteable(&report.commands.check)
+            "\nThe whole report about a bucket, here that of {bucket}:\n   {}",
+            pasteable(check)
         );
         Notification {
-            subject: ascii(&format!("[{mode}] S3 replication: news of {count} buckets"), 99),
+            subject: ascii(&format!("[{mode}] S3 replication: news of {count} {buckets}"), 99),
             text,
             attributes: BTreeMap::from([("mode", mode.to_owned()), ("news", "summary".to_owned())]),
             about: About::Many(self.held.keys().cloned().collect()),
@@ -174,6 +208,10 @@ mod tests {
         let mut report = Report::healthy();
         report.bucket.name = bucket.parse().unwrap();
         report
+    }
+
+    fn message(tally: &Tally) -> Notification {
+        tally.message(Mode::DryRun, &"one".parse().unwrap(), "aws lambda invoke")
     }
 
     fn flooded() -> Tally {
@@ -198,7 +236,7 @@ mod tests {
             panic!("a message for each after all")
         };
         assert_eq!(tally.clone().due(at(15)), None);
-        let text = tally.due(at(16)).unwrap().message(&report("two")).text;
+        let text = message(&tally.due(at(16)).unwrap()).text;
         assert!(
             text.contains("HEALTHY: two (new, ") && !text.contains("HEALTHY: one"),
             "{text}"
@@ -244,6 +282,39 @@ mod tests {
     }
 
     #[test]
+    fn buckets_beyond_those_that_can_be_named_are_told_of_though_no_named_one_waits() {
+        let tally = Tally {
+            more: 1,
+            ..Tally::default()
+        };
+        let claimed = tally.due(at(1)).unwrap();
+        assert!(message(&claimed).text.contains("and 1 more"));
+        assert!(!claimed.clone().told(&claimed).is_waiting());
+    }
+
+    #[test]
+    fn one_bucket_is_one() {
+        let telling = Telling {
+            within_the_hour: MOST_OF_A_BUCKET,
+            ..Telling::default()
+        };
+        let Admission::Together(claimed) = Tally::default().admit(&report("one"), &telling, at(0)) else {
+            panic!("nobody hears of it")
+        };
+        let message = message(&claimed);
+        assert!(
+            message.text.starts_with("NEWS OF 1 BUCKET in"),
+            "{}",
+            message.text
+        );
+        assert!(
+            message.subject.ends_with("news of 1 bucket"),
+            "{}",
+            message.subject
+        );
+    }
+
+    #[test]
     fn a_thousand_buckets_of_the_longest_names_fit_into_one_message() {
         let mut tally = flooded();
         for number in 0..1_100 {
@@ -252,7 +323,7 @@ mod tests {
                 Admission::Together(tally) | Admission::Later(tally) | Admission::Alone(tally) => tally,
             };
         }
-        let message = tally.message(&report("one"));
+        let message = message(&tally);
         assert!(message.text.len() < 200 * 1024 && message.subject.len() < 100);
         assert!(message.text.contains("and 100 more"));
         assert!(serde_json::to_string(&tally).unwrap().len() < 250 * 1024);

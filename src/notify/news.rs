@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::flood::Hour;
 use super::tidings::{CHANGED, Mark, Tidings};
 use crate::check::CheckId;
 use crate::check::Verdict;
@@ -42,6 +43,8 @@ pub struct NewsRecord {
     pub looked_at: Option<Timestamp>,
     /// The last message that went out.
     pub told: Option<Told>,
+    /// Was anything that people were told of wrong, or repaired? Only what was can be so again.
+    pub has_had_trouble: bool,
     /// What the messages said that still holds, as far as anybody knows.
     pub said: BTreeMap<Mark, Said>,
     /// How often the same was seen since the last message.
@@ -61,38 +64,6 @@ pub struct Told {
     pub at: Timestamp,
     /// The verdict in it.
     pub verdict: Verdict,
-}
-
-/// How many messages there were, and since when they are counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hour {
-    from: Option<Timestamp>,
-    count: u32,
-}
-
-impl Hour {
-    /// How many there were within the hour.
-    pub fn count(&self, now: Timestamp) -> u32 {
-        match self.from {
-            // A count of the future is nobody's.
-            Some(from) if now.duration_since(from).abs() < SignedDuration::from_hours(1) => self.count,
-            Some(_) | None => 0,
-        }
-    }
-
-    /// One more.
-    pub fn and_one(&self, now: Timestamp) -> Self {
-        match self.count(now) {
-            0 => Self {
-                from: Some(now),
-                count: 1,
-            },
-            count => Self {
-                from: self.from,
-                count: count.saturating_add(1),
-            },
-        }
-    }
 }
 
 /// One thing that a message said.
@@ -242,7 +213,7 @@ pub fn consider(
     match reason {
         Some(_) if is_late => Step::Late,
         Some(reason) => known.claimed(reason, tidings, fresh, gone, now),
-        None if tidings.is_empty() => Step::Nothing,
+        None if tidings.is_empty() => known.at_rest(tidings),
         None => {
             let mut seen = known.seen_again(tidings.failed_objects);
             seen.looked_at = seen.looked_at.max(Some(now));
@@ -258,7 +229,8 @@ fn reason(
     gone: &BTreeMap<Mark, String>,
 ) -> Option<Reason> {
     let told = known.told.as_ref().map(|told| told.verdict);
-    if tidings.verdict == Verdict::Healthy && !gone.is_empty() {
+    let was_healthy = told == Some(Verdict::Healthy);
+    if tidings.verdict == Verdict::Healthy && !gone.is_empty() && !was_healthy {
         return Some(Reason::Resolved);
     }
     if fresh.is_empty() && tidings.done.is_none() {
@@ -266,7 +238,13 @@ fn reason(
     }
     Some(match told {
         None => Reason::New,
-        Some(Verdict::Healthy) if tidings.verdict != Verdict::Healthy => Reason::Reopened,
+        Some(Verdict::Healthy) if tidings.verdict != Verdict::Healthy => {
+            match known.has_had_trouble {
+                true => Reason::Reopened,
+                // What was told of it was good, such as that a grant is not needed any more.
+                false => Reason::New,
+            }
+        }
         Some(told) if tidings.verdict > told => Reason::Worse,
         Some(_) => Reason::Changed,
     })
@@ -400,6 +378,21 @@ impl NewsRecord {
         Step::Tell(record, telling)
     }
 
+    /// Nothing stands, and people know of nothing: trouble that came and went while no message reached them began then,
+    /// and not what may come.
+    fn at_rest(self, tidings: &Tidings) -> Step {
+        let rested = Self {
+            first_seen: None,
+            broken_since: None,
+            claim: None,
+            ..self.clone()
+        };
+        match tidings.verdict {
+            Verdict::Healthy if rested != self => Step::Remember(rested),
+            Verdict::Healthy | Verdict::AtRisk | Verdict::Undetermined | Verdict::Broken => Step::Nothing,
+        }
+    }
+
     /// The same was seen once more.
     pub fn seen_again(mut self, failed_objects: usize) -> Self {
         self.suppressed = self.suppressed.saturating_add(1);
@@ -439,6 +432,7 @@ impl NewsRecord {
             // What fails after this fails anew.
             self.said.retain(|_, said| said.stands || said.word == CHANGED);
         }
+        self.has_had_trouble |= claim.verdict != Verdict::Healthy || claim.done.is_some();
         self.told = Some(Told {
             at: claim.at,
             verdict: claim.verdict,

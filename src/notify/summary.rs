@@ -126,6 +126,11 @@ impl Summary<'_> {
         noted.filter(|noted| noted.verdict == Some(verdict)).count()
     }
 
+    fn opted_out(&self) -> usize {
+        let noted = self.noted.into_iter().flat_map(BTreeMap::values);
+        noted.filter(|noted| noted.verdict.is_none()).count()
+    }
+
     /// None where nobody knows.
     fn worst(&self) -> Option<Verdict> {
         let noted = self.noted?;
@@ -152,9 +157,14 @@ impl Summary<'_> {
             .filter(|(count, _)| *count > 0)
             .map(|(count, name)| format!("{count} {name}"))
             .chain(
-                self.missing()
-                    .filter(|missing| *missing > 0)
-                    .map(|missing| format!("{missing} not looked at")),
+                [
+                    (self.missing().unwrap_or_default(), "not looked at"),
+                    (counts.unreadable.try_into().unwrap_or(usize::MAX), "unreadable"),
+                    (self.opted_out(), "opted out"),
+                ]
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, name)| format!("{count} {name}")),
             )
             .collect();
         match parts.as_slice() {
@@ -202,7 +212,7 @@ impl Summary<'_> {
     }
 
     fn table(&self, noted: &BTreeMap<BucketName, Noted>, out: &mut String) {
-        let opted_out = noted.values().filter(|noted| noted.verdict.is_none()).count();
+        let opted_out = self.opted_out();
         if opted_out > 0 {
             let _ = writeln!(out, "{opted_out:>7}  opted out, left alone");
         }

@@ -123,7 +123,7 @@ pub(super) fn left<'a>(
 ) -> Option<Backlog> {
     let (mut is_broken, mut passed_over) = (false, false);
     for finding in findings {
-        is_broken |= finding.severity == Severity::Error;
+        is_broken |= finding.severity == Severity::Error || finding.check == CheckId::FailedObjects;
         passed_over |= finding.check == CheckId::EncryptedObjectsNotSelected;
     }
     let known = (subject.failed_objects > 0).then_some(subject.failed_objects);

@@ -90,6 +90,8 @@ pub(crate) struct Deployment {
     pub(crate) world: World,
     pub(crate) mode: Mode,
     pub(crate) guards: GuardSettings,
+    /// What an invocation may take.
+    pub(crate) timeout: Duration,
     pub(crate) ledger: Remembering,
     pub(crate) queue: RefCell<Vec<Waiting>>,
     pub(crate) dead_letters: RefCell<Vec<Value>>,
@@ -178,6 +180,7 @@ impl Deployment {
             world,
             mode: Mode::DryRun,
             guards: GuardSettings::default(),
+            timeout: TIMEOUT,
             ledger: Remembering {
                 is_lasting: true,
                 ..Remembering::default()
@@ -249,7 +252,7 @@ impl Deployment {
             identity: self.world.identity(),
             now,
             began: Instant::now(),
-            deadline: Instant::now() + TIMEOUT,
+            deadline: Instant::now() + self.timeout,
             caller: Caller::Function {
                 name: "s3-replication-remediator".to_owned(),
                 region: "eu-west-1".parse().unwrap(),
@@ -329,7 +332,7 @@ impl Deployment {
                 .map(|waiting| waiting.id.clone())
                 .collect::<BTreeSet<_>>(),
         };
-        assert!(begun.elapsed() < TIMEOUT, "Lambda would have stopped it");
+        assert!(begun.elapsed() < self.timeout, "Lambda would have stopped it");
         for mut waiting in batch.into_iter().filter(|waiting| again.contains(&waiting.id)) {
             waiting.received += 1;
             waiting.due = self.elapsed() + HIDDEN;

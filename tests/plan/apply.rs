@@ -125,6 +125,24 @@ async fn what_cannot_be_read_again_is_not_changed() {
 }
 
 #[tokio::test]
+async fn a_read_before_a_write_that_aws_throttles_is_worth_trying_again() {
+    for (code, is_worth_it) in [("Throttling", true), ("AccessDenied", false)] {
+        let world = world(&bare());
+        let checked = check(&world).await;
+        world.edit(|state| {
+            state.failing.push(
+                serde_json::from_value(json!({"operation": "iam:GetRole", "code": code, "times": 1}))
+                    .unwrap(),
+            );
+        });
+        let outcome = apply_to(&world, &checked).await;
+        assert_eq!(outcome.status, Status::Refused);
+        assert_eq!(outcome.is_retryable(), is_worth_it, "{code}");
+        assert_eq!(world.writes(), []);
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_was_disabled_meanwhile_gets_no_grant() {
     let world = world(&closed_keys());
     let checked = check(&world).await;
@@ -356,5 +374,6 @@ async fn what_is_seen_after_a_write_is_told_as_it_is() {
         assert_eq!(outcome.changes[0].status, status, "{outcome:?}");
         let error = outcome.changes[0].error.as_ref().unwrap();
         assert!(error.contains(said), "{error}");
+        assert!(outcome.has_written(), "AWS accepted it");
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::pace::Pace;
-use super::{Clock, NOT_ENOUGH, due};
+use super::{Clock, due};
 use crate::arn::BucketName;
 use crate::event::{Progress, QueuedCheck};
 use crate::handler::{Handler, HandlerError, Invocation};
@@ -104,7 +104,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 (bucket, said)
             });
             let said = asked.buffered(CONCURRENT).collect::<Vec<_>>().await;
-            let may_ask_again = tries_left > 0 && clock.left() > NOT_ENOUGH + begun.elapsed();
+            let may_ask_again = tries_left > 0 && clock.left() > clock.not_enough() + begun.elapsed();
             for (bucket, said) in said {
                 if may_ask_again && matches!(said, Said::Unanswered(_)) {
                     open.push(bucket);

@@ -32,7 +32,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         clock: &Clock,
         progress: &Progress,
     ) -> Result<Option<Duration>, HandlerError> {
-        let last = due(progress, progress.counts.enqueued());
+        // A long list may take longer than the checks that it leads to.
+        let last = progress
+            .listed
+            .unwrap_or(progress.started)
+            .max(due(progress, progress.counts.enqueued()));
         let wait = clock.until(last);
         if !wait.is_zero() {
             return Ok(Some(wait.min(LONGEST_DELAY)));

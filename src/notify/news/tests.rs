@@ -230,6 +230,34 @@ fn trouble_that_nobody_was_told_of_and_that_is_gone_is_not_told() {
     let mut life = Life::default();
     life.0 = Some(life.begun(&found(&["key"]), at(0)).failed());
     assert_eq!(life.sees(&found(&[]), at(1)), None);
+    let telling = life.tells(&found(&["role"]), at(10_000), Reason::New);
+    assert_eq!(
+        telling.broken_since,
+        Some(at(10_000)),
+        "what is over began nothing"
+    );
+    assert_eq!(telling.first_seen, Some(at(10_000)));
+}
+
+#[test]
+fn what_was_never_wrong_is_neither_fixed_nor_broken_again() {
+    let mut life = Life::default();
+    let mut plan = found(&["plan"]);
+    plan.verdict = Verdict::Healthy;
+    life.tells(&plan, at(0), Reason::New);
+    life.tells(&found(&[]), at(1), Reason::Changed);
+    life.tells(&found(&["key"]), at(2), Reason::New);
+    life.tells(&found(&[]), at(3), Reason::Resolved);
+    life.tells(&found(&["key"]), at(4), Reason::Reopened);
+}
+
+#[test]
+fn a_repair_may_have_been_made_for_a_bucket_that_breaks_again() {
+    let mut life = Life::default();
+    let mut repaired = found(&[]);
+    repaired.done = Some("applied");
+    life.tells(&repaired, at(0), Reason::New);
+    life.tells(&found(&["key"]), at(1), Reason::Reopened);
 }
 
 #[test]

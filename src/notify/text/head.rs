@@ -278,7 +278,7 @@ pub(in crate::notify) fn occasion(trigger: &Trigger) -> &'static str {
             Some(Change::Configured) | None => "the replication configuration was changed",
         },
         TriggerKind::ReplicationFailed => "S3 reported objects that it could not replicate",
-        TriggerKind::Alarm => "an alarm on failed replication went off",
+        TriggerKind::Alarm => "an alarm or S3 itself said that replication fails or is late",
         TriggerKind::Drift => "something that replication depends on was changed",
         TriggerKind::Sweep if trigger.follow_up => {
             "looked again after a repair: it is not as the repair left it"

@@ -102,7 +102,7 @@ fn flood(buckets: u32) -> (Stage, Notification) {
             tally.admit(&report, &telling, now);
         tally = next;
     }
-    let message = tally.message(&report);
+    let message = tally.message(report.mode, &report.bucket.name, &report.commands.check);
     (stage, message)
 }
 

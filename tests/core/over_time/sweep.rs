@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use s3_replication_remediator::handler::Response;
+use s3_replication_remediator::ledger::Ledger;
 use serde_json::{Value, json};
 
 use super::{DEMO, Deployment};
 use crate::account::World;
 use crate::account::model::{Bucket, Switch};
+use crate::handler::recorded;
 
 fn sweep() -> Value {
     json!({"command": "sweep"})
@@ -222,6 +224,84 @@ fn a_bucket_that_opted_out_is_counted_and_left_alone() {
 }
 
 #[test]
+fn an_account_of_which_nothing_is_known_is_not_one_in_which_nothing_replicates() {
+    let unreadable = Deployment::of(account(1, 1));
+    unreadable.world.deny("s3:GetBucketReplication", "*");
+    let opted_out = Deployment::of(account(1, 0));
+    opted_out.world.edit(|state| {
+        for bucket in state.buckets.values_mut() {
+            bucket
+                .tags
+                .insert("s3-replication-remediator".to_owned(), "ignore".to_owned());
+        }
+    });
+    for (deployment, headline) in [
+        (unreadable, "sweep: 4 unreadable"),
+        (opted_out, "sweep: 1 opted out"),
+        (
+            Deployment::of(World::new(r#"{"buckets": {}}"#)),
+            "sweep: no bucket replicates",
+        ),
+    ] {
+        deployment.send(sweep());
+        deployment.run();
+        let subject = deployment.told().pop().unwrap().subject;
+        assert!(subject.ends_with(headline), "{subject}");
+    }
+}
+
+#[test]
+fn a_summary_waits_for_the_checks_of_an_account_whose_list_took_hours() {
+    let world = account(1_500, 3).with_latency(Duration::from_millis(30));
+    let deployment = Deployment::of(world);
+    deployment.send(sweep());
+    deployment.run_for(Duration::from_secs(21));
+    on(&deployment);
+    deployment.pass(Duration::from_secs(3 * 60 * 60));
+    deployment.run();
+    let text = summary(&deployment);
+    assert!(text.contains("      4  broken"), "{text}");
+    assert!(!text.contains("not looked at"), "{text}");
+}
+
+#[test]
+fn a_function_with_little_time_sweeps_all_the_same() {
+    let mut deployment = Deployment::of(account(300, 1).with_latency(Duration::from_millis(30)));
+    deployment.timeout = Duration::from_secs(10);
+    deployment.send(sweep());
+    deployment.run();
+    assert!(summary(&deployment).contains("    303  buckets in the account"));
+    assert!(
+        deployment.invocations.get() < 50,
+        "{}",
+        deployment.invocations.get()
+    );
+}
+
+#[test]
+fn a_check_of_a_sweep_is_noted_though_an_event_of_the_past_came_with_it() {
+    let deployment = Deployment::of(account(0, 0));
+    deployment.world.edit(|state| {
+        for bucket in state.buckets.values_mut() {
+            bucket.replication = None;
+        }
+    });
+    let at = |file: &str, time: &str| {
+        let mut event = recorded(file);
+        event["detail"]["eventTime"] = json!(time);
+        event
+    };
+    deployment.send(at("cloudtrail/delete.json", "2026-09-14T08:59:00Z"));
+    deployment.run();
+    let id = "0".repeat(32);
+    deployment.send(at("cloudtrail/put-kms-rule.json", "2026-09-14T08:58:00Z"));
+    deployment.send(json!({"command": "check", "bucket": "amzn-s3-demo-source-bucket", "sweep": id}));
+    deployment.run();
+    let noted = deployment.block_on(deployment.ledger.items(&format!("sweep#{id}")));
+    assert_eq!(noted.unwrap().len(), 1);
+}
+
+#[test]
 fn a_second_sweep_waits_until_the_first_is_over_or_dead() {
     let deployment = Deployment::of(account(10, 0));
     deployment.send(sweep());
@@ -248,7 +328,6 @@ fn a_message_that_carries_a_sweep_on_is_believed_in_its_name_alone_where_a_ledge
     let honest = on(&deployment);
     let mut forged = honest.clone();
     forged["progress"]["counts"]["withReplication"] = json!(4_000_000);
-    forged["progress"]["isListed"] = json!(false);
     forged["progress"]["token"] = json!("after-a");
     forged["progress"]["started"] = json!("2020-01-01T00:00:00Z");
     let mut invented = forged.clone();
@@ -278,7 +357,7 @@ fn a_forged_message_that_carries_a_sweep_on_costs_a_list_at_most_where_no_ledger
     let deployment = Deployment::forgetful(account(10, 1));
     let message = |change: Value| {
         let mut progress = json!({"id": "0123456789abcdef0123456789abcdef", "started": "2026-09-14T08:00:00Z",
-            "isListed": false, "counts": {"buckets": 0, "withReplication": 0, "unanswered": 0, "unreadable": 0}});
+            "counts": {"buckets": 0, "withReplication": 0, "unanswered": 0, "unreadable": 0}});
         for (name, value) in change.as_object().unwrap() {
             progress[name] = value.clone();
         }
@@ -290,7 +369,7 @@ fn a_forged_message_that_carries_a_sweep_on_costs_a_list_at_most_where_no_ledger
         json!({"started": "2020-01-01T00:00:00Z"}),
         json!({"started": "2030-01-01T00:00:00Z"}),
         json!({"counts": endless}),
-        json!({"counts": endless, "isListed": true}),
+        json!({"counts": endless, "listed": "2026-09-14T08:30:00Z"}),
     ] {
         deployment.send(message(change));
     }
