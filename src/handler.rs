@@ -52,7 +52,7 @@ use follow_up::is_as_promised;
 use look::{Asked, Look};
 use removal::without_the_past;
 use repair::not_written;
-use sweep::SweepStep;
+use sweep::{Asker, SweepStep};
 
 pub use error::HandlerError;
 pub use sweep::SweepAnswer;
@@ -322,7 +322,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             Command::Sweep => {
                 return self
-                    .sweep_now(invocation, SweepStep::begin(&invocation.now.to_string()))
+                    .sweep_now(
+                        invocation,
+                        SweepStep::begin(&invocation.now.to_string(), Asker::Invoker),
+                    )
                     .await;
             }
             Command::SweepOn(progress) => {

@@ -37,7 +37,7 @@ pub use answer::{
     AbsentKey, Answer, ArnPart, Decision, Doubt, DoubtReason, Guardrail, Layer, LayerAnswers, Levels,
     Mismatch, NearMiss, StatementRef,
 };
-pub use document::{InvalidPolicy, PolicyDocument};
+pub use document::{InvalidPolicy, PolicyDocument, UNWRITABLE};
 pub use evaluate::{decision, evaluate, identity_verdict, judge};
 pub use explain::explain;
 pub use grant::{Grant, GrantConstraints};

@@ -19,7 +19,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CheckId, Examination, Facts, RootCause, Severity};
-use crate::assessment::{Assessment, Repair, by_area, denied_for, not_allowed_for};
+use crate::assessment::{Assessment, Repair, by_area, denied_for};
 use crate::policy::{Answer, Decision, Layer, StatementRef};
 use crate::requirement::{Area, Necessity};
 use crate::snapshot::{ObjectHead, Rule};
@@ -29,9 +29,6 @@ pub(super) use unknown::doubts;
 /// Failed objects that are judged by themselves, and rules for which that is done: those that failed together mostly
 /// failed for the same reason.
 const MOST_OBJECTS: usize = 10;
-
-/// Questions that are asked about parts of the objects: rules and policies may both be a thousand.
-const MOST_OF_PARTS: usize = 2_000;
 
 /// What stands in the way, and therefore where a change would help.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +120,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, examination: &mut Examinat
         }
     }
     let failed = of_failed_objects(facts);
-    let part = of_a_part(check, facts, &areas, examination);
+    let part = part::denied(check, facts, &areas, examination);
     let failed = failed.iter().map(|one| (one, Severity::Error, About::Failed));
     let part = part.iter().map(|one| (one, Severity::Warning, About::Part));
     for (assessment, severity, about) in failed.chain(part) {
@@ -189,56 +186,6 @@ fn of_failed_objects(facts: &Facts<'_>) -> Vec<Assessment> {
         for rule in snapshot.enabled_rules().filter(takes).take(MOST_OBJECTS) {
             denied.extend(denied_for(snapshot, facts.assessments, rule, key));
         }
-    }
-    denied
-}
-
-/// What is denied for a part of the objects that a Deny singles out. Whether there are such objects is not known.
-fn of_a_part(
-    check: CheckId,
-    facts: &Facts<'_>,
-    areas: &BTreeMap<&Area, Vec<&Assessment>>,
-    examination: &mut Examination,
-) -> Vec<Assessment> {
-    let is_told_here = |area: &Area| {
-        main_check(area) == check
-            || (check == CheckId::DestinationPolicy && matches!(area, Area::Destination(_)))
-    };
-    let areas: BTreeMap<&Area, &Vec<&Assessment>> = areas
-        .iter()
-        .filter(|(area, _)| is_told_here(area))
-        .map(|(area, assessments)| (*area, assessments))
-        .collect();
-    let (patterns, is_all) = part::patterns(facts, areas.keys().copied());
-    if patterns.is_empty() {
-        return Vec::new();
-    }
-    let rules = facts.snapshot.rules_by_id();
-    let mut asked = patterns
-        .iter()
-        .flat_map(|pattern| areas.values().copied().flatten().map(move |one| (pattern, *one)))
-        .filter_map(|(pattern, one)| {
-            // Rules that share a requirement share the prefix.
-            let rule = rules.named(&one.requirement.rule_ids).next()?;
-            Some((one, rule, part::example(pattern, rule)?))
-        });
-    let first: Vec<_> = asked.by_ref().take(MOST_OF_PARTS).collect();
-    if !is_all || asked.next().is_some() {
-        examination.not_evaluated("further parts of the objects that Deny statements name");
-    }
-    let (denied, unknown): (Vec<_>, Vec<_>) = not_allowed_for(facts.snapshot, first.into_iter())
-        .into_iter()
-        .partition(|one| one.answer.decision == Decision::ExplicitlyDenied);
-    for one in unknown
-        .iter()
-        .filter(|one| one.answer.decision == Decision::Undetermined)
-    {
-        let (_, object) = words::object_of(facts, &one.requirement.area);
-        examination.not_evaluated(format!(
-            "whether {} on {object} is denied for a part of the objects, such as {}",
-            one.requirement.request.action,
-            words::an_object(&[one])
-        ));
     }
     denied
 }

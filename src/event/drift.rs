@@ -44,6 +44,9 @@ pub struct Drift {
     pub source_ip: Option<String>,
 }
 
+/// No ARN of a policy is longer: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html>.
+const ARN_BYTES: usize = 2048;
+
 /// Something that replication may depend on, named so that an event and a look at a bucket name it alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resource {
@@ -68,7 +71,10 @@ impl Resource {
     /// A managed policy that an account owns; AWS's own change without an event in any account.
     pub fn policy(arn: &str) -> Option<Self> {
         let parsed: Arn = arn.parse().ok()?;
-        let is_policy = parsed.service == "iam" && parsed.resource.starts_with("policy/");
+        let is_policy = parsed.service == "iam"
+            && parsed.resource.starts_with("policy/")
+            && arn.len() <= ARN_BYTES
+            && arn.bytes().all(|byte| byte.is_ascii_graphic());
         (is_policy && parsed.account.parse::<AccountId>().is_ok()).then(|| Self::Policy(arn.to_owned()))
     }
 }
@@ -278,4 +284,23 @@ fn policy(event: &Field<'_>) -> Named {
 
 fn bucket(event: &Field<'_>) -> Named {
     cloudtrail::bucket(&event.get("detail")).map(|bucket| [Resource::Bucket(bucket)].into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_named_by_an_arn_that_stays_on_its_line() {
+        let longest = format!("arn:aws:iam::111122223333:policy/{}", "x".repeat(ARN_BYTES));
+        for (arn, is_named) in [
+            ("arn:aws:iam::111122223333:policy/team/x", true),
+            ("arn:aws:iam::aws:policy/AmazonS3FullAccess", false),
+            ("arn:aws:iam::111122223333:policy/x\n INFO checked", false),
+            ("arn:aws:iam::111122223333:policy/x y", false),
+            (longest.as_str(), false),
+        ] {
+            assert_eq!(Resource::policy(arn).is_some(), is_named, "{arn}");
+        }
+    }
 }

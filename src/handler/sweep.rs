@@ -11,6 +11,7 @@ mod ask;
 mod close;
 mod pace;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,6 +47,13 @@ const DEAD: Duration = Duration::from_secs(60 * 60);
 /// No sweep takes as long; a message that says so is forged.
 const LONGEST: Duration = Duration::from_secs(48 * 60 * 60);
 
+/// After a sweep, none is begun for a message for as long. Anybody whose topic feeds the queue may send one.
+const PAUSE: Duration = Duration::from_secs(15 * 60);
+
+/// Under which names a process remembers when a sweep was begun for a message, and when a summary was told.
+const BEGUN: &str = "begun";
+const SUMMARY: &str = "summary";
+
 /// How long it is remembered what a sweep's looks came to.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -78,14 +86,23 @@ struct Standing {
 /// What is to be done about sweeps.
 #[derive(Debug)]
 pub(super) enum SweepStep {
-    Begin(SweepId),
+    Begin(SweepId, Asker),
     Continue(Progress),
+}
+
+/// Who asks for a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// Whoever may invoke the function.
+    Invoker,
+    /// Whoever may put a message into the queue.
+    Queue,
 }
 
 impl SweepStep {
     /// The sweep that something asks for: what asks twice asks for the same one.
-    pub(super) fn begin(cause: &str) -> Self {
-        Self::Begin(SweepId::of(cause))
+    pub(super) fn begin(cause: &str, asker: Asker) -> Self {
+        Self::Begin(SweepId::of(cause), asker)
     }
 }
 
@@ -150,7 +167,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         command: &Delivered<Command>,
     ) -> Result<(), HandlerError> {
         let order = match &command.item {
-            Command::Sweep => SweepStep::begin(command.message_id.as_deref().unwrap_or_default()),
+            Command::Sweep => {
+                SweepStep::begin(command.message_id.as_deref().unwrap_or_default(), Asker::Queue)
+            }
             Command::SweepOn(progress) => SweepStep::Continue(progress.as_ref().clone()),
             Command::Check { .. }
             | Command::Apply { .. }
@@ -197,6 +216,8 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         clock: &Clock,
         order: SweepStep,
     ) -> Result<Option<SweepAnswer>, HandlerError> {
+        // Where nothing lasts, what was found before this invocation is the word of a message.
+        let is_known = self.ledger.is_lasting() || matches!(order, SweepStep::Begin(..));
         let Some((mut progress, version)) = self.take_up(clock, order).await? else {
             return Ok(None);
         };
@@ -205,7 +226,16 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         } else {
             let wait = self.list(invocation, clock, &mut progress).await?;
             if progress.listed.is_some() && (!self.ledger.is_lasting() || progress.counts.enqueued() == 0) {
-                self.tell_summary(invocation, &progress, None).await?;
+                let nothing = BTreeMap::new();
+                let noted = (is_known && progress.counts.enqueued() == 0).then_some(&nothing);
+                if self.ledger.is_lasting() || self.is_due(SUMMARY, clock.now()).await {
+                    self.tell_summary(invocation, &progress, noted).await?;
+                } else {
+                    info!(
+                        sweep = progress.id.as_str(),
+                        "no summary: one was told less than fifteen minutes ago"
+                    );
+                }
                 None
             } else {
                 Some(wait)
@@ -243,6 +273,29 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }))
     }
 
+    /// Has nothing of this kind been done for a while, as far as this process remembers? Then it is done now.
+    async fn is_due(&self, what: &str, now: Timestamp) -> bool {
+        let key = ItemKey {
+            partition: place().partition,
+            sort: what.to_owned(),
+        };
+        let items = self.memory.items(&key.partition).await.unwrap_or_default();
+        let item = items.into_iter().find(|item| item.key == key);
+        let last = item
+            .as_ref()
+            .and_then(|item| serde_json::from_value::<Timestamp>(item.value.clone()).ok());
+        if last.is_some_and(|last| now < later(last, PAUSE)) {
+            return false;
+        }
+        let noted = Item {
+            key,
+            version: item.map_or(0, |item| item.version).saturating_add(1),
+            value: json!(now),
+            expires: None,
+        };
+        self.memory.put(&noted).await.is_ok()
+    }
+
     /// Where the sweep stands that the order is about, and the version of what the ledger knows of it.
     async fn take_up(
         &self,
@@ -251,12 +304,20 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ) -> Result<Option<(Progress, u64)>, HandlerError> {
         if !self.ledger.is_lasting() {
             return Ok(match order {
-                SweepStep::Begin(id) => Some((Progress::new(id, clock.now()), 0)),
+                SweepStep::Begin(id, asker) => {
+                    let is_due = asker == Asker::Invoker || self.is_due(BEGUN, clock.now()).await;
+                    if !is_due {
+                        info!("dropped: a sweep was begun less than fifteen minutes ago");
+                    }
+                    is_due.then(|| (Progress::new(id, clock.now()), 0))
+                }
                 SweepStep::Continue(progress) => {
-                    let is_possible =
-                        progress.started <= clock.now() && clock.since(progress.started) < LONGEST;
+                    // Where nothing lasts, no message of ours says that all is listed.
+                    let is_possible = progress.started <= clock.now()
+                        && clock.since(progress.started) < LONGEST
+                        && progress.listed.is_none();
                     if !is_possible {
-                        info!(sweep = progress.id.as_str(), "dropped: no sweep takes so long");
+                        info!(sweep = progress.id.as_str(), "dropped: no sweep of ours says so");
                     }
                     is_possible.then_some((progress, 0))
                 }
@@ -269,9 +330,18 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .find(|item| item.key == place());
         let version = item.as_ref().map_or(0, |item| item.version);
         let standing: Option<Standing> = item.and_then(|item| serde_json::from_value(item.value).ok());
-        let running = standing.filter(|standing| !standing.is_over);
+        let (over, running) = match standing {
+            Some(standing) if standing.is_over => (Some(standing), None),
+            running => (None, running),
+        };
         match (order, running) {
-            (SweepStep::Begin(id), Some(running)) if running.progress.id == id => {
+            (SweepStep::Begin(_, Asker::Queue), None)
+                if over.is_some_and(|over| clock.since(over.moved) < PAUSE) =>
+            {
+                info!("dropped: a sweep was over less than fifteen minutes ago");
+                Ok(None)
+            }
+            (SweepStep::Begin(id, _), Some(running)) if running.progress.id == id => {
                 Ok(Some((running.progress, version)))
             }
             (SweepStep::Continue(progress), Some(running)) if running.progress.id == progress.id => {
@@ -284,12 +354,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 );
                 Ok(None)
             }
-            (SweepStep::Begin(_), Some(running)) if clock.since(running.moved) < DEAD => {
+            (SweepStep::Begin(..), Some(running)) if clock.since(running.moved) < DEAD => {
                 Err(HandlerError::SweepUnderWay {
                     since: running.progress.started,
                 })
             }
-            (SweepStep::Begin(id), _) => {
+            (SweepStep::Begin(id, _), _) => {
                 let progress = Progress::new(id, clock.now());
                 let standing = Standing {
                     progress: progress.clone(),

@@ -230,7 +230,9 @@ fn reason(
 ) -> Option<Reason> {
     let told = known.told.as_ref().map(|told| told.verdict);
     let was_healthy = told == Some(Verdict::Healthy);
-    if tidings.verdict == Verdict::Healthy && !gone.is_empty() && !was_healthy {
+    // What replicates nothing is not fixed by that.
+    let is_resolved = tidings.verdict == Verdict::Healthy && !was_healthy && !tidings.is_not_configured;
+    if is_resolved && !gone.is_empty() {
         return Some(Reason::Resolved);
     }
     if fresh.is_empty() && tidings.done.is_none() {

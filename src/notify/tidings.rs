@@ -93,10 +93,7 @@ impl Tidings {
             // What was done, and what is told now or never, is told whatever else somebody has seen since.
             may_be_late: sight.is_first && done.is_none() && report.earlier.is_empty(),
             is_complete: report.unread.is_empty(),
-            is_not_configured: report
-                .findings
-                .iter()
-                .any(|finding| finding.check == CheckId::ReplicationNotConfigured),
+            is_not_configured: is_not_configured(report),
             failed_objects: subject.failed_objects,
             event_time: report.trigger.event_time,
         })
@@ -148,13 +145,36 @@ fn standing(report: &Report, is_in_place: bool) -> BTreeMap<Mark, &'static str> 
         .digest()
         .filter(|_| !is_in_place)
         .map(|digest| (name(&json!(["plan", digest])), "plan"));
-    let removed = (report.trigger.change == Some(Change::Removed)).then(|| {
-        (
-            name(&json!(["removed"])),
-            CheckId::ReplicationNotConfigured.as_str(),
-        )
-    });
-    findings.chain(unread).chain(plan).chain(removed).collect()
+    findings
+        .chain(unread)
+        .chain(plan)
+        .chain(stopped(report))
+        .collect()
+}
+
+/// The name of the event that left a bucket without an enabled rule, where a look bears it out. Each such event is told: it
+/// may be meant, and whoever did not mean it must hear of it.
+fn stopped(report: &Report) -> Option<(Mark, &'static str)> {
+    let trigger = &report.trigger;
+    let is_stopped = is_not_configured(report)
+        && match trigger.change {
+            Some(Change::Removed | Change::Configured) => true,
+            Some(Change::Refused) | None => false,
+        };
+    let event = json!([
+        "stopped",
+        trigger
+            .event_id
+            .as_deref()
+            .map_or_else(|| json!(trigger.event_time), |id| json!(id))
+    ]);
+    is_stopped.then(|| (name(&event), CheckId::ReplicationNotConfigured.as_str()))
+}
+
+/// Is the bucket without an enabled rule?
+fn is_not_configured(report: &Report) -> bool {
+    let mut findings = report.findings.iter();
+    findings.any(|finding| finding.check == CheckId::ReplicationNotConfigured)
 }
 
 /// The names of failures: one for each rule and reason.

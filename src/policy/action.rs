@@ -3,7 +3,7 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>.
 
 use super::answer::{DoubtReason, Mismatch};
-use super::matching::{Notes, PreparedRequest};
+use super::matching::{Notes, PreparedRequest, split_action};
 use super::pattern::glob_ignoring_case;
 use super::statement::{Flaw, Listed, Statement};
 use super::truth::Judged;
@@ -66,6 +66,13 @@ impl ActionPattern {
 }
 
 impl Statement {
+    /// Is it about `service:Name`, or may it be, whatever else it says?
+    #[must_use]
+    pub fn may_be_about(&self, action: &str) -> bool {
+        let (service, name) = split_action(action);
+        !self.is_about(service, name).is_settled_no()
+    }
+
     /// Is it about the action, whatever else it says?
     pub(super) fn is_about(&self, service: &str, name: &str) -> Judged {
         let any = |patterns: &[ActionPattern]| {

@@ -12,7 +12,6 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::matching::split_action;
 use super::statement::{Flaw, Statement};
 
 /// A policy document: the JSON as it was read, and what of it we understand. Copies share both.
@@ -37,6 +36,23 @@ impl InvalidPolicy {
     #[must_use]
     pub fn element(&self) -> &str {
         &self.element
+    }
+}
+
+/// A character that no document holds that is read here, so that only wildcards match a name made of it. IAM and KMS take
+/// none beyond U+00FF (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>,
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html>); a bucket policy with it is not evaluated.
+pub const UNWRITABLE: char = '\u{f8ff}';
+
+/// Does any text of it hold the character?
+fn holds(value: &Value, character: char) -> bool {
+    match value {
+        Value::String(text) => text.contains(character),
+        Value::Array(values) => values.iter().any(|value| holds(value, character)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains(character) || holds(value, character)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -87,6 +103,9 @@ impl PolicyDocument {
         let Value::Object(document) = &raw else {
             return Err(invalid("the document", "an object", kind_of(&raw)));
         };
+        if holds(&raw, UNWRITABLE) {
+            return Err(invalid("the document", "no character U+F8FF", "one"));
+        }
         let mut flaws: Vec<Flaw> = document
             .keys()
             .filter(|key| !["Version", "Id", "Statement"].contains(&key.as_str()))
@@ -138,10 +157,9 @@ impl PolicyDocument {
     /// Is some statement about `service:Name`, or may it be? If not, the document is silent on it, on any resource.
     #[must_use]
     pub fn is_about(&self, action: &str) -> bool {
-        let (service, name) = split_action(action);
         self.statements
             .iter()
-            .any(|statement| !statement.is_about(service, name).is_settled_no())
+            .any(|statement| statement.may_be_about(action))
     }
 
     /// The statements in their order.

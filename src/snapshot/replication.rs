@@ -5,9 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{AccountId, BucketName, InvalidName, KeyReference, RoleArn};
+#[cfg(doc)]
+use crate::policy::UNWRITABLE;
 
-/// How the object is called that stands for all objects of a rule.
-pub const SAMPLE_NAME: &str = "~s3~replication~remediator~sample";
+/// How the object is called that stands for all objects of a rule. No policy can name it ([`UNWRITABLE`]), and hardly a run
+/// of `?` is as long: what matches it matches whatever comes behind the prefix.
+pub const SAMPLE_NAME: &str = concat!(
+    "\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}",
+    "\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}",
+    "\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}",
+    "\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}\u{f8ff}",
+);
 
 /// The replication configuration of a source bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]

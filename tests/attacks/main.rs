@@ -25,6 +25,8 @@ mod function;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod hidden;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod keys;

@@ -131,6 +131,38 @@ async fn an_action_on_objects_that_no_rule_takes_is_found_by_trying_it() {
 }
 
 #[tokio::test]
+async fn what_is_written_with_escaped_wildcards_is_tried_as_what_it_means() {
+    const STOLEN_KEY: &str = "arn:aws:kms:eu-west-1:444455556666:key/secret";
+    let key = |context: &str| {
+        json!({"Sid": "X1", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [STOLEN_KEY],
+            "Condition": {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"},
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": [context]}}})
+    };
+    let objects = |action: &str, resource: &str| json!({"Sid": "X1", "Effect": "Allow", "Action": [action], "Resource": [resource]});
+    let rules = json!([rule("r", "tax/", "replica", REPLICA_KEY)]);
+    for planted in [
+        objects("s3:ReplicateObject", "arn:aws:s3:::stolen/${*}*"),
+        objects("s3:ReplicateDelete", "arn:aws:s3:::stolen/a${?}*"),
+        objects("s3:GetObjectVersionForReplication", "arn:aws:s3:::source/hr${$}*"),
+        key("arn:aws:s3:::stolen/${*}*"),
+        key("arn:aws:s3:::stolen/x${?}*"),
+    ] {
+        let checked = check_json(&with(bare(), "/buckets/source/replication/Rules", rules.clone())).await;
+        let faults = faults(&checked, |changes| {
+            if let Change::PutRolePolicy(change) = &mut changes[0].change {
+                let mut document = change.after.as_ref().unwrap().raw().clone();
+                document["Statement"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(planted.clone());
+                change.after = Some(PolicyDocument::from_value(document).unwrap());
+            }
+        });
+        assert!(faults.contains(&Fault::TooMuch), "{planted}: {faults:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_bucket_that_bears_the_name_of_the_sample_object_is_no_object() {
     const BUCKET: &str = "prod-s3-replication-remediator-sample";
     let mut world = with(

@@ -66,13 +66,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         progress: &Progress,
         noted: Option<&BTreeMap<BucketName, Noted>>,
     ) -> Result<(), HandlerError> {
-        let nothing = BTreeMap::new();
         let summary = Summary {
             mode: self.settings.mode,
             account: &invocation.identity.account,
             region: invocation.caller.region(),
             progress,
-            noted: noted.or_else(|| (progress.counts.enqueued() == 0).then_some(&nothing)),
+            noted,
         };
         self.publisher
             .publish(Bulletin::Summary(&summary.render()))

@@ -64,7 +64,9 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
         };
         universe.own.actions.retain(is_about);
         universe.others.actions.retain(is_about);
+        let mut gives_anything = false;
         universe.given(&added, &anywhere, |place, request| {
+            gives_anything = true;
             let is_needed = || {
                 let needed = needed.get(request.action.as_str());
                 let serves = |one: &&Requirement| needs(one, place) && reviewer.serves_us(one);
@@ -81,6 +83,11 @@ fn policy(change: &RolePolicyChange, reviewer: &Reviewer<'_>, objections: &mut V
                 objections.push(Objection::new(Fault::TooMuch, detail));
             }
         });
+        // What gives none of what it names was not understood, so that nobody can say what it gives.
+        if !gives_anything {
+            let detail = "a statement gives nothing of what it names";
+            objections.push(Objection::new(Fault::Form, detail));
+        }
     }
 }
 

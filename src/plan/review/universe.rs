@@ -8,9 +8,9 @@ use super::Reviewer;
 use super::form::collect;
 use crate::arn::{BucketName, KeyArn, Partition, Region};
 use crate::policy::{PolicySet, Request, identity_verdict};
-
 /// The end of the objects that requirements are about; what stands before it is the rule's prefix.
-pub(super) const SAMPLE: &str = "~s3~replication~remediator~sample";
+pub(super) use crate::snapshot::SAMPLE_NAME as SAMPLE;
+
 pub(super) const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
 
 /// So many rules and keys are looked at beside what a statement itself names; the rest would only cost time.
@@ -167,11 +167,11 @@ impl Universe {
                 .services
                 .insert(format!("s3.{}.amazonaws.com", key.region()));
         } else if text.contains(":s3:::") {
-            let stem = text.strip_suffix('*').unwrap_or(text);
-            self.own.targets.insert(stem.to_owned());
-            self.own.targets.insert(format!("{stem}{SAMPLE}"));
+            let stem = meant(text.strip_suffix('*').unwrap_or(text));
             self.others.targets.insert(format!("{stem}x/object"));
             self.others.targets.insert(tried);
+            self.own.targets.insert(format!("{stem}{SAMPLE}"));
+            self.own.targets.insert(stem);
         } else if text.starts_with("arn:") {
             self.own.keys.insert(tried);
         } else if text.contains(':') {
@@ -275,6 +275,14 @@ impl Trial<'_> {
             }
         }
     }
+}
+
+/// What a text of a policy stands for that escapes what would be a wildcard or variable:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>.
+fn meant(text: &str) -> String {
+    text.replace("${*}", "*")
+        .replace("${?}", "?")
+        .replace("${$}", "$")
 }
 
 impl Names {
