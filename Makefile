@@ -1,12 +1,12 @@
 # Everything a person does with this project. `make` alone lists it.
 
 BINARY := s3-replication-remediator-function
-TARGET := $(or $(CARGO_TARGET_DIR),target)
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 # What the end-to-end tests and the demo deploy. The tests take the build that `cargo test` has made anyway; the demo
 # takes the one that a deployment takes.
-TESTED := $(TARGET)/debug/$(BINARY)
-DEPLOYED := $(TARGET)/lambda/$(BINARY)/bootstrap
+TESTED := $(TARGET_DIR)/debug/$(BINARY)
+DEPLOYED := $(TARGET_DIR)/lambda/$(BINARY)/bootstrap
 
 # x86_64 or arm64.
 ARCH ?= x86_64
@@ -75,7 +75,7 @@ soak: tools ## Use the deployed function for SECONDS=3600, then send a storm of 
 
 sweep: tools ## Sweep an account of BUCKETS=10000, also where S3 takes no more than a few calls in a second (forty minutes)
 	$(if $(BOOTSTRAP),,cargo build --bins)
-	$(PYTHON) scripts/sweep.py --write --buckets $(or $(BUCKETS),10000) $(or $(BOOTSTRAP),$(TESTED)) $(TARGET)/debug/s3-replication-remediator
+	$(PYTHON) scripts/sweep.py --write --buckets $(or $(BUCKETS),10000) $(or $(BOOTSTRAP),$(TESTED)) $(TARGET_DIR)/debug/s3-replication-remediator
 
 fuzz: ## Feed generated input to TARGET=policy|decode|names|settings|render|forms for SECONDS=60 (cargo install cargo-fuzz)
 	mkdir -p fuzz/corpus/$(FUZZED)
@@ -100,6 +100,9 @@ check-format:
 check-clippy:
 	cargo clippy --no-default-features --all-targets -- -D warnings
 	cargo clippy --all-targets -- -D warnings
+	@# Where a library is named, none is built, and checking links none.
+	CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a cargo clippy --locked --manifest-path fuzz/Cargo.toml \
+		--target-dir $(TARGET_DIR) -- -D warnings
 
 test-core: ## Test the core alone
 	cargo test --no-default-features

@@ -107,10 +107,11 @@ fn report_is_sound(report: &Report, world: &World) {
         &report.commands.apply,
         &report.commands.undo,
         &Some(report.commands.check.clone()),
-    ] {
-        if let Some(command) = command {
-            assert!(!command.contains('\n') && !command.contains('\0'), "{command}");
-        }
+    ]
+    .into_iter()
+    .flatten()
+    {
+        assert!(!command.contains('\n') && !command.contains('\0'), "{command}");
     }
 }
 
