@@ -19,7 +19,7 @@ use crate::collect::Places;
 use crate::error::chain;
 use crate::event::TriggerKind;
 use crate::ledger::changes::{ChangeRecord, Holder, places};
-use crate::ledger::{Item, Ledger, LedgerFailure, bucket_key};
+use crate::ledger::{Item, Ledger, LedgerFailure, bucket_key, index};
 use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::notify::news::CLAIM;
@@ -51,6 +51,8 @@ pub(super) struct BucketRecords {
     pub(super) removal: Removal,
     /// What is noted while something waits to be taken back.
     pub(super) settling: Option<Item>,
+    /// On what the bucket is known to depend.
+    pub(super) depends: Option<Item>,
     /// When people last had news of the bucket.
     pub(super) told_at: Option<Timestamp>,
     /// Changes that somebody made who was stopped before anybody was told.
@@ -71,6 +73,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         BucketRecords {
             memory,
             removal: Removal::among(&items),
+            depends: index::dependencies(&items).cloned(),
             told_at: news.and_then(|item| item.value.pointer("/told/at")?.as_str()?.parse().ok()),
             records: items
                 .iter()

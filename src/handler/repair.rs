@@ -14,6 +14,7 @@ use crate::mode::Mode;
 use crate::notify::Publisher;
 use crate::plan::offer;
 use crate::plan::review::ReviewedPlan;
+use crate::plan::undo::Memory;
 use crate::queue::Queue;
 use crate::report::{Parts, Report};
 use crate::source::Source;
@@ -71,12 +72,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 applied.verify_after = Some(verify_after(invocation.now));
                 applied.follow_up = self.follow_up(invocation, subject, &after).await;
             }
-            index::record(&self.ledger, &after.snapshot, invocation.now).await;
+            self.note_dependencies(invocation, &after).await;
             looked_at = after.snapshot.taken_at;
             repaired = repaired_between(before, &look.examination.unread, &after);
             look.examination = after.examination;
         } else {
-            index::record(&self.ledger, &look.snapshot, invocation.now).await;
+            self.note_dependencies(invocation, &look).await;
         }
         let mut report = Report::new(Parts {
             mode: self.settings.mode,
@@ -102,6 +103,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         report.not_evaluated.extend(not_searched);
         log(&report);
         Ok(report)
+    }
+
+    /// Writes down on what the bucket depends. Where the ledger could not be read, nobody knows what stands there.
+    async fn note_dependencies(&self, invocation: &Invocation, look: &Look) {
+        if look.remembered.memory != Memory::Unread {
+            let known = look.remembered.depends.as_ref();
+            index::record(&self.ledger, &look.snapshot, known, invocation.now).await;
+        }
     }
 
     /// The plan that may be told and, with permission, carried out.

@@ -123,8 +123,8 @@ fn resources(snapshot: &Snapshot) -> Option<BTreeMap<Resource, BTreeSet<String>>
 /// The ledger did not answer.
 pub async fn is_known<L: Ledger>(ledger: &L, bucket: &BucketName) -> Result<bool, LedgerFailure> {
     let items = ledger.items(&bucket_key(bucket)).await?;
-    let depends = items.into_iter().find(|item| item.key.sort == DEPENDS);
-    let depends = depends.and_then(|item| serde_json::from_value::<Depends>(item.value).ok());
+    let depends = dependencies(&items);
+    let depends = depends.and_then(|item| serde_json::from_value::<Depends>(item.value.clone()).ok());
     Ok(depends.is_some_and(|depends| !depends.on.is_empty()))
 }
 
@@ -140,16 +140,26 @@ fn is_complete(snapshot: &Snapshot) -> bool {
     })
 }
 
-/// Writes down on what a bucket depends, where that has changed since it was last written. A ledger that fails costs
-/// thrift and never the look.
-pub async fn record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) {
+/// What is written down on what a bucket depends, among all that is remembered of it.
+pub fn dependencies(items: &[Item]) -> Option<&Item> {
+    items.iter().find(|item| item.key.sort == DEPENDS)
+}
+
+/// Writes down on what a bucket depends, where that has changed since it was last written: `known` is what is. A ledger
+/// that fails costs thrift and never the look.
+pub async fn record<L: Ledger>(ledger: &L, snapshot: &Snapshot, known: Option<&Item>, now: Timestamp) {
     let bucket = &snapshot.source.name;
-    if let Err(failure) = try_record(ledger, snapshot, now).await {
+    if let Err(failure) = try_record(ledger, snapshot, known, now).await {
         warn!(%bucket, error = %failure, "changes of what this bucket depends on may not be noticed before the next sweep");
     }
 }
 
-async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) -> Result<(), LedgerFailure> {
+async fn try_record<L: Ledger>(
+    ledger: &L,
+    snapshot: &Snapshot,
+    known: Option<&Item>,
+    now: Timestamp,
+) -> Result<(), LedgerFailure> {
     let Some(found) = resources(snapshot) else {
         return Ok(());
     };
@@ -158,11 +168,9 @@ async fn try_record<L: Ledger>(ledger: &L, snapshot: &Snapshot, now: Timestamp) 
         partition: bucket_key(bucket),
         sort: DEPENDS.to_owned(),
     };
-    let items = ledger.items(&key.partition).await?;
-    let item = items.into_iter().find(|item| item.key == key);
-    let version = item.as_ref().map_or(0, |item| item.version);
-    let before: Depends = item
-        .and_then(|item| serde_json::from_value(item.value).ok())
+    let version = known.map_or(0, |item| item.version);
+    let before: Depends = known
+        .and_then(|item| serde_json::from_value(item.value.clone()).ok())
         .unwrap_or_default();
     let is_fresh = before.written.is_some_and(|written| now < later(written, FRESH));
 
