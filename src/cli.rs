@@ -32,7 +32,7 @@ use crate::aws::{Aws, CallFailure, Login, MemberRole, StartError};
 use crate::config::{ConfigErrors, environment};
 use crate::error::chain;
 use crate::mode::Mode;
-use crate::notify::plain::visible;
+use crate::notify::escape::visible;
 use crate::report::Caller;
 use crate::shell::shell_quote;
 

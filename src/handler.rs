@@ -10,12 +10,12 @@ mod drift;
 mod error;
 mod follow_up;
 mod look;
+mod publish;
 mod records;
 mod removal;
 mod repair;
 mod settle;
 mod sweep;
-mod tell;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -37,9 +37,9 @@ use crate::guard::GuardSettings;
 use crate::ledger::Ledger;
 use crate::ledger::memory::MemoryLedger;
 use crate::mode::Mode;
-use crate::notify::summary::Noted;
-use crate::notify::tidings::Sight;
-use crate::notify::{Bulletin, Publisher};
+use crate::notify::alert::LookContext;
+use crate::notify::summary::BucketResult;
+use crate::notify::{Publication, Publisher};
 use crate::plan::undo::Memory;
 use crate::queue::Queue;
 use crate::report::{Caller, Report};
@@ -50,7 +50,7 @@ use crate::target::Writable;
 
 use follow_up::is_as_promised;
 use look::{Asked, Look};
-use removal::without_the_past;
+use removal::without_stale_event;
 use repair::not_written;
 use sweep::{Asker, SweepStep};
 
@@ -198,21 +198,21 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             if self.is_covered(invocation, subject).await {
                 return Ok(None);
             }
-            match Box::pin(self.attend(invocation, reads, subject, true)).await {
-                Err(HandlerError::Late(_)) => {
+            match Box::pin(self.process(invocation, reads, subject, true)).await {
+                Err(HandlerError::Stale(_)) => {
                     info!(bucket = %subject.bucket, "looks again: somebody who looked later has told something else");
                     // What was read before is what is late.
                     let reads = &Shared::new(self.aws);
-                    Box::pin(self.attend(invocation, reads, subject, false)).await
+                    Box::pin(self.process(invocation, reads, subject, false)).await
                 }
                 done => done,
             }
         };
-        in_time(invocation, &subject.bucket, work).await
+        before_deadline(invocation, &subject.bucket, work).await
     }
 
     /// Looks, does what may be done, and tells it.
-    async fn attend(
+    async fn process(
         &self,
         invocation: &Invocation,
         reads: &Shared<'_, A>,
@@ -220,7 +220,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         is_first: bool,
     ) -> Result<Option<Report>, HandlerError> {
         let mut look = self.look(invocation, reads, subject, Asked::default()).await;
-        let of_the_present = without_the_past(subject, &look);
+        let of_the_present = without_stale_event(subject, &look);
         let subject = match &of_the_present {
             Some(of_the_present) => {
                 info!(bucket = %subject.bucket, "the event is older than the removal of the configuration");
@@ -236,9 +236,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let is_opted_out = self.is_opted_out(&look);
         if is_opted_out && look.remembered.earlier.is_empty() {
             info!(bucket = %subject.bucket, "dropped: the bucket is opted out");
-            self.note(invocation, subject, &Noted::opted_out()).await;
+            self.record_result(invocation, subject, &BucketResult::opted_out())
+                .await;
             // What is held may have been left to this very look.
-            self.tell_of_others(invocation, &subject.bucket).await?;
+            self.flush_pending_of_others(invocation, &subject.bucket).await?;
             return Ok(None);
         }
         if let Some(failure) = self.passing(subject, &look) {
@@ -255,9 +256,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             Some(Change::Configured | Change::Removed) | None => Intent::Event,
         };
         let is_no_news = is_as_promised(&look, subject);
-        let told_at = look.remembered.told_at;
-        let sight = Sight {
-            knows_changes: look.remembered.memory == Memory::Lasting,
+        let last_sent_at = look.remembered.last_sent_at;
+        let look_context = LookContext {
+            knows_changes: look.remembered.memory == Memory::Durable,
             is_first,
         };
         let report = Box::pin(self.finish(invocation, reads, subject, look, intent)).await?;
@@ -266,15 +267,17 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             || report.outcome.as_ref().is_some_and(Applied::has_written);
         let tell = async {
             match is_news {
-                true => self.tell(subject, &report, sight).await,
+                true => self.notify(subject, &report, look_context).await,
                 false => Ok(()),
             }
         };
         // Neither keeps the other from being told.
-        let (state, news) = join(self.tell_state(&report, told_at), tell).await;
+        let (state, news) = join(self.publish_state(&report, last_sent_at), tell).await;
         news.and(state)?;
-        self.note_told(invocation, subject.trigger.kind, &report).await;
-        self.note(invocation, subject, &Noted::of(&report)).await;
+        self.mark_reported(invocation, subject.trigger.kind, &report)
+            .await;
+        self.record_result(invocation, subject, &BucketResult::of(&report))
+            .await;
         // Told what was done; the rest is for the next delivery.
         match report
             .outcome
@@ -313,12 +316,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             } => {
                 let subject = Subject::asked(bucket);
                 let work = self.undo(invocation, reads, &subject, role, keys, plan);
-                in_time(invocation, &subject.bucket, work).await
+                before_deadline(invocation, &subject.bucket, work).await
             }
             Command::Backlog { bucket } => {
                 let subject = Subject::asked(bucket);
                 let work = self.backlog(invocation, reads, &subject);
-                in_time(invocation, &subject.bucket, work).await
+                before_deadline(invocation, &subject.bucket, work).await
             }
             Command::Sweep => {
                 return self
@@ -334,8 +337,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         };
         let report = report?;
         // Whoever asked gets the answer whatever else fails; machines that did not hear it do so from the next look.
-        match self.tell_state(&report, None).await {
-            Ok(()) => self.note_told(invocation, TriggerKind::Command, &report).await,
+        match self.publish_state(&report, None).await {
+            Ok(()) => {
+                self.mark_reported(invocation, TriggerKind::Command, &report)
+                    .await
+            }
             Err(error) => {
                 warn!(bucket = %report.bucket.name, error = %chain(&error), "answered, and not published");
             }
@@ -356,20 +362,27 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let look = self.look(invocation, reads, &subject, Asked::default()).await;
             self.finish(invocation, reads, &subject, look, intent).await
         };
-        in_time(invocation, &subject.bucket, work).await
+        before_deadline(invocation, &subject.bucket, work).await
     }
 
     /// Machines keep the state of buckets, and hear of each look.
-    async fn tell_state(&self, report: &Report, told_at: Option<Timestamp>) -> Result<(), HandlerError> {
-        self.publish(&report.bucket.name, Bulletin::State(report, told_at))
-            .await
+    async fn publish_state(
+        &self,
+        report: &Report,
+        last_sent_at: Option<Timestamp>,
+    ) -> Result<(), HandlerError> {
+        self.publish(
+            &report.bucket.name,
+            Publication::CheckResult(report, last_sent_at),
+        )
+        .await
     }
 
-    async fn publish(&self, bucket: &BucketName, bulletin: Bulletin<'_>) -> Result<(), HandlerError> {
+    async fn publish(&self, bucket: &BucketName, publication: Publication<'_>) -> Result<(), HandlerError> {
         self.publisher
-            .publish(bulletin)
+            .publish(publication)
             .await
-            .map_err(|source| HandlerError::NotTold {
+            .map_err(|source| HandlerError::NotPublished {
                 bucket: bucket.clone(),
                 source,
             })
@@ -377,12 +390,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 }
 
 /// Does whoever sent this hand it out again, and has not done so often enough yet?
-fn may_come_again(subject: &Subject) -> bool {
+fn will_be_redelivered(subject: &Subject) -> bool {
     !subject.message_ids.is_empty() && subject.receive_count < MOST_RECEIVES
 }
 
 /// Work, unless the invocation's time is up before. Whatever was begun is found as it is by the next delivery.
-async fn in_time<T>(
+async fn before_deadline<T>(
     invocation: &Invocation,
     bucket: &BucketName,
     work: impl Future<Output = Result<T, HandlerError>>,

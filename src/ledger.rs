@@ -58,7 +58,7 @@ pub struct Item {
 pub enum LedgerFailure {
     /// What stands there is not what the writer has read: somebody else was faster.
     #[error("the item of the ledger was changed by somebody else; read it again")]
-    Changed,
+    VersionConflict,
     /// It could not be reached, or it refused.
     #[error("the ledger did not answer as it should: {0}")]
     Unavailable(String),
@@ -67,7 +67,7 @@ pub enum LedgerFailure {
 /// What is remembered from one invocation to the next.
 pub trait Ledger {
     /// Does it outlive the process?
-    fn is_lasting(&self) -> bool;
+    fn is_durable(&self) -> bool;
 
     /// All items of a partition, in the order of their `sort`.
     fn items(&self, partition: &str) -> impl Future<Output = Result<Vec<Item>, LedgerFailure>>;
@@ -80,8 +80,8 @@ pub trait Ledger {
 }
 
 impl<L: Ledger> Ledger for &L {
-    fn is_lasting(&self) -> bool {
-        (**self).is_lasting()
+    fn is_durable(&self) -> bool {
+        (**self).is_durable()
     }
 
     fn items(&self, partition: &str) -> impl Future<Output = Result<Vec<Item>, LedgerFailure>> {

@@ -14,10 +14,10 @@ use s3_replication_remediator::config::{Config, environment};
 use s3_replication_remediator::error::chain;
 use s3_replication_remediator::handler::{Handler, Invocation, Response, Settings, work_until};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
-use s3_replication_remediator::notify::once::Once;
-use s3_replication_remediator::notify::several::Both;
+use s3_replication_remediator::notify::dedup::Deduplicated;
+use s3_replication_remediator::notify::fanout::Fanout;
 use s3_replication_remediator::report::Caller;
-use s3_replication_remediator::telemetry::{self, Metrics, Watched};
+use s3_replication_remediator::telemetry::{self, Metered, Metrics};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
@@ -73,23 +73,23 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
             report_refused_puts: config.report_refused_puts,
             remind_after: config.remind_after(),
         },
-        publisher: Both(
+        publisher: Fanout(
             tally,
-            Both(
-                Once::new(Topic {
+            Fanout(
+                Deduplicated::new(Topic {
                     aws,
                     arn: config.notification_topic,
                 }),
-                Both(
-                    config.chat_topic.map(|arn| Once::new(Chat { aws, arn })),
-                    Both(
-                        config.event_bus.map(|bus| Once::new(Bus { aws, bus })),
-                        config.security_hub.then(|| Once::new(Hub { aws })),
+                Fanout(
+                    config.chat_topic.map(|arn| Deduplicated::new(Chat { aws, arn })),
+                    Fanout(
+                        config.event_bus.map(|bus| Deduplicated::new(Bus { aws, bus })),
+                        config.security_hub.then(|| Deduplicated::new(Hub { aws })),
                     ),
                 ),
             ),
         ),
-        ledger: Watched {
+        ledger: Metered {
             ledger: match config.ledger_table {
                 Some(name) => AnyLedger::Table(aws.table(name)),
                 None => AnyLedger::Memory(MemoryLedger::default()),

@@ -1,19 +1,19 @@
 //! What is news, how it is worded, and the port through which it is published.
 
 pub mod chat;
-pub mod concerned;
+pub mod affected;
 pub mod events;
-pub mod flood;
-pub mod news;
-pub mod once;
-pub mod plain;
+pub mod rate_limit;
+pub mod alert_state;
+pub mod dedup;
+pub mod escape;
 pub mod security_hub;
-pub mod several;
+pub mod fanout;
 #[cfg(test)]
 mod tests;
 pub mod summary;
 pub mod text;
-pub mod tidings;
+pub mod alert;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -32,14 +32,14 @@ pub struct Notification {
     /// For subscription filter policies.
     pub attributes: BTreeMap<&'static str, String>,
     /// What it is about, for forms that put together what belongs together.
-    pub about: About,
+    pub about: NotificationScope,
     /// When the message about that before this one went out, as far as is remembered.
     pub after: Option<Timestamp>,
 }
 
 /// What a message is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum About {
+pub enum NotificationScope {
     /// The trouble of one bucket, named by when it was first seen; none where that is not known.
     Bucket(Option<Timestamp>),
     /// Several buckets at once, by their names.
@@ -56,20 +56,20 @@ pub struct PublishFailure {
 
 /// What there is to tell. Each publisher takes what it is for.
 #[derive(Debug, Clone, Copy)]
-pub enum Bulletin<'a> {
+pub enum Publication<'a> {
     /// How it stands: for machines, after each look; and when people last had news of the bucket, as far as is remembered.
-    State(&'a Report, Option<Timestamp>),
+    CheckResult(&'a Report, Option<Timestamp>),
     /// What is news to people, with the message that tells it.
-    News(&'a Report, &'a Notification),
+    Alert(&'a Report, &'a Notification),
     /// What is news to people about more than one bucket.
     Summary(&'a Notification),
 }
 
-impl<'a> Bulletin<'a> {
+impl<'a> Publication<'a> {
     /// What was found, planned and done about the one bucket that it is about.
     pub fn report(self) -> Option<&'a Report> {
         match self {
-            Self::State(report, _) | Self::News(report, _) => Some(report),
+            Self::CheckResult(report, _) | Self::Alert(report, _) => Some(report),
             Self::Summary(_) => None,
         }
     }
@@ -78,7 +78,7 @@ impl<'a> Bulletin<'a> {
 /// Where it is told.
 pub trait Publisher {
     /// Tells it; does nothing where nobody is to be told, or it is for others.
-    fn publish(&self, bulletin: Bulletin<'_>) -> impl Future<Output = Result<(), PublishFailure>>;
+    fn publish(&self, publication: Publication<'_>) -> impl Future<Output = Result<(), PublishFailure>>;
 
     /// Hears how many messages cannot be used. The log and the queue have them, so that only who counts cares.
     fn unusable(&self, _messages: usize) {}

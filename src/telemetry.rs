@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::check::Verdict;
 use crate::event::TriggerKind;
 use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure};
-use crate::notify::{Bulletin, PublishFailure, Publisher};
+use crate::notify::{Publication, PublishFailure, Publisher};
 
 /// Where the metrics stand in CloudWatch.
 pub const NAMESPACE: &str = "S3ReplicationRemediator";
@@ -132,14 +132,14 @@ struct Counts {
 
 /// A ledger whose failures are counted.
 #[derive(Debug)]
-pub struct Watched<'a, L> {
+pub struct Metered<'a, L> {
     /// The ledger.
     pub ledger: L,
     /// Who counts.
     pub tally: &'a Metrics,
 }
 
-impl<L> Watched<'_, L> {
+impl<L> Metered<'_, L> {
     /// That somebody else was faster is no failure.
     fn seen<T>(&self, answer: Result<T, LedgerFailure>) -> Result<T, LedgerFailure> {
         if let Err(LedgerFailure::Unavailable(_)) = answer {
@@ -149,9 +149,9 @@ impl<L> Watched<'_, L> {
     }
 }
 
-impl<L: Ledger> Ledger for Watched<'_, L> {
-    fn is_lasting(&self) -> bool {
-        self.ledger.is_lasting()
+impl<L: Ledger> Ledger for Metered<'_, L> {
+    fn is_durable(&self) -> bool {
+        self.ledger.is_durable()
     }
 
     async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
@@ -171,12 +171,12 @@ impl<L: Ledger> Ledger for Watched<'_, L> {
 }
 
 impl Publisher for &Metrics {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
         let mut counts = self.counts();
-        let Some(report) = bulletin.report() else {
+        let Some(report) = publication.report() else {
             return Ok(());
         };
-        let Bulletin::State(..) = bulletin else {
+        let Publication::CheckResult(..) = publication else {
             counts.told.insert(report.id.clone());
             return Ok(());
         };
@@ -286,7 +286,7 @@ fn line(invocation: Invocation<'_>, dimension: Option<&str>, values: &[(Metric, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::several::Both;
+    use crate::notify::fanout::Fanout;
     use crate::report::Report;
 
     fn invocation() -> Invocation<'static> {
@@ -305,7 +305,10 @@ mod tests {
         let mut broken = Report::healthy();
         broken.verdict = Verdict::Broken;
         for report in [&Report::healthy(), &broken] {
-            tally.publish(Bulletin::State(report, None)).await.unwrap();
+            tally
+                .publish(Publication::CheckResult(report, None))
+                .await
+                .unwrap();
         }
         let lines = tally.lines(invocation());
         assert_eq!(lines.len(), 1);
@@ -333,7 +336,7 @@ mod tests {
     struct Broken(LedgerFailure);
 
     impl Ledger for Broken {
-        fn is_lasting(&self) -> bool {
+        fn is_durable(&self) -> bool {
             true
         }
 
@@ -355,9 +358,9 @@ mod tests {
         let tally = &Metrics::default();
         for (failure, counted) in [
             (LedgerFailure::Unavailable("gone".to_owned()), 3),
-            (LedgerFailure::Changed, 0),
+            (LedgerFailure::VersionConflict, 0),
         ] {
-            let ledger = Watched {
+            let ledger = Metered {
                 ledger: Broken(failure),
                 tally,
             };
@@ -382,7 +385,7 @@ mod tests {
     #[test]
     fn messages_that_cannot_be_used_are_counted_apart() {
         let tally = &Metrics::default();
-        Both(None::<&Metrics>, Both(tally, None::<&Metrics>)).unusable(2);
+        Fanout(None::<&Metrics>, Fanout(tally, None::<&Metrics>)).unusable(2);
         let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
         assert_eq!(document["UnusableMessages"], 2);
     }
@@ -392,7 +395,10 @@ mod tests {
         let tally = &Metrics::default();
         let mut report = Report::healthy();
         report.verdict = Verdict::Broken;
-        tally.publish(Bulletin::State(&report, None)).await.unwrap();
+        tally
+            .publish(Publication::CheckResult(&report, None))
+            .await
+            .unwrap();
         for text in tally.lines(invocation()) {
             assert!(!text.contains('\n') && text.starts_with('{'), "{text}");
             let document: Value = serde_json::from_str(&text).unwrap();
@@ -406,12 +412,12 @@ mod tests {
     async fn each_invocation_takes_what_it_counted() {
         let tally = &Metrics::default();
         tally
-            .publish(Bulletin::State(&Report::healthy(), None))
+            .publish(Publication::CheckResult(&Report::healthy(), None))
             .await
             .unwrap();
         tally.lines(invocation());
         tally
-            .publish(Bulletin::State(&Report::healthy(), None))
+            .publish(Publication::CheckResult(&Report::healthy(), None))
             .await
             .unwrap();
         let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();

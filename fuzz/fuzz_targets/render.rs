@@ -21,7 +21,7 @@ use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::ledger::{Item, ItemKey, Ledger};
 use s3_replication_remediator::mode::Mode;
 use s3_replication_remediator::notify::{
-    Bulletin, Notification, PublishFailure, Publisher, chat, events, security_hub,
+    Publication, Notification, PublishFailure, Publisher, chat, events, security_hub,
 };
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::{Caller, Report};
@@ -42,16 +42,16 @@ use shared::account::{State, World};
 struct Reader;
 
 impl Publisher for Reader {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        if let Bulletin::News(_, message) | Bulletin::Summary(message) = bulletin {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        if let Publication::Alert(_, message) | Publication::Summary(message) = publication {
             message_is_sound(message);
-            let chat = match bulletin.report() {
+            let chat = match publication.report() {
                 Some(report) => chat::render(report, message, &Partition::aws()),
                 None => chat::summary(message, &Partition::aws()),
             };
             chat_is_sound(&chat);
         }
-        if let Bulletin::State(report, _) = bulletin {
+        if let Publication::CheckResult(report, _) = publication {
             for event in events::render(report, &Partition::aws()) {
                 assert!(event.detail.len() <= 256 * 1024);
                 serde_json::from_str::<Value>(&event.detail).expect("the detail of an event is JSON");

@@ -191,7 +191,7 @@ impl Aws {
             .map_err(|CallFailure { failure, .. }| failure)?;
         let role = self
             .member_role(identity, account)
-            .ok_or_else(|| Failure::ours("NoMemberRole", "MEMBER_ROLE_NAME is not set"))?;
+            .ok_or_else(|| Failure::local("NoMemberRole", "MEMBER_ROLE_NAME is not set"))?;
         let mut members: tokio::sync::MutexGuard<'_, HashMap<_, _>> = self.members.lock().await;
         if let Some(provider) = members.get(account) {
             return Ok(provider.clone());

@@ -62,30 +62,32 @@ impl Aws {
 
 /// What DynamoDB answers.
 #[derive(Debug)]
-enum PutAnswer {
+enum PutOutcome {
     /// It did as it was told.
-    Done(Value),
+    Written(Value),
     /// It did nothing: another item stands there than the condition wants.
-    Unlike(Value),
+    ConditionFailed(Value),
 }
 
-fn response(response: &HttpResponse) -> Result<PutAnswer, OrchestratorError<Refused>> {
+fn response(response: &HttpResponse) -> Result<PutOutcome, OrchestratorError<Refused>> {
     let refused = match json::response(response) {
-        Ok(answer) => return Ok(PutAnswer::Done(answer)),
+        Ok(answer) => return Ok(PutOutcome::Written(answer)),
         Err(refused) => refused,
     };
     match refused.as_operation_error().and_then(|refused| refused.code()) {
         Some("ConditionalCheckFailedException") => {
             let body = response.body().bytes().unwrap_or_default();
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
-            Ok(PutAnswer::Unlike(body.get("Item").cloned().unwrap_or_default()))
+            Ok(PutOutcome::ConditionFailed(
+                body.get("Item").cloned().unwrap_or_default(),
+            ))
         }
         _ => Err(refused),
     }
 }
 
 impl Ledger for Table<'_> {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         true
     }
 
@@ -100,7 +102,7 @@ impl Ledger for Table<'_> {
         });
         loop {
             let answer = match self.call("dynamodb:Query", &body).await? {
-                PutAnswer::Done(answer) | PutAnswer::Unlike(answer) => answer,
+                PutOutcome::Written(answer) | PutOutcome::ConditionFailed(answer) => answer,
             };
             let from = answer.get("LastEvaluatedKey").filter(|key| !key.is_null());
             let next = from
@@ -167,14 +169,14 @@ impl Ledger for Table<'_> {
             }))
         };
         let mut body = match item.version.checked_sub(1) {
-            None => return Err(LedgerFailure::Changed),
+            None => return Err(LedgerFailure::VersionConflict),
             Some(0) => no("partition"),
             Some(before) => over(&json!({"N": before.to_string()})),
         };
         for is_last in [false, true] {
             let stands = match self.call("dynamodb:PutItem", &body).await? {
-                PutAnswer::Done(_) => return Ok(()),
-                PutAnswer::Unlike(stands) => stands,
+                PutOutcome::Written(_) => return Ok(()),
+                PutOutcome::ConditionFailed(stands) => stands,
             };
             if stands.get("writer") == Some(&writer) {
                 return Ok(());
@@ -189,7 +191,7 @@ impl Ledger for Table<'_> {
                 None => no("version"),
             };
         }
-        Err(LedgerFailure::Changed)
+        Err(LedgerFailure::VersionConflict)
     }
 
     async fn remove(&self, key: &ItemKey, version: u64) -> Result<(), LedgerFailure> {
@@ -201,15 +203,15 @@ impl Ledger for Table<'_> {
             "ExpressionAttributeValues": {":version": {"N": version.to_string()}},
         });
         match self.call("dynamodb:DeleteItem", &body).await? {
-            PutAnswer::Done(_) => Ok(()),
-            PutAnswer::Unlike(_) => Err(LedgerFailure::Changed),
+            PutOutcome::Written(_) => Ok(()),
+            PutOutcome::ConditionFailed(_) => Err(LedgerFailure::VersionConflict),
         }
     }
 }
 
 impl Table<'_> {
     /// `operation` as IAM names it.
-    async fn call(&self, operation: &'static str, body: &Value) -> Result<PutAnswer, LedgerFailure> {
+    async fn call(&self, operation: &'static str, body: &Value) -> Result<PutOutcome, LedgerFailure> {
         self.aws.count(operation);
         let (service, name) = operation.split_once(':').unwrap_or(("dynamodb", operation));
         let call = JsonCall {
@@ -244,10 +246,10 @@ pub enum AnyLedger<'a> {
 }
 
 impl Ledger for AnyLedger<'_> {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         match self {
-            Self::Table(table) => table.is_lasting(),
-            Self::Memory(memory) => memory.is_lasting(),
+            Self::Table(table) => table.is_durable(),
+            Self::Memory(memory) => memory.is_durable(),
         }
     }
 

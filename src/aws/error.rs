@@ -106,7 +106,7 @@ fn is_listing(response: &HttpResponse) -> bool {
 
 impl Failure {
     /// A failure that AWS knows nothing of.
-    pub(super) fn ours(code: &str, message: &str) -> Self {
+    pub(super) fn local(code: &str, message: &str) -> Self {
         Self {
             code: code.to_owned(),
             message: message.to_owned(),
@@ -319,7 +319,7 @@ impl<T> Pages<T> {
             return Ok(true);
         };
         if self.tokens.len() >= MOST_PAGES || !self.tokens.insert(next.clone()) {
-            return Err(Failure::ours("EndlessPages", "the list came to no end"));
+            return Err(Failure::local("EndlessPages", "the list came to no end"));
         }
         self.next = Some(next);
         Ok(false)

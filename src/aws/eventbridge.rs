@@ -42,7 +42,7 @@ impl Aws {
                 .await?;
             // A call succeeds whatever becomes of its entries.
             let Some(entry) = answer.pointer("/Entries/0") else {
-                return Err(Failure::ours("BadAnswer", "nothing is said of the event"));
+                return Err(Failure::local("BadAnswer", "nothing is said of the event"));
             };
             let text = |name| entry.get(name).and_then(Value::as_str);
             match (
@@ -50,7 +50,7 @@ impl Aws {
                 answer.get("FailedEntryCount").and_then(Value::as_u64),
             ) {
                 (None, Some(0)) => Ok(()),
-                (code, _) => Err(Failure::ours(
+                (code, _) => Err(Failure::local(
                     code.unwrap_or("FailedEntry"),
                     text("ErrorMessage").unwrap_or_default(),
                 )),

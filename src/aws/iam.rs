@@ -57,11 +57,11 @@ pub(super) async fn role(aws: &Aws, role: &RoleArn) -> Observed<RoleRecord> {
     let asked = async {
         let answer = aws.iam().await?.get_role().role_name(role.name()).send().await;
         let found = answer.map_err(|error| Failure::of(&error))?.role;
-        let found = found.ok_or_else(|| Failure::ours("BadAnswer", "there is no role in the answer"))?;
+        let found = found.ok_or_else(|| Failure::local("BadAnswer", "there is no role in the answer"))?;
         let arn: RoleArn = found
             .arn()
             .parse()
-            .map_err(|_| Failure::ours("BadAnswer", "the role's ARN is not understood"))?;
+            .map_err(|_| Failure::local("BadAnswer", "the role's ARN is not understood"))?;
         let trust = found.assume_role_policy_document().unwrap_or_default();
         Ok(RoleRecord {
             trust: question.url_encoded_document(format!("trust policy of {arn}"), trust),
@@ -160,7 +160,7 @@ pub(super) async fn managed_policy(aws: &Aws, arn: &str) -> Observed<NamedPolicy
             .map_err(|error| Failure::of(&error))?
             .policy
             .and_then(|policy| policy.default_version_id)
-            .ok_or_else(|| Failure::ours("BadAnswer", "the policy has no default version"))
+            .ok_or_else(|| Failure::local("BadAnswer", "the policy has no default version"))
     };
     let version = match version.await {
         Ok(version) => version,
@@ -179,7 +179,7 @@ pub(super) async fn managed_policy(aws: &Aws, arn: &str) -> Observed<NamedPolicy
             .map_err(|error| Failure::of(&error))?
             .policy_version
             .and_then(|version| version.document)
-            .ok_or_else(|| Failure::ours("BadAnswer", "the version has no document"))
+            .ok_or_else(|| Failure::local("BadAnswer", "the version has no document"))
     };
     match document.await {
         Ok(text) => question.url_encoded_document(arn.to_owned(), &text),

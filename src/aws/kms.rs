@@ -41,7 +41,7 @@ pub(super) async fn describe(aws: &Aws, key: &KeyReference, reader: &Reader) -> 
             .key_metadata
             .as_ref()
             .and_then(metadata)
-            .ok_or_else(|| Failure::ours("BadAnswer", "the key's metadata are not understood"))
+            .ok_or_else(|| Failure::local("BadAnswer", "the key's metadata are not understood"))
     };
     question.answer(asked.await)
 }

@@ -5,7 +5,7 @@ use tracing::info;
 use crate::arn::Arn;
 use crate::config::EventBus;
 use crate::error::chain;
-use crate::notify::{Bulletin, PublishFailure, Publisher, chat, events, security_hub};
+use crate::notify::{Publication, PublishFailure, Publisher, chat, events, security_hub};
 
 use super::Aws;
 use super::error::CallFailure;
@@ -20,8 +20,8 @@ pub struct Topic<'a> {
 }
 
 impl Publisher for Topic<'_> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let (Bulletin::News(_, message) | Bulletin::Summary(message)) = bulletin else {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        let (Publication::Alert(_, message) | Publication::Summary(message)) = publication else {
             return Ok(());
         };
         let Some(arn) = &self.arn else {
@@ -46,8 +46,8 @@ pub struct Bus<'a> {
 }
 
 impl Publisher for Bus<'_> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Bulletin::State(report, _) = bulletin else {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        let Publication::CheckResult(report, _) = publication else {
             return Ok(());
         };
         let partition = &self.aws.identity().await.map_err(failure)?.partition;
@@ -68,12 +68,12 @@ pub struct Chat<'a> {
 }
 
 impl Publisher for Chat<'_> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let (Bulletin::News(_, message) | Bulletin::Summary(message)) = bulletin else {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        let (Publication::Alert(_, message) | Publication::Summary(message)) = publication else {
             return Ok(());
         };
         let partition = &self.aws.identity().await.map_err(failure)?.partition;
-        let text = match bulletin.report() {
+        let text = match publication.report() {
             Some(report) => chat::render(report, message, partition),
             None => chat::summary(message, partition),
         };
@@ -93,8 +93,8 @@ pub struct Hub<'a> {
 }
 
 impl Publisher for Hub<'_> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let Bulletin::State(report, _) = bulletin else {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        let Publication::CheckResult(report, _) = publication else {
             return Ok(());
         };
         let own = self.aws.identity().await.map_err(failure)?;

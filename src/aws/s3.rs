@@ -151,7 +151,7 @@ pub(super) async fn bucket_page(aws: &Aws, token: Option<&str>) -> Result<Bucket
     Ok(BucketPage {
         buckets: buckets
             .collect::<Option<_>>()
-            .ok_or_else(|| Failure::ours("BadAnswer", "a bucket has no name that a bucket can have"))?,
+            .ok_or_else(|| Failure::local("BadAnswer", "a bucket has no name that a bucket can have"))?,
         // Some answer the last page with an empty token.
         next: answer.continuation_token.filter(|token| !token.is_empty()),
     })
@@ -378,5 +378,5 @@ pub(super) async fn recent_versions(
 
 /// S3 answered something that this program does not know, so that nothing may be concluded from it.
 fn unknown<T>(question: &Question, code: &str) -> Observed<T> {
-    Failure::ours(code, "the answer is not understood").observe(question)
+    Failure::local(code, "the answer is not understood").observe(question)
 }

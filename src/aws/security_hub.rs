@@ -34,11 +34,11 @@ impl Aws {
             let text = |name| failed.and_then(|failed| failed.get(name)?.as_str());
             match answer.get("FailedCount").and_then(Value::as_u64) {
                 Some(0) => Ok(()),
-                Some(_) => Err(Failure::ours(
+                Some(_) => Err(Failure::local(
                     text("ErrorCode").unwrap_or("FailedFinding"),
                     text("ErrorMessage").unwrap_or_default(),
                 )),
-                None => Err(Failure::ours("BadAnswer", "nothing is said of the finding")),
+                None => Err(Failure::local("BadAnswer", "nothing is said of the finding")),
             }
         };
         call.await.map_err(|failure| CallFailure {

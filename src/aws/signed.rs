@@ -69,10 +69,10 @@ impl Aws {
         let config = &self.config;
         let credentials = config
             .credentials_provider()
-            .ok_or_else(|| Failure::ours("NoCredentials", "no credentials are set"))?
+            .ok_or_else(|| Failure::local("NoCredentials", "no credentials are set"))?
             .provide_credentials()
             .await
-            .map_err(|error| Failure::ours("NoCredentials", &crate::error::chain(&error)))?;
+            .map_err(|error| Failure::local("NoCredentials", &crate::error::chain(&error)))?;
         let endpoint = config.endpoint_url().map_or(call.endpoint, str::to_owned);
         let mut operation = Operation::builder()
             .service_name(call.service)
@@ -81,7 +81,7 @@ impl Aws {
             .http_client(
                 config
                     .http_client()
-                    .ok_or_else(|| Failure::ours("NotSent", "there is no HTTP client"))?,
+                    .ok_or_else(|| Failure::local("NotSent", "there is no HTTP client"))?,
             )
             .endpoint_url(&endpoint)
             .no_auth()
@@ -137,7 +137,7 @@ pub(super) fn dns_suffix(region: &Region) -> &'static str {
 
 /// A request that could not be put together.
 pub(super) fn not_sent(error: &(dyn std::error::Error + 'static)) -> Failure {
-    Failure::ours("NotSent", &crate::error::chain(error))
+    Failure::local("NotSent", &crate::error::chain(error))
 }
 
 /// A POST of a body.

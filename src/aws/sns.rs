@@ -34,7 +34,7 @@ impl Aws {
             let region: Region = topic
                 .region
                 .parse()
-                .map_err(|_| Failure::ours("NotSent", "the topic's ARN names no Region"))?;
+                .map_err(|_| Failure::local("NotSent", "the topic's ARN names no Region"))?;
             let mut call = self
                 .sns(&region)
                 .await?
@@ -48,7 +48,7 @@ impl Aws {
                     .string_value(value)
                     .build();
                 let value =
-                    value.map_err(|_| Failure::ours("NotSent", "a message attribute is not valid"))?;
+                    value.map_err(|_| Failure::local("NotSent", "a message attribute is not valid"))?;
                 call = call.message_attributes(*name, value);
             }
             let answer = call.send().await.map_err(|error| Failure::of(&error))?;

@@ -28,7 +28,7 @@ pub(super) async fn identity(aws: &Aws) -> Result<Identity, CallFailure> {
     let answer = answer.map_err(|error| failed(Failure::of(&error)))?;
     let arn = answer.arn().unwrap_or_default();
     parse(arn).ok_or_else(|| {
-        failed(Failure::ours(
+        failed(Failure::local(
             "BadAnswer",
             &format!("`{}` is nobody", arn.escape_debug()),
         ))

@@ -120,7 +120,7 @@ impl Target for Writer<'_> {
             Err(failure) if failure.code == "DryRunOperationException" => Ok(()),
             Err(failure) => Err(failure.into_write_failure("kms:CreateGrant", &grant.key.to_string())),
             Ok(_) => Err(
-                Failure::ours("DryRunIgnored", "KMS did not answer as to a dry run")
+                Failure::local("DryRunIgnored", "KMS did not answer as to a dry run")
                     .into_write_failure("kms:CreateGrant", &grant.key.to_string()),
             ),
         }

@@ -17,7 +17,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::arn::{AccountId, BucketName, InvalidName, RoleArn};
-use crate::notify::plain::visible;
+use crate::notify::escape::visible;
 use crate::snapshot::{Replication, Rule as KnownRule, RuleFilter, Schema};
 
 const EXPECTED: &str = "expected is the JSON that `aws s3api get-bucket-replication` prints";

@@ -11,7 +11,7 @@ use super::output::json::pretty;
 use super::{Problem, read, say};
 use crate::error::chain;
 use crate::event::{AnswerForm, Record, decode};
-use crate::notify::plain::line;
+use crate::notify::escape::line;
 use crate::subject::{Batch, Subject, subjects};
 
 /// How much of any one text from outside is shown.

@@ -18,8 +18,8 @@ use crate::error::chain;
 use crate::event::{Command, PlanDigest};
 use crate::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use crate::ledger::memory::MemoryLedger;
-use crate::notify::news::Telling;
-use crate::notify::{Bulletin, PublishFailure, Publisher, text};
+use crate::notify::alert_state::AlertHistory;
+use crate::notify::{Publication, PublishFailure, Publisher, text};
 use crate::queue::NoQueue;
 use crate::report::Caller;
 use crate::snapshot::{Identity, Replication};
@@ -165,7 +165,7 @@ impl<A: Source + Writable> Session<'_, A> {
         };
         let mut looked = Looked {
             report: serde_json::to_value(&report).map_err(LookFailure::Unwritable)?,
-            text: text::text(&report, &Telling::default()),
+            text: text::text(&report, &AlertHistory::default()),
             picture: Picture::default(),
         };
         let view = looked.view().map_err(LookFailure::Unwritable)?;
@@ -197,7 +197,7 @@ impl LookFailure {
 struct NoPublisher;
 
 impl Publisher for NoPublisher {
-    async fn publish(&self, _: Bulletin<'_>) -> Result<(), PublishFailure> {
+    async fn publish(&self, _: Publication<'_>) -> Result<(), PublishFailure> {
         Ok(())
     }
 }

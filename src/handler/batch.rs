@@ -22,14 +22,14 @@ use crate::target::Writable;
 
 /// What of a batch must come again.
 #[derive(Debug, Default)]
-struct Unanswered {
+struct FailedItems {
     messages: BTreeSet<String>,
     /// A message without an id cannot be named in the answer: only the failure of all keeps it. What it came with is done
     /// all the same.
     nameless: Option<HandlerError>,
 }
 
-impl Unanswered {
+impl FailedItems {
     fn add(&mut self, message_id: Option<String>, error: HandlerError) {
         match message_id {
             Some(id) => {
@@ -50,7 +50,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         reads: &Shared<'_, A>,
         batch: Batch,
     ) -> Result<Response, HandlerError> {
-        let mut unanswered = Unanswered::default();
+        let mut unanswered = FailedItems::default();
         for invalid in batch.invalid {
             error!(message_id = invalid.message_id, error = %chain(&invalid.item), "message cannot be used");
             unanswered.add(invalid.message_id, HandlerError::Invalid(invalid.item));

@@ -33,7 +33,7 @@ pub enum HandlerError {
     DriftOutOfTime,
     /// The summary of a sweep could not be sent.
     #[error("the sweep is done, and its summary could not be sent; it is sent when the message comes again")]
-    SummaryNotTold(#[source] PublishFailure),
+    SummaryNotPublished(#[source] PublishFailure),
     /// Work could not be left in the queue.
     #[error(
         "what is left to do could not be left in the queue; check QUEUE_URL and that our role may send to it"
@@ -48,7 +48,7 @@ pub enum HandlerError {
     #[error(
         "bucket `{bucket}` was looked at, and the report could not be sent; it is sent when the message comes again"
     )]
-    NotTold {
+    NotPublished {
         /// The bucket.
         bucket: BucketName,
         /// Why not.
@@ -57,10 +57,10 @@ pub enum HandlerError {
     },
     /// Another invocation is telling of the bucket.
     #[error("another invocation is still publishing its report on bucket `{0}`; try again")]
-    BeingTold(BucketName),
+    PublishInProgress(BucketName),
     /// Another invocation looked later, and told of what it saw.
     #[error("another invocation looked at bucket `{0}` later and has published its report; try again")]
-    Late(BucketName),
+    Stale(BucketName),
     /// AWS did not answer enough, and may do so later.
     #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
     Unavailable {
@@ -98,12 +98,12 @@ impl HandlerError {
             Self::SweepUnderWay { .. } => "SweepUnderWay",
             Self::NotListed(_) => "NotListed",
             Self::SweepOutOfTime | Self::DriftOutOfTime => "OutOfTime",
-            Self::SummaryNotTold(_) => "NotTold",
+            Self::SummaryNotPublished(_) => "NotPublished",
             Self::NotQueued(_) => "NotQueued",
             Self::Ledger(_) => "LedgerUnavailable",
-            Self::NotTold { .. } => "NotTold",
-            Self::BeingTold(_) => "BeingTold",
-            Self::Late(_) => "Late",
+            Self::NotPublished { .. } => "NotPublished",
+            Self::PublishInProgress(_) => "PublishInProgress",
+            Self::Stale(_) => "Stale",
             Self::Unavailable { .. } => "Unavailable",
             Self::NotWritten { .. } => "NotWritten",
             Self::BadPlan(_) => "BadPlan",

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::records::BucketRecords;
-use super::{Handler, Invocation, may_come_again};
+use super::{Handler, Invocation, will_be_redelivered};
 use crate::arn::{KeyArn, RoleArn};
 use crate::assessment::{Assessment, one_by_one};
 use crate::check::{Examination, Facts, examine};
@@ -59,7 +59,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         asked: Asked,
     ) -> Look {
         let trigger = &subject.trigger;
-        let mut remembered = self.remember(&subject.bucket).await;
+        let mut remembered = self.load_records(&subject.bucket).await;
         let wanted = Wanted {
             bucket: subject.bucket.clone(),
             region: trigger
@@ -133,6 +133,6 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .iter()
             .chain(tags)
             .find(|failure| is_temporary(&failure.error_code))
-            .filter(|_| may_come_again(subject))
+            .filter(|_| will_be_redelivered(subject))
     }
 }

@@ -9,20 +9,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tracing::warn;
 
+use super::publish::news_of;
 use super::removal::Removal;
 use super::settle::SETTLING;
-use super::tell::news_of;
 use super::{Handler, Invocation, Look};
 use crate::apply::{Cause, ChangeOutcome, Entry, Journal, NotRecorded};
 use crate::arn::{BucketName, KeyArn, RoleArn};
 use crate::collect::Places;
 use crate::error::chain;
 use crate::event::TriggerKind;
-use crate::ledger::changes::{ChangeRecord, Holder, places};
+use crate::ledger::changes::{ChangeRecord, ChangeTarget, places};
 use crate::ledger::{Item, Ledger, LedgerFailure, bucket_key, index};
 use crate::mode::Mode;
 use crate::notify::Publisher;
-use crate::notify::news::CLAIM;
+use crate::notify::alert_state::CLAIM_TIMEOUT;
 use crate::plan::Change;
 use crate::plan::role_policy::policy_name;
 use crate::plan::undo::Memory;
@@ -34,7 +34,7 @@ use crate::subject::Subject;
 use crate::target::Writable;
 
 /// So long an invocation may still be at work that has begun a change, as it may be that has claimed a message.
-const ALIVE: SignedDuration = CLAIM;
+const ALIVE: SignedDuration = CLAIM_TIMEOUT;
 
 /// How often a record is read and written again because somebody else was faster.
 const TRIES: usize = 16;
@@ -54,15 +54,15 @@ pub(super) struct BucketRecords {
     /// On what the bucket is known to depend.
     pub(super) depends: Option<Item>,
     /// When people last had news of the bucket.
-    pub(super) told_at: Option<Timestamp>,
+    pub(super) last_sent_at: Option<Timestamp>,
     /// Changes that somebody made who was stopped before anybody was told.
     pub(super) earlier: Vec<Entry>,
 }
 
 impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, L, Q> {
-    pub(super) async fn remember(&self, bucket: &BucketName) -> BucketRecords {
+    pub(super) async fn load_records(&self, bucket: &BucketName) -> BucketRecords {
         let (memory, items) = match self.ledger.items(&bucket_key(bucket)).await {
-            Ok(items) if self.ledger.is_lasting() => (Memory::Lasting, items),
+            Ok(items) if self.ledger.is_durable() => (Memory::Durable, items),
             Ok(items) => (Memory::OfProcess, items),
             Err(failure) => {
                 warn!(%bucket, error = %chain(&failure), "the ledger could not be read");
@@ -74,7 +74,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             memory,
             removal: Removal::among(&items),
             depends: index::dependencies(&items).cloned(),
-            told_at: news.and_then(|item| item.value.pointer("/told/at")?.as_str()?.parse().ok()),
+            last_sent_at: news.and_then(|item| item.value.pointer("/lastSent/at")?.as_str()?.parse().ok()),
             records: items
                 .iter()
                 .filter_map(|item| Some((ChangeRecord::read(item)?, item.version)))
@@ -121,7 +121,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
     /// Notes that what a report says was changed is known to those whom it concerns: what this invocation changed, and,
     /// where people were told, what was changed before.
-    pub(super) async fn note_told(&self, invocation: &Invocation, kind: TriggerKind, report: &Report) {
+    pub(super) async fn mark_reported(&self, invocation: &Invocation, kind: TriggerKind, report: &Report) {
         let has_tried = report
             .outcome
             .as_ref()
@@ -171,7 +171,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                     .map_err(|error| LedgerFailure::Unavailable(error.to_string()))?;
                 match self.ledger.put(&item).await {
                     Ok(()) => {}
-                    Err(LedgerFailure::Changed) => is_done = false,
+                    Err(LedgerFailure::VersionConflict) => is_done = false,
                     Err(other @ LedgerFailure::Unavailable(_)) => return Err(other),
                 }
             }
@@ -179,7 +179,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 return Ok(());
             }
         }
-        Err(LedgerFailure::Changed)
+        Err(LedgerFailure::VersionConflict)
     }
 
     /// Where was not looked for what the rules no longer need.
@@ -201,7 +201,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let memory = look.remembered.memory;
         if self.settings.mode != Mode::DryRun
             && look.snapshot.replication.is_absent()
-            && memory != Memory::Lasting
+            && memory != Memory::Durable
         {
             gaps.push(memory.gap().to_owned());
         }
@@ -281,8 +281,8 @@ impl<L: Ledger> LedgerJournal<'_, L> {
         change: &Change,
         edit: impl Fn(Option<ChangeRecord>) -> Option<ChangeRecord>,
     ) -> Result<u64, NotRecorded> {
-        let key = Holder::of(change).key(self.bucket);
-        let mut failure = LedgerFailure::Changed;
+        let key = ChangeTarget::of(change).key(self.bucket);
+        let mut failure = LedgerFailure::VersionConflict;
         for _ in 0..TRIES {
             let items = self.ledger.items(&key.partition).await;
             let items = items.map_err(|failure| NotRecorded(chain(&failure)))?;
@@ -297,7 +297,7 @@ impl<L: Ledger> LedgerJournal<'_, L> {
                 .map_err(|error| NotRecorded(error.to_string()))?;
             match self.ledger.put(&item).await {
                 Ok(()) => return Ok(number),
-                Err(LedgerFailure::Changed) => {}
+                Err(LedgerFailure::VersionConflict) => {}
                 Err(other @ LedgerFailure::Unavailable(_)) => {
                     failure = other;
                     break;

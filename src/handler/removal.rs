@@ -67,7 +67,7 @@ impl Removal {
 }
 
 /// The subject without the event that led to it, where the event speaks of a configuration that was removed since.
-pub(super) fn without_the_past(subject: &Subject, look: &Look) -> Option<Subject> {
+pub(super) fn without_stale_event(subject: &Subject, look: &Look) -> Option<Subject> {
     let is_past = look.snapshot.replication.is_absent() && look.remembered.removal.is_after(&subject.trigger);
     is_past.then(|| Subject {
         trigger: Trigger {

@@ -3,7 +3,7 @@
 use tracing::error;
 
 use super::follow_up::verify_after;
-use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, may_come_again};
+use super::{Asked, Handler, HandlerError, Intent, Invocation, Look, log, will_be_redelivered};
 use crate::apply::{Applied, apply};
 use crate::check::{Finding, RemedyKind, Unread};
 use crate::collect::Shared;
@@ -190,7 +190,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
 
 /// What failed in passing and is worth another delivery.
 pub(super) fn not_written(subject: &Subject, applied: &Applied) -> Option<HandlerError> {
-    if !applied.is_retryable() || !may_come_again(subject) {
+    if !applied.is_retryable() || !will_be_redelivered(subject) {
         return None;
     }
     let reasons: Vec<&str> = applied

@@ -77,7 +77,7 @@ pub struct SweepAnswer {
 /// Where a sweep stands, as the ledger knows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Standing {
+struct SweepState {
     progress: Progress,
     moved: Timestamp,
     is_over: bool,
@@ -217,19 +217,19 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         order: SweepStep,
     ) -> Result<Option<SweepAnswer>, HandlerError> {
         // Where nothing lasts, what was found before this invocation is the word of a message.
-        let is_known = self.ledger.is_lasting() || matches!(order, SweepStep::Begin(..));
-        let Some((mut progress, version)) = self.take_up(clock, order).await? else {
+        let is_known = self.ledger.is_durable() || matches!(order, SweepStep::Begin(..));
+        let Some((mut progress, version)) = self.start_or_resume(clock, order).await? else {
             return Ok(None);
         };
         let wait = if progress.listed.is_some() {
             self.close(invocation, clock, &progress).await?
         } else {
             let wait = self.list(invocation, clock, &mut progress).await?;
-            if progress.listed.is_some() && (!self.ledger.is_lasting() || progress.counts.enqueued() == 0) {
+            if progress.listed.is_some() && (!self.ledger.is_durable() || progress.counts.enqueued() == 0) {
                 let nothing = BTreeMap::new();
-                let noted = (is_known && progress.counts.enqueued() == 0).then_some(&nothing);
-                if self.ledger.is_lasting() || self.is_due(SUMMARY, clock.now()).await {
-                    self.tell_summary(invocation, &progress, noted).await?;
+                let results = (is_known && progress.counts.enqueued() == 0).then_some(&nothing);
+                if self.ledger.is_durable() || self.is_due(SUMMARY, clock.now()).await {
+                    self.publish_summary(invocation, &progress, results).await?;
                 } else {
                     info!(
                         sweep = progress.id.as_str(),
@@ -241,12 +241,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some(wait)
             }
         };
-        let standing = Standing {
+        let state = SweepState {
             progress: progress.clone(),
             moved: clock.now(),
             is_over: wait.is_none(),
         };
-        if !self.stands(version, &standing).await? {
+        if !self.save_state(version, &state).await? {
             return Ok(None);
         }
         if let Some(delay) = wait {
@@ -261,7 +261,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             unanswered = counts.unanswered,
             unreadable = counts.unreadable,
             is_listed = progress.listed.is_some(),
-            is_over = standing.is_over,
+            is_over = state.is_over,
             "swept"
         );
         Ok(Some(SweepAnswer {
@@ -287,22 +287,22 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if last.is_some_and(|last| now < later(last, PAUSE)) {
             return false;
         }
-        let noted = Item {
+        let results = Item {
             key,
             version: item.map_or(0, |item| item.version).saturating_add(1),
             value: json!(now),
             expires: None,
         };
-        self.memory.put(&noted).await.is_ok()
+        self.memory.put(&results).await.is_ok()
     }
 
     /// Where the sweep stands that the order is about, and the version of what the ledger knows of it.
-    async fn take_up(
+    async fn start_or_resume(
         &self,
         clock: &Clock,
         order: SweepStep,
     ) -> Result<Option<(Progress, u64)>, HandlerError> {
-        if !self.ledger.is_lasting() {
+        if !self.ledger.is_durable() {
             return Ok(match order {
                 SweepStep::Begin(id, asker) => {
                     let is_due = asker == Asker::Invoker || self.is_due(BEGUN, clock.now()).await;
@@ -329,9 +329,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             .into_iter()
             .find(|item| item.key == place());
         let version = item.as_ref().map_or(0, |item| item.version);
-        let standing: Option<Standing> = item.and_then(|item| serde_json::from_value(item.value).ok());
-        let (over, running) = match standing {
-            Some(standing) if standing.is_over => (Some(standing), None),
+        let state: Option<SweepState> = item.and_then(|item| serde_json::from_value(item.value).ok());
+        let (over, running) = match state {
+            Some(state) if state.is_over => (Some(state), None),
             running => (None, running),
         };
         match (order, running) {
@@ -361,33 +361,33 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             }
             (SweepStep::Begin(id, _), _) => {
                 let progress = Progress::new(id, clock.now());
-                let standing = Standing {
+                let state = SweepState {
                     progress: progress.clone(),
                     moved: clock.now(),
                     is_over: false,
                 };
-                let is_ours = self.stands(version, &standing).await?;
+                let is_ours = self.save_state(version, &state).await?;
                 Ok(is_ours.then_some((progress, version.saturating_add(1))))
             }
         }
     }
 
     /// Writes down where the sweep stands. Answers no where somebody else has done so meanwhile, who then goes on with it.
-    async fn stands(&self, version: u64, standing: &Standing) -> Result<bool, HandlerError> {
-        if !self.ledger.is_lasting() {
+    async fn save_state(&self, version: u64, state: &SweepState) -> Result<bool, HandlerError> {
+        if !self.ledger.is_durable() {
             return Ok(true);
         }
         let item = Item {
             key: place(),
             version: version.saturating_add(1),
-            value: json!(standing),
-            expires: Some(later(standing.moved, REMEMBERED)),
+            value: json!(state),
+            expires: Some(later(state.moved, REMEMBERED)),
         };
         match self.ledger.put(&item).await {
             Ok(()) => Ok(true),
-            Err(LedgerFailure::Changed) => {
+            Err(LedgerFailure::VersionConflict) => {
                 info!(
-                    sweep = standing.progress.id.as_str(),
+                    sweep = state.progress.id.as_str(),
                     "dropped: somebody else carries the sweep on"
                 );
                 Ok(false)

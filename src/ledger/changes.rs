@@ -39,7 +39,7 @@ const HISTORY: usize = 100_000;
 /// What a record is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Holder {
+pub enum ChangeTarget {
     /// Our policy in a role.
     Role {
         /// The role.
@@ -61,12 +61,12 @@ pub enum Holder {
 #[serde(rename_all = "camelCase")]
 pub struct ChangeRecord {
     /// What it is about.
-    pub holder: Holder,
+    pub holder: ChangeTarget,
     /// What was done, in order; never empty.
     pub changes: Vec<Entry>,
 }
 
-impl Holder {
+impl ChangeTarget {
     /// What a change is about.
     pub fn of(change: &Change) -> Self {
         let of_grant = |key: &KeyArn, grantee: &RoleArn, grant: &str| Self::Key {
@@ -190,7 +190,7 @@ impl ChangeRecord {
     /// Adds a change that is about to be made, as the last of its changes; `record` is what stood there.
     pub fn begin(record: Option<Self>, change: &Change, mut entry: Entry) -> Self {
         let mut record = record.unwrap_or_else(|| Self {
-            holder: Holder::of(change),
+            holder: ChangeTarget::of(change),
             changes: Vec::new(),
         });
         // The account was just read: what was begun before shows in what is there now.
@@ -301,10 +301,10 @@ pub fn places<'r>(records: impl Iterator<Item = &'r ChangeRecord>) -> (BTreeSet<
     let (mut roles, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for record in records.filter(|record| record.may_hold()) {
         match &record.holder {
-            Holder::Role { role } => {
+            ChangeTarget::Role { role } => {
                 roles.insert(role.clone());
             }
-            Holder::Key { key, grantee, .. } => {
+            ChangeTarget::Key { key, grantee, .. } => {
                 roles.insert(grantee.clone());
                 keys.insert(key.clone());
             }

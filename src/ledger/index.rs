@@ -39,7 +39,7 @@ const ASKED: &str = "asked";
 /// On what a bucket depends, as it was written down.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Depends {
+struct Dependencies {
     on: BTreeMap<String, Dependency>,
     written: Option<Timestamp>,
 }
@@ -56,14 +56,14 @@ struct Dependency {
 
 /// For which buckets a change is news.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Concerned {
+pub struct DependentBuckets {
     /// The buckets.
     pub buckets: BTreeSet<BucketName>,
     /// Were looks asked for that are still to come? Until then, and in which version that is written down.
     asked: Option<(Timestamp, u64)>,
 }
 
-impl Concerned {
+impl DependentBuckets {
     /// Will these buckets be looked at anyway, after this time?
     pub fn is_asked(&self, now: Timestamp) -> bool {
         self.asked.is_some_and(|(until, _)| now < until)
@@ -124,7 +124,7 @@ fn resources(snapshot: &Snapshot) -> Option<BTreeMap<Resource, BTreeSet<String>>
 pub async fn is_known<L: Ledger>(ledger: &L, bucket: &BucketName) -> Result<bool, LedgerFailure> {
     let items = ledger.items(&bucket_key(bucket)).await?;
     let depends = dependencies(&items);
-    let depends = depends.and_then(|item| serde_json::from_value::<Depends>(item.value.clone()).ok());
+    let depends = depends.and_then(|item| serde_json::from_value::<Dependencies>(item.value.clone()).ok());
     Ok(depends.is_some_and(|depends| !depends.on.is_empty()))
 }
 
@@ -169,12 +169,12 @@ async fn try_record<L: Ledger>(
         sort: DEPENDS.to_owned(),
     };
     let version = known.map_or(0, |item| item.version);
-    let before: Depends = known
+    let before: Dependencies = known
         .and_then(|item| serde_json::from_value(item.value.clone()).ok())
         .unwrap_or_default();
     let is_fresh = before.written.is_some_and(|written| now < later(written, FRESH));
 
-    let mut after = Depends {
+    let mut after = Dependencies {
         on: BTreeMap::new(),
         written: Some(now),
     };
@@ -208,7 +208,7 @@ async fn try_record<L: Ledger>(
         if is_complete(snapshot) {
             // Where somebody else has written it meanwhile, it is theirs.
             match ledger.remove(&entry_place(&name, bucket), entry.version).await {
-                Ok(()) | Err(LedgerFailure::Changed) => {}
+                Ok(()) | Err(LedgerFailure::VersionConflict) => {}
                 Err(failure) => return Err(failure),
             }
         } else {
@@ -236,7 +236,7 @@ async fn put<L: Ledger>(
         expires: Some(expires),
     };
     match ledger.put(&item).await {
-        Err(LedgerFailure::Changed) => {
+        Err(LedgerFailure::VersionConflict) => {
             let items = ledger.items(&item.key.partition).await?;
             let stands = items.iter().find(|other| other.key == item.key);
             item.version = stands.map_or(0, |other| other.version).saturating_add(1);
@@ -255,8 +255,8 @@ pub async fn concerned<L: Ledger>(
     ledger: &L,
     resource: &Resource,
     drift: &Drift,
-) -> Result<Concerned, LedgerFailure> {
-    let mut concerned = Concerned::default();
+) -> Result<DependentBuckets, LedgerFailure> {
+    let mut concerned = DependentBuckets::default();
     for item in ledger.items(&partition(&resource.to_string())).await? {
         if item.key.sort == ASKED {
             let until = item
@@ -289,7 +289,7 @@ pub async fn concerned<L: Ledger>(
 pub async fn asked<L: Ledger>(
     ledger: &L,
     resource: &Resource,
-    concerned: &Concerned,
+    concerned: &DependentBuckets,
     until: Timestamp,
 ) -> Result<(), LedgerFailure> {
     let key = ItemKey {

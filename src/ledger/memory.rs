@@ -24,7 +24,7 @@ impl MemoryLedger {
 }
 
 impl Ledger for MemoryLedger {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         false
     }
 
@@ -41,7 +41,7 @@ impl Ledger for MemoryLedger {
         let mut items = self.lock();
         let stands = items.get(&item.key).map_or(0, |item| item.version);
         if stands.checked_add(1) != Some(item.version) {
-            return Err(LedgerFailure::Changed);
+            return Err(LedgerFailure::VersionConflict);
         }
         items.insert(item.key.clone(), item.clone());
         Ok(())
@@ -54,7 +54,7 @@ impl Ledger for MemoryLedger {
                 items.remove(key);
                 Ok(())
             }
-            Some(_) => Err(LedgerFailure::Changed),
+            Some(_) => Err(LedgerFailure::VersionConflict),
             None => Ok(()),
         }
     }
@@ -81,9 +81,15 @@ mod tests {
     #[tokio::test]
     async fn an_item_is_written_only_over_the_version_that_was_read() {
         let ledger = MemoryLedger::default();
-        assert_eq!(ledger.put(&item("a", 2)).await, Err(LedgerFailure::Changed));
+        assert_eq!(
+            ledger.put(&item("a", 2)).await,
+            Err(LedgerFailure::VersionConflict)
+        );
         ledger.put(&item("a", 1)).await.unwrap();
-        assert_eq!(ledger.put(&item("a", 1)).await, Err(LedgerFailure::Changed));
+        assert_eq!(
+            ledger.put(&item("a", 1)).await,
+            Err(LedgerFailure::VersionConflict)
+        );
         ledger.put(&item("a", 2)).await.unwrap();
         assert_eq!(ledger.items("bucket#logs").await.unwrap(), [item("a", 2)]);
     }
@@ -105,7 +111,7 @@ mod tests {
         let ledger = MemoryLedger::default();
         ledger.put(&item("a", 1)).await.unwrap();
         let key = item("a", 1).key;
-        assert_eq!(ledger.remove(&key, 2).await, Err(LedgerFailure::Changed));
+        assert_eq!(ledger.remove(&key, 2).await, Err(LedgerFailure::VersionConflict));
         ledger.remove(&key, 1).await.unwrap();
         ledger.remove(&key, 1).await.unwrap();
         assert!(ledger.items("bucket#logs").await.unwrap().is_empty());

@@ -17,10 +17,10 @@ use crate::event::TriggerKind;
 use crate::mode::Mode;
 use crate::report::Report;
 
-use super::concerned::concerned;
-use super::plain::line;
+use super::affected::affected;
+use super::escape::line;
 use super::text::{counts, meaning, occasion};
-use super::{About, Notification};
+use super::{Notification, NotificationScope};
 
 /// The `eventType` of our notifications, which custom actions of a channel can be bound to.
 pub const EVENT_TYPE: &str = "S3 Replication Check Result";
@@ -41,12 +41,12 @@ const COMMAND: usize = 1_000;
 /// it was first seen to when it is mended; where nobody remembers that, one for the bucket.
 pub fn render(report: &Report, message: &Notification, partition: &Partition) -> String {
     let since = match &message.about {
-        About::Bucket(since) => *since,
-        About::Many(_) => None,
+        NotificationScope::Bucket(since) => *since,
+        NotificationScope::Many(_) => None,
     };
     let bucket = &report.bucket.name;
     let verdict = report.verdict.as_str();
-    let resources: Vec<String> = concerned(report, partition)
+    let resources: Vec<String> = affected(report, partition)
         .iter()
         .map(ToString::to_string)
         .collect();
@@ -80,8 +80,8 @@ pub fn summary(message: &Notification, partition: &Partition) -> String {
     const RESOURCES: usize = 20;
     let mode = message.attributes.get("mode").map_or("", String::as_str);
     let buckets: &[String] = match &message.about {
-        About::Many(buckets) => buckets,
-        About::Bucket(_) => &[],
+        NotificationScope::Many(buckets) => buckets,
+        NotificationScope::Bucket(_) => &[],
     };
     let id = digest::id(&message.text);
     let resources: Vec<String> = buckets
@@ -284,7 +284,7 @@ fn next_steps(report: &Report) -> Vec<String> {
 
 /// A command of ours. What stands in it from outside does so in JSON, in which an escape means the same.
 fn shell(command: &str) -> String {
-    format!("`{}`", super::plain::pasteable(command).replace('`', "\\u0060"))
+    format!("`{}`", super::escape::pasteable(command).replace('`', "\\u0060"))
 }
 
 fn keywords(report: &Report) -> Vec<&'static str> {

@@ -13,7 +13,7 @@ use crate::apply::Applied;
 use crate::arn::Partition;
 use crate::report::{Report, SCHEMA};
 
-use super::concerned::concerned;
+use super::affected::affected;
 
 /// The `source` of all our events.
 pub const SOURCE: &str = "s3-replication-remediator";
@@ -49,7 +49,7 @@ pub fn render(report: &Report, partition: &Partition) -> Vec<Event> {
 
 /// The same for a bus that takes details of at most so many bytes.
 pub fn render_within(report: &Report, partition: &Partition, most: usize) -> Vec<Event> {
-    let resources: Vec<String> = concerned(report, partition)
+    let resources: Vec<String> = affected(report, partition)
         .iter()
         .map(ToString::to_string)
         .collect();

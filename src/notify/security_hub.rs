@@ -13,8 +13,8 @@ use crate::check::{Finding, Verdict};
 use crate::report::Report;
 use crate::snapshot::Identity;
 
-use super::concerned::concerned;
-use super::plain::line;
+use super::affected::affected;
+use super::escape::line;
 use super::text::{counts, meaning};
 
 const GENERATOR: &str = "s3-replication-remediator";
@@ -38,7 +38,7 @@ pub fn render(report: &Report, own: &Identity, region: &str) -> Value {
         Verdict::Undetermined => ("NOT_AVAILABLE", "MEDIUM", "ACTIVE"),
         Verdict::Healthy => ("PASSED", "INFORMATIONAL", "ARCHIVED"),
     };
-    let resources: Vec<Value> = concerned(report, partition)
+    let resources: Vec<Value> = affected(report, partition)
         .iter()
         .filter_map(|arn| resource(arn, region))
         .collect();

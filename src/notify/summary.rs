@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::plain::{ascii, line};
-use super::{About, Notification};
+use super::escape::{ascii, line};
+use super::{Notification, NotificationScope};
 use crate::arn::{AccountId, BucketName, Region};
 use crate::check::{Severity, Verdict};
 use crate::event::Progress;
@@ -25,7 +25,7 @@ const ROWS: usize = 50;
 /// What the look at one bucket of a sweep came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Noted {
+pub struct BucketResult {
     /// None where the bucket is opted out.
     pub verdict: Option<Verdict>,
     /// How many errors.
@@ -36,7 +36,7 @@ pub struct Noted {
     pub checks: BTreeSet<String>,
 }
 
-impl Noted {
+impl BucketResult {
     /// What a report comes to.
     pub fn of(report: &Report) -> Self {
         let count = |severity| {
@@ -79,7 +79,7 @@ pub struct Summary<'a> {
     /// How far it came.
     pub progress: &'a Progress,
     /// What each bucket's look came to; none where nothing remembers it.
-    pub noted: Option<&'a BTreeMap<BucketName, Noted>>,
+    pub results: Option<&'a BTreeMap<BucketName, BucketResult>>,
 }
 
 impl Summary<'_> {
@@ -103,11 +103,11 @@ impl Summary<'_> {
                 ("accountId", self.account.to_string()),
                 ("region", self.region.to_string()),
             ]),
-            about: About::Many(
-                self.noted
+            about: NotificationScope::Many(
+                self.results
                     .into_iter()
                     .flatten()
-                    .filter(|(_, noted)| noted.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
+                    .filter(|(_, results)| results.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
                     .map(|(bucket, _)| bucket.to_string())
                     .collect(),
             ),
@@ -118,26 +118,26 @@ impl Summary<'_> {
     /// Buckets whose looks have not been noted.
     fn missing(&self) -> Option<usize> {
         let enqueued = usize::try_from(self.progress.counts.enqueued()).unwrap_or(usize::MAX);
-        self.noted.map(|noted| enqueued.saturating_sub(noted.len()))
+        self.results.map(|results| enqueued.saturating_sub(results.len()))
     }
 
     fn count(&self, verdict: Verdict) -> usize {
-        let noted = self.noted.into_iter().flat_map(BTreeMap::values);
-        noted.filter(|noted| noted.verdict == Some(verdict)).count()
+        let results = self.results.into_iter().flat_map(BTreeMap::values);
+        results.filter(|results| results.verdict == Some(verdict)).count()
     }
 
     fn opted_out(&self) -> usize {
-        let noted = self.noted.into_iter().flat_map(BTreeMap::values);
-        noted.filter(|noted| noted.verdict.is_none()).count()
+        let results = self.results.into_iter().flat_map(BTreeMap::values);
+        results.filter(|results| results.verdict.is_none()).count()
     }
 
     /// None where nobody knows.
     fn worst(&self) -> Option<Verdict> {
-        let noted = self.noted?;
+        let results = self.results?;
         let unknown = self.progress.counts.unreadable > 0 || self.missing() != Some(0);
-        noted
+        results
             .values()
-            .filter_map(|noted| noted.verdict)
+            .filter_map(|results| results.verdict)
             .chain(unknown.then_some(Verdict::Undetermined))
             .max()
             .or(Some(Verdict::Healthy))
@@ -145,7 +145,7 @@ impl Summary<'_> {
 
     fn headline(&self) -> String {
         let counts = self.progress.counts;
-        if self.noted.is_none() {
+        if self.results.is_none() {
             return format!(
                 "{} of {} buckets replicate",
                 counts.with_replication, counts.buckets
@@ -201,17 +201,17 @@ impl Summary<'_> {
             "could not be read (s3:GetReplicationConfiguration); the log names each",
         );
         out.push('\n');
-        match self.noted {
+        match self.results {
             None => out.push_str(
                 "What each look came to stands in a message of its own where something is wrong. A summary of them needs \
                  LEDGER_TABLE.\n",
             ),
-            Some(noted) => self.table(noted, &mut out),
+            Some(results) => self.table(results, &mut out),
         }
         out
     }
 
-    fn table(&self, noted: &BTreeMap<BucketName, Noted>, out: &mut String) {
+    fn table(&self, results: &BTreeMap<BucketName, BucketResult>, out: &mut String) {
         let opted_out = self.opted_out();
         if opted_out > 0 {
             let _ = writeln!(out, "{opted_out:>7}  opted out, left alone");
@@ -225,25 +225,25 @@ impl Summary<'_> {
         for (verdict, name) in VERDICTS {
             let _ = writeln!(out, "{:>7}  {name}", self.count(verdict));
         }
-        let mut wrong: Vec<(&BucketName, &Noted)> = noted
+        let mut wrong: Vec<(&BucketName, &BucketResult)> = results
             .iter()
-            .filter(|(_, noted)| noted.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
+            .filter(|(_, results)| results.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
             .collect();
-        wrong.sort_by_key(|(name, noted)| {
+        wrong.sort_by_key(|(name, results)| {
             (
-                std::cmp::Reverse((noted.verdict, noted.errors, noted.warnings)),
+                std::cmp::Reverse((results.verdict, results.errors, results.warnings)),
                 *name,
             )
         });
         if !wrong.is_empty() {
             out.push_str("\nThe worst first; each has a message of its own:\n");
         }
-        for (name, noted) in wrong.iter().take(ROWS) {
-            let checks: Vec<&str> = noted.checks.iter().map(String::as_str).collect();
+        for (name, results) in wrong.iter().take(ROWS) {
+            let checks: Vec<&str> = results.checks.iter().map(String::as_str).collect();
             let _ = writeln!(
                 out,
                 "  {:<12} {name}  {}",
-                noted.verdict.map_or("", Verdict::as_str),
+                results.verdict.map_or("", Verdict::as_str),
                 line(&checks.join(", "), 300)
             );
         }

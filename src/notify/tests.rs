@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::news::Telling;
-use super::once::Once;
-use super::several::Both;
+use super::alert_state::AlertHistory;
+use super::dedup::Deduplicated;
+use super::fanout::Fanout;
 use super::text;
-use super::{About, Bulletin, Notification, PublishFailure, Publisher};
+use super::{Notification, NotificationScope, Publication, PublishFailure, Publisher};
 use crate::apply::{Cause, Entry, State};
 use crate::check::Verdict;
 use crate::event::{FailedObject, TriggerKind};
@@ -25,13 +25,13 @@ struct Recorder {
 }
 
 impl Publisher for &Recorder {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
         if self.is_mute.get() {
             return Err(PublishFailure {
                 reason: "gone".to_owned(),
             });
         }
-        let verdict = bulletin
+        let verdict = publication
             .report()
             .map_or(Verdict::Undetermined, |report| report.verdict);
         self.told.borrow_mut().push(verdict);
@@ -61,13 +61,13 @@ fn a_message_fits_whatever_the_records_hold() {
     };
     let mut report = Report::healthy();
     report.earlier = vec![entry; 100];
-    let telling = Telling {
-        within_the_hour: u32::MAX,
+    let history = AlertHistory {
+        sent_this_hour: u32::MAX,
         suppressed: u64::MAX,
         failed_objects: u64::MAX,
-        ..Telling::default()
+        ..AlertHistory::default()
     };
-    let message = text::render(&report, &telling);
+    let message = text::render(&report, &history);
     assert!(message.text.len() <= 250 * 1024, "{}", message.text.len());
     assert!(message.text.contains("(cut: the end left out"));
 }
@@ -81,13 +81,16 @@ fn of(kind: TriggerKind, event: Option<&str>, verdict: Verdict) -> Report {
 }
 
 async fn tell(publisher: &impl Publisher, report: &Report) -> Result<(), PublishFailure> {
-    publisher.publish(Bulletin::State(report, None)).await
+    publisher.publish(Publication::CheckResult(report, None)).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_does_not_stop_the_others_and_the_retry_tells_it_alone() {
     let (well, mute, late) = (Recorder::default(), Recorder::default(), Recorder::default());
-    let all = Both(Once::new(&well), Both(Some(Once::new(&mute)), Once::new(&late)));
+    let all = Fanout(
+        Deduplicated::new(&well),
+        Fanout(Some(Deduplicated::new(&mute)), Deduplicated::new(&late)),
+    );
     mute.is_mute.set(true);
     let report = of(TriggerKind::ReplicationConfigured, Some("e1"), Verdict::Broken);
     assert_eq!(tell(&all, &report).await.unwrap_err().reason, "gone");
@@ -103,14 +106,14 @@ async fn all_that_failed_is_said() {
     let (one, other) = (Recorder::default(), Recorder::default());
     one.is_mute.set(true);
     other.is_mute.set(true);
-    let failure = tell(&Both(&one, &other), &Report::healthy()).await.unwrap_err();
+    let failure = tell(&Fanout(&one, &other), &Report::healthy()).await.unwrap_err();
     assert_eq!(failure.reason, "gone; gone");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_publisher_that_is_not_set_up_is_not_in_the_way() {
     let recorder = Recorder::default();
-    tell(&Both(None::<&Recorder>, &recorder), &Report::healthy())
+    tell(&Fanout(None::<&Recorder>, &recorder), &Report::healthy())
         .await
         .unwrap();
     assert_eq!(recorder.told.borrow().len(), 1);
@@ -119,7 +122,7 @@ async fn a_publisher_that_is_not_set_up_is_not_in_the_way() {
 #[tokio::test(start_paused = true)]
 async fn another_event_is_told_though_nothing_has_changed() {
     let recorder = Recorder::default();
-    let once = Once::new(&recorder);
+    let once = Deduplicated::new(&recorder);
     for event in [Some("e1"), Some("e1"), Some("e2"), None, None] {
         let report = of(TriggerKind::ReplicationConfigured, event, Verdict::Broken);
         tell(&once, &report).await.unwrap();
@@ -134,7 +137,7 @@ async fn another_event_is_told_though_nothing_has_changed() {
 #[tokio::test(start_paused = true)]
 async fn in_a_storm_of_failures_the_same_state_is_told_once_an_hour_and_each_change_at_once() {
     let recorder = Recorder::default();
-    let once = Once::new(&recorder);
+    let once = Deduplicated::new(&recorder);
     let storm = |verdict, reason: &str| {
         let mut report = of(TriggerKind::ReplicationFailed, None, verdict);
         report.trigger.objects = vec![FailedObject {
@@ -168,7 +171,7 @@ fn message(after: Option<i64>) -> Notification {
         subject: String::new(),
         text: "text".to_owned(),
         attributes: BTreeMap::new(),
-        about: About::Bucket(None),
+        about: NotificationScope::Bucket(None),
         after: after.map(|second| Timestamp::from_second(second).unwrap()),
     }
 }
@@ -176,17 +179,17 @@ fn message(after: Option<i64>) -> Notification {
 #[tokio::test(start_paused = true)]
 async fn a_state_and_the_news_of_it_are_two_things_and_the_retry_for_another_tells_neither_again() {
     let (topic, chat) = (Recorder::default(), Recorder::default());
-    let all = Both(Once::new(&topic), Once::new(&chat));
+    let all = Fanout(Deduplicated::new(&topic), Deduplicated::new(&chat));
     let report = of(TriggerKind::ReplicationFailed, None, Verdict::Broken);
     let message = message(None);
     for is_mute in [true, false] {
         chat.is_mute.set(is_mute);
-        for bulletin in [
-            Bulletin::State(&report, None),
-            Bulletin::News(&report, &message),
-            Bulletin::Summary(&message),
+        for publication in [
+            Publication::CheckResult(&report, None),
+            Publication::Alert(&report, &message),
+            Publication::Summary(&message),
         ] {
-            assert_eq!(all.publish(bulletin).await.is_err(), is_mute);
+            assert_eq!(all.publish(publication).await.is_err(), is_mute);
         }
     }
     assert_eq!(topic.told.borrow().len(), 3);
@@ -196,16 +199,16 @@ async fn a_state_and_the_news_of_it_are_two_things_and_the_retry_for_another_tel
 #[tokio::test(start_paused = true)]
 async fn what_comes_back_is_told_though_another_process_told_that_it_had_gone() {
     let recorder = Recorder::default();
-    let once = Once::new(&recorder);
+    let once = Deduplicated::new(&recorder);
     let report = of(TriggerKind::ReplicationFailed, None, Verdict::Broken);
     // In between, somebody else told that all is well.
     for after in [Some(1), Some(1), Some(2)] {
         let message = message(after);
-        for bulletin in [
-            Bulletin::State(&report, message.after),
-            Bulletin::News(&report, &message),
+        for publication in [
+            Publication::CheckResult(&report, message.after),
+            Publication::Alert(&report, &message),
         ] {
-            once.publish(bulletin).await.unwrap();
+            once.publish(publication).await.unwrap();
         }
     }
     assert_eq!(recorder.told.borrow().len(), 4);

@@ -6,10 +6,10 @@ use std::fmt::Write;
 mod backlog;
 mod head;
 
-use super::news::{Reason, Telling};
-use super::plain::{ascii, block, line, pasteable};
-use super::tidings::mark;
-use super::{About, Notification};
+use super::alert::fingerprint;
+use super::alert_state::{AlertHistory, Reason};
+use super::escape::{ascii, block, line, pasteable};
+use super::{Notification, NotificationScope};
 use crate::apply::{State, Status};
 use crate::arn::AccountId;
 use crate::check::{Finding, RootCause, Severity, Verdict};
@@ -19,7 +19,7 @@ use crate::plan::diff::diff;
 use crate::plan::review::ReviewedPlan;
 use crate::report::Report;
 
-use head::{count, head, history, plural};
+use head::{count, head, messages_before, plural};
 pub(super) use head::{counts, meaning, occasion};
 
 /// SNS takes subjects of fewer than 100 characters: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
@@ -30,17 +30,17 @@ const TEXT: usize = 250 * 1024;
 const FIELD: usize = 2_000;
 
 /// Renders a report, and what it is after the messages before it.
-pub fn render(report: &Report, telling: &Telling) -> Notification {
+pub fn render(report: &Report, history: &AlertHistory) -> Notification {
     Notification {
-        subject: subject(report, telling),
-        text: composed(report, telling, TEXT),
-        attributes: attributes(report, telling),
-        about: About::Bucket(telling.first_seen),
-        after: telling.last_told,
+        subject: subject(report, history),
+        text: composed(report, history, TEXT),
+        attributes: attributes(report, history),
+        about: NotificationScope::Bucket(history.first_seen),
+        after: history.last_sent_at,
     }
 }
 
-fn subject(report: &Report, telling: &Telling) -> String {
+fn subject(report: &Report, history: &AlertHistory) -> String {
     let errors = count(report, Severity::Error);
     let what = match report.verdict {
         Verdict::Broken => format!("BROKEN, {errors} {}", plural(errors, "error")),
@@ -48,7 +48,7 @@ fn subject(report: &Report, telling: &Telling) -> String {
         Verdict::Undetermined => "UNDETERMINED".to_owned(),
         Verdict::Healthy => "healthy".to_owned(),
     };
-    let (before, after) = match telling.reason {
+    let (before, after) = match history.reason {
         Reason::Reminder => ("still ", ""),
         Reason::Resolved | Reason::Reopened => ("", " again"),
         Reason::New | Reason::Worse | Reason::Changed | Reason::Unconfirmed => ("", ""),
@@ -60,7 +60,7 @@ fn subject(report: &Report, telling: &Telling) -> String {
     )
 }
 
-fn attributes(report: &Report, telling: &Telling) -> BTreeMap<&'static str, String> {
+fn attributes(report: &Report, history: &AlertHistory) -> BTreeMap<&'static str, String> {
     let severity = match report.severity() {
         Some(Severity::Error) => "error",
         Some(Severity::Warning) => "warning",
@@ -73,7 +73,7 @@ fn attributes(report: &Report, telling: &Telling) -> BTreeMap<&'static str, Stri
         ("severity", severity.to_owned()),
         ("mode", report.mode.as_str().to_owned()),
         ("bucket", report.bucket.name.to_string()),
-        ("news", telling.reason.as_str().to_owned()),
+        ("news", history.reason.as_str().to_owned()),
         (
             "accountId",
             report
@@ -94,26 +94,26 @@ fn attributes(report: &Report, telling: &Telling) -> BTreeMap<&'static str, Stri
 }
 
 /// The text of a message, however long it is.
-pub fn text(report: &Report, telling: &Telling) -> String {
-    composed(report, telling, usize::MAX)
+pub fn text(report: &Report, history: &AlertHistory) -> String {
+    composed(report, history, usize::MAX)
 }
 
 /// The text of a message of at most so many bytes. What is least needed is left out where it would be more, and that is
 /// said: first what nobody can see, then the plan, which the commands carry out all the same, and last findings from the
 /// end.
-fn composed(report: &Report, telling: &Telling, most: usize) -> String {
+fn composed(report: &Report, history: &AlertHistory, most: usize) -> String {
     // What is not known comes first where it is the news.
     let (first, last) = match report.verdict {
         Verdict::Undetermined => (unread(report), String::new()),
         Verdict::Broken | Verdict::AtRisk | Verdict::Healthy => (String::new(), unread(report)),
     };
     let mut parts = [
-        head(report, telling),
-        history(telling),
+        head(report, history),
+        messages_before(history),
         done(report),
         earlier(report),
         first,
-        findings(report, telling),
+        findings(report, history),
         plan(report),
         next(report),
         last,
@@ -123,8 +123,8 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
     let [_, _, _, _, first, findings, plan, _, last, not_evaluated, _] = &mut parts;
     let mut left_out = Vec::new();
     let needed = [
-        head(report, telling),
-        history(telling),
+        head(report, history),
+        messages_before(history),
         done(report),
         earlier(report),
         next(report),
@@ -172,10 +172,10 @@ fn composed(report: &Report, telling: &Telling, most: usize) -> String {
     out
 }
 
-fn findings(report: &Report, telling: &Telling) -> String {
+fn findings(report: &Report, history: &AlertHistory) -> String {
     let mut out = String::new();
     for (index, finding) in report.findings.iter().enumerate() {
-        let _ = writeln!(out, "{}", one_finding(index + 1, finding, telling));
+        let _ = writeln!(out, "{}", one_finding(index + 1, finding, history));
     }
     out.truncate(out.trim_end().len());
     if !out.is_empty() {
@@ -184,13 +184,13 @@ fn findings(report: &Report, telling: &Telling) -> String {
     out
 }
 
-fn one_finding(number: usize, finding: &Finding, telling: &Telling) -> String {
+fn one_finding(number: usize, finding: &Finding, history: &AlertHistory) -> String {
     let severity = match finding.severity {
         Severity::Error => "ERROR",
         Severity::Warning => "WARNING",
         Severity::Advice => "ADVICE",
     };
-    let fresh = match telling.fresh.contains(&mark(finding)) {
+    let fresh = match history.fresh.contains(&fingerprint(finding)) {
         true => "NEW ",
         false => "",
     };

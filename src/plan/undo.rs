@@ -29,7 +29,7 @@ use super::{Basis, Change, GrantRevocation, Plan, Planned, RolePolicyChange};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
     /// All that was changed since there is a ledger.
-    Lasting,
+    Durable,
     /// What this process changed: there is no ledger.
     OfProcess,
     /// Nothing: the ledger could not be read.
@@ -40,7 +40,7 @@ impl Memory {
     /// Where earlier rules may have led that nobody remembers; a clause for people.
     pub fn gap(self) -> &'static str {
         match self {
-            Self::Lasting => {
+            Self::Durable => {
                 "roles and keys that rules named before there was a ledger, unless the command names them"
             }
             Self::OfProcess => {

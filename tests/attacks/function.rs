@@ -9,7 +9,7 @@ use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Response, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Notification, Publication, PublishFailure, Publisher};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::{Caller, Report};
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ use crate::world::*;
 pub(crate) struct Told(RefCell<Vec<Notification>>);
 
 impl Publisher for &Told {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        if let Bulletin::News(_, message) | Bulletin::Summary(message) = bulletin {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        if let Publication::Alert(_, message) | Publication::Summary(message) = publication {
             self.0.borrow_mut().push(message.clone());
         }
         Ok(())

@@ -415,7 +415,7 @@ fn a_report_that_could_not_be_sent_brings_its_messages_back() {
         ["failed".to_owned(), "put".to_owned()].into()
     );
     let error = stage.handle(&put()).unwrap_err();
-    assert_eq!(error.kind(), "NotTold");
+    assert_eq!(error.kind(), "NotPublished");
 }
 
 #[test]

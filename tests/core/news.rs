@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use s3_replication_remediator::check::Verdict;
-use s3_replication_remediator::notify::news::{CLAIM, NewsRecord, Step, consider};
-use s3_replication_remediator::notify::tidings::Tidings;
+use s3_replication_remediator::notify::alert::Alert;
+use s3_replication_remediator::notify::alert_state::{AlertState, CLAIM_TIMEOUT, Step, next_step};
 
 const WORDS: [&str; 4] = ["key", "role", "trust", "bucket"];
 const INVOCATIONS: usize = 3;
@@ -38,23 +38,23 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn tidings(trouble: Trouble) -> Tidings {
-    let standing: BTreeMap<String, &'static str> = WORDS
+fn alert(trouble: Trouble) -> Alert {
+    let active: BTreeMap<String, &'static str> = WORDS
         .iter()
         .enumerate()
         .filter(|(bit, _)| trouble & (1 << bit) != 0)
         .map(|(_, word)| ((*word).to_owned(), *word))
         .collect();
-    Tidings {
-        verdict: match standing.is_empty() {
+    Alert {
+        verdict: match active.is_empty() {
             true => Verdict::Healthy,
             false => Verdict::Broken,
         },
-        standing,
-        announced: BTreeMap::new(),
+        active,
+        one_off: BTreeMap::new(),
         done: None,
         may_have_repaired: false,
-        may_be_late: true,
+        is_superseded_by_later: true,
         is_complete: true,
         is_not_configured: false,
         failed_objects: 0,
@@ -67,8 +67,8 @@ fn tidings(trouble: Trouble) -> Tidings {
 enum At {
     Looked,
     Read(u64, Step),
-    Claimed(u64, NewsRecord),
-    Published(u64, NewsRecord, bool),
+    Claimed(u64, AlertState),
+    Published(u64, AlertState, bool),
 }
 
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ struct Invocation {
 struct World {
     now: Timestamp,
     trouble: Trouble,
-    record: Option<NewsRecord>,
+    record: Option<AlertState>,
     version: u64,
     is_mute: bool,
     running: [Option<Invocation>; INVOCATIONS],
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    fn write(&mut self, over: u64, record: NewsRecord) -> bool {
+    fn write(&mut self, over: u64, record: AlertState) -> bool {
         let may = over == self.version;
         if may {
             self.version += 1;
@@ -120,7 +120,7 @@ impl World {
         for number in 0..INVOCATIONS {
             // Lambda stops what takes too long.
             let began = self.running[number].as_ref().map(|one| one.began);
-            if began.is_some_and(|began| self.now.duration_since(began) >= CLAIM / 2) {
+            if began.is_some_and(|began| self.now.duration_since(began) >= CLAIM_TIMEOUT / 2) {
                 self.stops(number);
             }
         }
@@ -149,23 +149,23 @@ impl World {
         one.at = match one.at {
             At::Looked => {
                 let remind = Some(SignedDuration::from_hours(24));
-                let step = consider(self.record.as_ref(), &tidings(one.saw), one.looked, remind);
+                let step = next_step(self.record.as_ref(), &alert(one.saw), one.looked, remind);
                 At::Read(self.version, step)
             }
-            At::Read(_, Step::Nothing) => return,
+            At::Read(_, Step::Ignore) => return,
             At::Read(_, Step::Wait) => At::Looked,
-            At::Read(_, Step::Late) => {
+            At::Read(_, Step::Stale) => {
                 one.looked = self.now;
                 one.saw = self.trouble;
                 At::Looked
             }
-            At::Read(version, Step::Remember(record)) => {
+            At::Read(version, Step::Save(record)) => {
                 if self.write(version, record) {
                     return;
                 }
                 At::Looked
             }
-            At::Read(version, Step::Tell(record, _)) => match self.write(version, record.clone()) {
+            At::Read(version, Step::Send(record, _)) => match self.write(version, record.clone()) {
                 true => At::Claimed(self.version, record),
                 false => At::Looked,
             },
@@ -206,7 +206,7 @@ impl World {
         for number in 0..INVOCATIONS {
             self.stops(number);
         }
-        self.now += CLAIM * 2;
+        self.now += CLAIM_TIMEOUT * 2;
         self.steps(0);
         while self.running[0].is_some() {
             self.steps(0);

@@ -18,7 +18,7 @@ use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Resp
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Notification, Publication, PublishFailure, Publisher};
 use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
 use s3_replication_remediator::report::Caller;
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ pub(crate) struct Deployment {
 #[derive(Debug, Default)]
 pub(crate) struct Remembering {
     memory: MemoryLedger,
-    pub(crate) is_lasting: bool,
+    pub(crate) is_durable: bool,
     pub(crate) writes: Cell<usize>,
     pub(crate) is_out_of_order: Cell<bool>,
 }
@@ -124,8 +124,8 @@ impl Remembering {
 }
 
 impl Ledger for Remembering {
-    fn is_lasting(&self) -> bool {
-        self.is_lasting
+    fn is_durable(&self) -> bool {
+        self.is_durable
     }
 
     async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
@@ -163,10 +163,10 @@ impl Queue for &Deployment {
 }
 
 impl Publisher for &Deployment {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        match bulletin {
-            Bulletin::State(..) => {}
-            Bulletin::News(_, message) | Bulletin::Summary(message) => {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        match publication {
+            Publication::CheckResult(..) => {}
+            Publication::Alert(_, message) | Publication::Summary(message) => {
                 self.told.borrow_mut().push(message.clone())
             }
         }
@@ -182,7 +182,7 @@ impl Deployment {
             guards: GuardSettings::default(),
             timeout: TIMEOUT,
             ledger: Remembering {
-                is_lasting: true,
+                is_durable: true,
                 ..Remembering::default()
             },
             queue: RefCell::default(),
@@ -199,7 +199,7 @@ impl Deployment {
     /// One without a ledger that outlives the process.
     pub(crate) fn forgetful(world: World) -> Self {
         let mut deployment = Self::of(world);
-        deployment.ledger.is_lasting = false;
+        deployment.ledger.is_durable = false;
         deployment
     }
 

@@ -122,13 +122,13 @@ fn generated(file: &str, marker: &str, expected: &str) {
 
 #[test]
 fn an_invocation_is_over_long_before_its_claims_are_taken_for_abandoned() {
-    use s3_replication_remediator::notify::news::CLAIM;
+    use s3_replication_remediator::notify::alert_state::CLAIM_TIMEOUT;
     let template = text("template.yaml");
     let limits: Vec<i64> = template
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Timeout: ")?.parse().ok())
         .collect();
-    assert_eq!(limits, [CLAIM.as_secs() / 2]);
+    assert_eq!(limits, [CLAIM_TIMEOUT.as_secs() / 2]);
 }
 
 #[test]

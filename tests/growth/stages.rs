@@ -8,7 +8,7 @@ use s3_replication_remediator::assessment::assess;
 use s3_replication_remediator::check::{Facts, examine};
 use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::news::Telling;
+use s3_replication_remediator::notify::alert_state::AlertHistory;
 use s3_replication_remediator::notify::text;
 use s3_replication_remediator::plan::plan;
 use s3_replication_remediator::plan::review::review;
@@ -157,7 +157,7 @@ pub(crate) fn costs(snapshot: &Snapshot) -> Vec<Cost> {
         let report = report.unwrap();
         costs.push(Cost::of(
             "render",
-            measure(|| drop(text::render(&report, &Telling::default()))),
+            measure(|| drop(text::render(&report, &AlertHistory::default()))),
         ));
         costs.push(Cost::of(
             "json",

@@ -13,7 +13,7 @@ use crate::world::*;
 
 async fn undo(world: &World) -> UndoPlan {
     let checked = check(world).await;
-    undo_plan(&checked.snapshot, &checked.assessments, Memory::Lasting).unwrap()
+    undo_plan(&checked.snapshot, &checked.assessments, Memory::Durable).unwrap()
 }
 
 async fn carry_out(world: &World, undo: &UndoPlan) -> Applied {

@@ -86,8 +86,11 @@ async fn who_was_slower_is_told_so() {
     let server = Server::start(|_| refused("somebody-else"));
     let aws = server.aws().await;
     let table = aws.table("ledger".to_owned());
-    assert_eq!(table.put(&item(2)).await, Err(LedgerFailure::Changed));
-    assert_eq!(table.remove(&place(), 2).await, Err(LedgerFailure::Changed));
+    assert_eq!(table.put(&item(2)).await, Err(LedgerFailure::VersionConflict));
+    assert_eq!(
+        table.remove(&place(), 2).await,
+        Err(LedgerFailure::VersionConflict)
+    );
     let sent = server.requests().pop().unwrap().json();
     assert_eq!(
         sent["ConditionExpression"],
@@ -270,6 +273,6 @@ async fn an_item_without_a_version_of_ours_is_written_over_and_one_of_ours_is_no
     });
     let aws = server.aws().await;
     let refused = aws.table("ledger".to_owned()).put(&item(1)).await;
-    assert_eq!(refused, Err(LedgerFailure::Changed));
+    assert_eq!(refused, Err(LedgerFailure::VersionConflict));
     assert_eq!(server.requests().len(), 1);
 }

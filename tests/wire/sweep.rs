@@ -11,7 +11,7 @@ use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{self, Handler, Invocation, Settings};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Notification, Publication, PublishFailure, Publisher};
 use s3_replication_remediator::observed::Observed;
 use s3_replication_remediator::report::Caller;
 use s3_replication_remediator::source::{BucketPage, ListedBucket, Source};
@@ -106,10 +106,10 @@ async fn a_list_that_is_refused_says_what_would_permit_it() {
 struct Told(RefCell<Vec<Notification>>);
 
 impl Publisher for &Told {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        match bulletin {
-            Bulletin::State(..) => {}
-            Bulletin::News(_, message) | Bulletin::Summary(message) => {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        match publication {
+            Publication::CheckResult(..) => {}
+            Publication::Alert(_, message) | Publication::Summary(message) => {
                 self.0.borrow_mut().push(message.clone())
             }
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Answers, UnwritableAnswers};
 use crate::cli::picture::{Kind, Picture, Route, State};
 use crate::cli::report::{Backlog, Change, Finding, Report, Severity, Verdict};
-use crate::notify::plain::visible;
+use crate::notify::escape::visible;
 
 /// Beyond this the map of many buckets would be a thicket; the list stays.
 const MOST_ON_MAP: usize = 40;

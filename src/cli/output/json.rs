@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Answers;
-use crate::notify::plain::pasteable;
+use crate::notify::escape::pasteable;
 
 /// A report, or a list of them where more than one bucket was asked for.
 ///

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::Answers;
 use crate::cli::report::{Backlog, Change, Finding, Report, Severity, Verdict};
-use crate::notify::plain::{pasteable, visible};
+use crate::notify::escape::{pasteable, visible};
 
 /// Shows as nothing, and ends whatever would have become a link or a mention.
 const BREAK: &str = "<!-- -->";

@@ -11,7 +11,7 @@ use super::{Answers, File};
 use crate::cli::checks::Chapter;
 use crate::cli::report::{Finding, Report, Severity};
 use crate::digest;
-use crate::notify::plain::visible;
+use crate::notify::escape::visible;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

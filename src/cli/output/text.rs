@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::Answers;
 use crate::cli::report::{Report, Severity, Verdict};
-use crate::notify::plain::{line, visible};
+use crate::notify::escape::{line, visible};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

@@ -32,7 +32,7 @@ const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a bucket said to the question for its replication configuration.
-enum Said {
+enum ReplicationStatus {
     Replicates,
     DoesNot,
     Unreadable(ReadFailure),
@@ -50,22 +50,22 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         progress: &mut Progress,
     ) -> Result<(), HandlerError> {
         let mut messages = Vec::new();
-        for (bucket, said) in self.ask_all(invocation, clock, pace, buckets).await {
+        for (bucket, status) in self.ask_all(invocation, clock, pace, buckets).await {
             let counts = &mut progress.counts;
             let others = counts.enqueued();
             counts.buckets = counts.buckets.saturating_add(1);
-            let count = match said {
-                Said::DoesNot => continue,
-                Said::Unreadable(failure) => {
+            let count = match status {
+                ReplicationStatus::DoesNot => continue,
+                ReplicationStatus::Unreadable(failure) => {
                     warn!(%bucket, code = failure.error_code, permit = failure.permit, "not swept: cannot be read");
                     counts.unreadable = counts.unreadable.saturating_add(1);
                     continue;
                 }
-                Said::Unanswered(failure) => {
+                ReplicationStatus::Unanswered(failure) => {
                     warn!(%bucket, code = failure.error_code, "checked without knowing whether it replicates");
                     &mut counts.unanswered
                 }
-                Said::Replicates => &mut counts.with_replication,
+                ReplicationStatus::Replicates => &mut counts.with_replication,
             };
             *count = count.saturating_add(1);
             messages.push(Message {
@@ -89,27 +89,29 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         clock: &Clock,
         pace: &Pace,
         buckets: &[ListedBucket],
-    ) -> Vec<(BucketName, Said)> {
+    ) -> Vec<(BucketName, ReplicationStatus)> {
         let mut open: Vec<&ListedBucket> = buckets.iter().collect();
         let mut answers = Vec::new();
         for tries_left in (0..TRIES).rev() {
             let begun = Instant::now();
             let asked = stream::iter(std::mem::take(&mut open)).map(|bucket| async move {
                 tokio::time::sleep_until(pace.turn()).await;
-                let said = self.ask_bucket(invocation, bucket).await;
-                match said {
-                    Said::Unanswered(_) => pace.refused(),
-                    Said::Replicates | Said::DoesNot | Said::Unreadable(_) => pace.answered(),
+                let status = self.ask_bucket(invocation, bucket).await;
+                match status {
+                    ReplicationStatus::Unanswered(_) => pace.refused(),
+                    ReplicationStatus::Replicates
+                    | ReplicationStatus::DoesNot
+                    | ReplicationStatus::Unreadable(_) => pace.answered(),
                 }
-                (bucket, said)
+                (bucket, status)
             });
-            let said = asked.buffered(CONCURRENT).collect::<Vec<_>>().await;
+            let status = asked.buffered(CONCURRENT).collect::<Vec<_>>().await;
             let may_ask_again = tries_left > 0 && clock.left() > clock.not_enough() + begun.elapsed();
-            for (bucket, said) in said {
-                if may_ask_again && matches!(said, Said::Unanswered(_)) {
+            for (bucket, status) in status {
+                if may_ask_again && matches!(status, ReplicationStatus::Unanswered(_)) {
                     open.push(bucket);
                 } else {
-                    answers.push((bucket.name.clone(), said));
+                    answers.push((bucket.name.clone(), status));
                 }
             }
             if open.is_empty() {
@@ -120,7 +122,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         answers
     }
 
-    async fn ask_bucket(&self, invocation: &Invocation, bucket: &ListedBucket) -> Said {
+    async fn ask_bucket(&self, invocation: &Invocation, bucket: &ListedBucket) -> ReplicationStatus {
         let at = BucketAt {
             name: bucket.name.clone(),
             region: bucket
@@ -131,10 +133,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             reader: Reader::Own,
         };
         match self.aws.replication(&at).await {
-            Observed::Found(_) => Said::Replicates,
-            Observed::Absent => Said::DoesNot,
-            Observed::Unreadable(failure) if is_temporary(&failure.error_code) => Said::Unanswered(failure),
-            Observed::Unreadable(failure) => Said::Unreadable(failure),
+            Observed::Found(_) => ReplicationStatus::Replicates,
+            Observed::Absent => ReplicationStatus::DoesNot,
+            Observed::Unreadable(failure) if is_temporary(&failure.error_code) => {
+                ReplicationStatus::Unanswered(failure)
+            }
+            Observed::Unreadable(failure) => ReplicationStatus::Unreadable(failure),
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::error::chain;
 use crate::event::{Progress, SweepId};
 use crate::handler::{Handler, HandlerError, Invocation};
 use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure, bucket_key, bucket_of};
-use crate::notify::summary::{Noted, Summary};
-use crate::notify::{Bulletin, Publisher};
+use crate::notify::summary::{BucketResult, Summary};
+use crate::notify::{Publication, Publisher};
 use crate::queue::{LONGEST_DELAY, Queue};
 use crate::source::Source;
 use crate::subject::Subject;
@@ -42,7 +42,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             return Ok(Some(wait.min(LONGEST_DELAY)));
         }
         let items = self.ledger.items(&partition(&progress.id)).await;
-        let noted: BTreeMap<BucketName, Noted> = items
+        let results: BTreeMap<BucketName, BucketResult> = items
             .map_err(HandlerError::Ledger)?
             .into_iter()
             .filter_map(|item| {
@@ -50,42 +50,47 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 Some((name, serde_json::from_value(item.value).ok()?))
             })
             .collect();
-        let done = u32::try_from(noted.len()).unwrap_or(u32::MAX);
+        let done = u32::try_from(results.len()).unwrap_or(u32::MAX);
         if done < progress.counts.enqueued() && clock.since(last) < PATIENCE {
             return Ok(Some(
                 Duration::from_secs(60).max(clock.since(last)).min(LONGEST_DELAY),
             ));
         }
-        self.tell_summary(invocation, progress, Some(&noted)).await?;
+        self.publish_summary(invocation, progress, Some(&results)).await?;
         Ok(None)
     }
 
-    pub(super) async fn tell_summary(
+    pub(super) async fn publish_summary(
         &self,
         invocation: &Invocation,
         progress: &Progress,
-        noted: Option<&BTreeMap<BucketName, Noted>>,
+        results: Option<&BTreeMap<BucketName, BucketResult>>,
     ) -> Result<(), HandlerError> {
         let summary = Summary {
             mode: self.settings.mode,
             account: &invocation.identity.account,
             region: invocation.caller.region(),
             progress,
-            noted,
+            results,
         };
         self.publisher
-            .publish(Bulletin::Summary(&summary.render()))
+            .publish(Publication::Summary(&summary.render()))
             .await
-            .map_err(HandlerError::SummaryNotTold)
+            .map_err(HandlerError::SummaryNotPublished)
     }
 
     /// Notes what a look came to that a sweep asked for. A ledger that fails costs the summary a line, nobody a look.
-    pub(in crate::handler) async fn note(&self, invocation: &Invocation, subject: &Subject, noted: &Noted) {
+    pub(in crate::handler) async fn record_result(
+        &self,
+        invocation: &Invocation,
+        subject: &Subject,
+        results: &BucketResult,
+    ) {
         let Some(sweep) = subject
             .trigger
             .sweep
             .as_ref()
-            .filter(|_| self.ledger.is_lasting())
+            .filter(|_| self.ledger.is_durable())
         else {
             return;
         };
@@ -95,12 +100,12 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 sort: bucket_key(&subject.bucket),
             },
             version: 1,
-            value: json!(noted),
+            value: json!(results),
             expires: Some(later(invocation.now, REMEMBERED)),
         };
         match self.ledger.put(&item).await {
             // The same look, asked for twice.
-            Ok(()) | Err(LedgerFailure::Changed) => {}
+            Ok(()) | Err(LedgerFailure::VersionConflict) => {}
             Err(failure @ LedgerFailure::Unavailable(_)) => {
                 warn!(bucket = %subject.bucket, error = %chain(&failure), "the summary of the sweep will lack this bucket");
             }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::FIELD;
 use crate::check::{CheckId, Severity, Verdict};
 use crate::event::{Change, TriggerKind};
-use crate::notify::flood::MOST_OF_A_BUCKET;
-use crate::notify::news::{Reason, Telling};
-use crate::notify::plain::line;
+use crate::notify::alert_state::{AlertHistory, Reason};
+use crate::notify::escape::line;
+use crate::notify::rate_limit::MAX_PER_BUCKET;
 use crate::report::{Report, Rule, Trigger};
 
 /// The most rules that are named.
@@ -124,8 +124,8 @@ fn concerned(report: &Report) -> String {
 
 /// Since when objects are left behind at least, and what that rests on; none where nobody knows. A change that an event
 /// tells of need not be what broke it, so that only a failure that S3 reported counts, and what was found.
-fn since(report: &Report, telling: &Telling) -> Option<(Timestamp, &'static str)> {
-    let found = telling
+fn since(report: &Report, history: &AlertHistory) -> Option<(Timestamp, &'static str)> {
+    let found = history
         .broken_since
         .filter(|since| *since < report.time)
         .map(|since| (since, "when this program first found it"));
@@ -149,10 +149,10 @@ fn is_reported(report: &Report) -> bool {
 }
 
 /// Verdict, what it means, and who caused it.
-pub(super) fn head(report: &Report, telling: &Telling) -> String {
+pub(super) fn head(report: &Report, history: &AlertHistory) -> String {
     let bucket = &report.bucket;
     let mut out = String::new();
-    let meaning = match since(report, telling).filter(|_| report.verdict == Verdict::Broken) {
+    let meaning = match since(report, history).filter(|_| report.verdict == Verdict::Broken) {
         Some((since, basis)) => broken(
             report,
             &format!("have not been replicated since at least {since}, {basis}"),
@@ -179,7 +179,7 @@ pub(super) fn head(report: &Report, telling: &Telling) -> String {
     if !counts.is_empty() {
         let _ = writeln!(out, "{counts}");
     }
-    let first = telling.first_seen.filter(|first| *first < report.time);
+    let first = history.first_seen.filter(|first| *first < report.time);
     if let (Some(first), Verdict::AtRisk | Verdict::Undetermined) = (first, report.verdict) {
         let _ = writeln!(out, "first seen: {first}");
     }
@@ -222,9 +222,9 @@ fn rules_of_errors(report: &Report) -> Option<Vec<&str>> {
 }
 
 /// What became of the messages before this one.
-pub(super) fn history(telling: &Telling) -> String {
+pub(super) fn messages_before(history: &AlertHistory) -> String {
     let mut out = String::new();
-    let news = match telling.reason {
+    let news = match history.reason {
         Reason::New => "",
         Reason::Resolved => "resolved: what was reported before is fixed",
         Reason::Reopened => "reopened: it was fixed, and is not any more",
@@ -236,31 +236,31 @@ pub(super) fn history(telling: &Telling) -> String {
     if !news.is_empty() {
         let _ = writeln!(out, "{news}");
     }
-    if !telling.gone.is_empty() {
-        let words: Vec<&str> = telling.gone.iter().map(String::as_str).collect();
+    if !history.gone.is_empty() {
+        let words: Vec<&str> = history.gone.iter().map(String::as_str).collect();
         let _ = writeln!(out, "no longer found: {}", words.join(", "));
     }
-    if let Some(lost) = &telling.unconfirmed {
+    if let Some(lost) = &history.unconfirmed {
         let said = match &lost.done {
             Some(done) => format!(", which said that a repair was {done},"),
             None => String::new(),
         };
         let _ = writeln!(out, "the message of {}{said} may not have gone out", lost.at);
     }
-    if let (Some(last), seen @ 1..) = (telling.last_told, telling.suppressed) {
+    if let (Some(last), seen @ 1..) = (history.last_sent_at, history.suppressed) {
         let times = if seen == 1 {
             "once".to_owned()
         } else {
             format!("{seen} times")
         };
-        let objects = match telling.failed_objects {
+        let objects = match history.failed_objects {
             0 => String::new(),
             1 => "; S3 reported 1 failed object version meanwhile".to_owned(),
             count => format!("; S3 reported {count} failed object versions meanwhile"),
         };
         let _ = writeln!(out, "seen again {times} since the message of {last}{objects}");
     }
-    if telling.within_the_hour.saturating_add(1) == MOST_OF_A_BUCKET {
+    if history.sent_this_hour.saturating_add(1) == MAX_PER_BUCKET {
         let _ = writeln!(
             out,
             "the last separate message about this bucket within the hour: what follows comes in a summary"

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::flood::{Admission, MOST_OF_A_BUCKET, Tally};
-use s3_replication_remediator::notify::news::Telling;
+use s3_replication_remediator::notify::alert_state::AlertHistory;
+use s3_replication_remediator::notify::rate_limit::{Admission, MAX_PER_BUCKET, RateLimit};
 use s3_replication_remediator::notify::{Notification, chat, events, security_hub};
 use serde_json::{Value, json};
 
@@ -89,20 +89,20 @@ fn flood(buckets: u32) -> (Stage, Notification) {
     let stage = Stage::broken(Mode::Approve);
     stage.handle(&put()).unwrap();
     let report = stage.states.borrow()[0].clone();
-    let telling = Telling {
-        within_the_hour: MOST_OF_A_BUCKET,
-        ..Telling::default()
+    let history = AlertHistory {
+        sent_this_hour: MAX_PER_BUCKET,
+        ..AlertHistory::default()
     };
     let now = stage.now.get();
-    let mut tally = Tally::default();
+    let mut limit = RateLimit::default();
     for number in 0..buckets {
         let mut report = report.clone();
         report.bucket.name = format!("bucket-{number:03}").parse().unwrap();
-        let (Admission::Alone(next) | Admission::Together(next) | Admission::Later(next)) =
-            tally.admit(&report, &telling, now);
-        tally = next;
+        let (Admission::SendNow(next) | Admission::SendSummary(next) | Admission::Defer(next)) =
+            limit.admit(&report, &history, now);
+        limit = next;
     }
-    let message = tally.message(report.mode, &report.bucket.name, &report.commands.check);
+    let message = limit.message(report.mode, &report.bucket.name, &report.commands.check);
     (stage, message)
 }
 

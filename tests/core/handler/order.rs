@@ -107,7 +107,7 @@ fn a_record_of_a_pipe_that_has_no_message_id_fails_the_invocation_when_its_look_
     let stage = Stage::broken(Mode::DryRun);
     let record = failed()["Records"][0].clone();
     stage.is_mute.set(true);
-    assert_eq!(stage.handle(&json!([record])).unwrap_err().kind(), "NotTold");
+    assert_eq!(stage.handle(&json!([record])).unwrap_err().kind(), "NotPublished");
     stage.is_mute.set(false);
     later(&stage, 300);
     assert_eq!(

@@ -24,7 +24,7 @@ pub(super) struct Table {
 }
 
 impl Ledger for &Table {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         true
     }
 
@@ -288,7 +288,7 @@ fn a_forged_record_leads_to_no_change() {
 struct Spent<'a>(&'a Table);
 
 impl Ledger for Spent<'_> {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         true
     }
 
@@ -301,11 +301,11 @@ impl Ledger for Spent<'_> {
     }
 
     async fn put(&self, _: &Item) -> Result<(), LedgerFailure> {
-        Err(LedgerFailure::Changed)
+        Err(LedgerFailure::VersionConflict)
     }
 
     async fn remove(&self, _: &ItemKey, _: u64) -> Result<(), LedgerFailure> {
-        Err(LedgerFailure::Changed)
+        Err(LedgerFailure::VersionConflict)
     }
 }
 

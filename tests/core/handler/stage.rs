@@ -14,7 +14,7 @@ use s3_replication_remediator::handler::{Handler, HandlerError, Invocation, Resp
 use s3_replication_remediator::ledger::Ledger;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Notification, Publication, PublishFailure, Publisher};
 use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
 use s3_replication_remediator::report::{Caller, Report};
 use serde_json::{Value, json};
@@ -60,19 +60,19 @@ impl Queue for &Outbox {
 }
 
 impl Publisher for &Stage {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let is_mute = match bulletin {
-            Bulletin::State(..) => &self.is_bus_mute,
-            Bulletin::News(..) | Bulletin::Summary(_) => &self.is_mute,
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        let is_mute = match publication {
+            Publication::CheckResult(..) => &self.is_bus_mute,
+            Publication::Alert(..) | Publication::Summary(_) => &self.is_mute,
         };
         if is_mute.get() {
             return Err(PublishFailure {
                 reason: "the topic is gone".to_owned(),
             });
         }
-        match bulletin {
-            Bulletin::State(report, _) => self.states.borrow_mut().push(report.clone()),
-            Bulletin::News(_, message) | Bulletin::Summary(message) => {
+        match publication {
+            Publication::CheckResult(report, _) => self.states.borrow_mut().push(report.clone()),
+            Publication::Alert(_, message) | Publication::Summary(message) => {
                 self.told.borrow_mut().push(message.clone())
             }
         }

@@ -27,7 +27,7 @@ struct Table<'a> {
 }
 
 impl Ledger for &Table<'_> {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         true
     }
 

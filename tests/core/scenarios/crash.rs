@@ -21,7 +21,7 @@ use s3_replication_remediator::ledger::changes::ChangeRecord;
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::ledger::{Item, ItemKey, Ledger, LedgerFailure};
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::{Bulletin, PublishFailure, Publisher};
+use s3_replication_remediator::notify::{Publication, PublishFailure, Publisher};
 use s3_replication_remediator::queue::{Message, Queue, QueueFailure};
 use s3_replication_remediator::report::{Caller, Report};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ struct Scene {
 }
 
 impl Ledger for &Scene {
-    fn is_lasting(&self) -> bool {
+    fn is_durable(&self) -> bool {
         true
     }
 
@@ -67,11 +67,11 @@ impl Ledger for &Scene {
 }
 
 impl Publisher for &Scene {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
         self.world.steps.step().await;
-        match bulletin {
-            Bulletin::State(..) => {}
-            Bulletin::News(_, message) | Bulletin::Summary(message) => {
+        match publication {
+            Publication::CheckResult(..) => {}
+            Publication::Alert(_, message) | Publication::Summary(message) => {
                 self.told.borrow_mut().push(message.text.clone())
             }
         }
@@ -460,7 +460,7 @@ fn at_once(scene: &Scene, payloads: &[Value], turns: &[u8]) -> Vec<Response> {
         for (turn, answer) in answers {
             done.push(match answer {
                 // The queue hands it out again.
-                Err(HandlerError::BeingTold(_)) => {
+                Err(HandlerError::PublishInProgress(_)) => {
                     handler.handle(&invocation, &payloads[turn]).await.unwrap()
                 }
                 other => other.unwrap(),

@@ -13,8 +13,8 @@ use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::handler::{self, Handler, Invocation, Response};
 use s3_replication_remediator::ledger::memory::MemoryLedger;
 use s3_replication_remediator::mode::Mode;
-use s3_replication_remediator::notify::news::Telling;
-use s3_replication_remediator::notify::{Bulletin, Notification, PublishFailure, Publisher, text};
+use s3_replication_remediator::notify::alert_state::AlertHistory;
+use s3_replication_remediator::notify::{Notification, Publication, PublishFailure, Publisher, text};
 use s3_replication_remediator::queue::NoQueue;
 use s3_replication_remediator::report::Caller;
 use s3_replication_remediator::snapshot::Snapshot;
@@ -40,7 +40,7 @@ const NOW: &str = "2026-09-14T09:00:00Z";
 struct Nobody;
 
 impl Publisher for Nobody {
-    async fn publish(&self, _: Bulletin<'_>) -> Result<(), PublishFailure> {
+    async fn publish(&self, _: Publication<'_>) -> Result<(), PublishFailure> {
         Ok(())
     }
 }
@@ -259,7 +259,7 @@ impl Story {
                 panic!("{}: no report: {other:?}", self.name)
             }
         };
-        text::render(&report, &Telling::default())
+        text::render(&report, &AlertHistory::default())
     }
 
     fn scope(&self) -> Scope {

@@ -25,11 +25,11 @@ pub(super) const CHANGED: &str = "changed before";
 const MOST: usize = 400;
 
 /// The short name of one thing that was said: 128 bits, so that nobody finds two things with one name.
-pub type Mark = String;
+pub type Fingerprint = String;
 
 /// What the report itself does not say of the look that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sight {
+pub struct LookContext {
     /// Does the ledger outlive those who write into it, and was it read? Then every change stands in it.
     pub knows_changes: bool,
     /// Is it the first look for its event in this invocation?
@@ -38,20 +38,20 @@ pub struct Sight {
 
 /// What a report says that a person would act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tidings {
+pub struct Alert {
     /// What it comes to.
     pub verdict: Verdict,
     /// What stands until a look finds it gone; each with a word for people, the check's id.
-    pub standing: BTreeMap<Mark, &'static str>,
+    pub active: BTreeMap<Fingerprint, &'static str>,
     /// What was announced, and will not be found gone: objects that failed, a configuration that S3 refused.
-    pub announced: BTreeMap<Mark, &'static str>,
+    pub one_off: BTreeMap<Fingerprint, &'static str>,
     /// What was done, which is news each time.
     pub done: Option<&'static str>,
     /// A repair may have been made for this very event, by somebody who was stopped before it was told; nothing that
     /// is remembered says whether.
     pub may_have_repaired: bool,
     /// Is another look to be made where people know of a later one than this?
-    pub may_be_late: bool,
+    pub is_superseded_by_later: bool,
     /// Was all read that mattered? Otherwise what is not found need not be gone.
     pub is_complete: bool,
     /// Is the bucket without replication? Whether that is wrong depends on who asks.
@@ -62,9 +62,9 @@ pub struct Tidings {
     pub event_time: Option<Timestamp>,
 }
 
-impl Tidings {
+impl Alert {
     /// What there is to tell of a report. Nothing where a person asked: the answer is theirs, and nobody else was told.
-    pub fn of(report: &Report, subject: &Subject, sight: Sight) -> Option<Self> {
+    pub fn of(report: &Report, subject: &Subject, sight: LookContext) -> Option<Self> {
         match report.trigger.kind {
             TriggerKind::Command => return None,
             TriggerKind::ReplicationConfigured
@@ -81,8 +81,8 @@ impl Tidings {
             .map(|outcome| outcome.status.as_str());
         Some(Self {
             verdict: report.verdict,
-            standing: few(standing(report, is_in_place)),
-            announced: few(announced(report)),
+            active: few(active(report, is_in_place)),
+            one_off: few(one_off(report)),
             done,
             may_have_repaired: report.mode == Mode::Auto
                 && !sight.knows_changes
@@ -91,7 +91,7 @@ impl Tidings {
                 && done.is_none()
                 && report.earlier.is_empty(),
             // What was done, and what is told now or never, is told whatever else somebody has seen since.
-            may_be_late: sight.is_first && done.is_none() && report.earlier.is_empty(),
+            is_superseded_by_later: sight.is_first && done.is_none() && report.earlier.is_empty(),
             is_complete: report.unread.is_empty(),
             is_not_configured: is_not_configured(report),
             failed_objects: subject.failed_objects,
@@ -100,21 +100,21 @@ impl Tidings {
     }
 
     /// Everything that it says, short of what was done.
-    pub fn said(&self) -> impl Iterator<Item = (&Mark, &'static str)> {
-        self.standing
+    pub fn items(&self) -> impl Iterator<Item = (&Fingerprint, &'static str)> {
+        self.active
             .iter()
-            .chain(&self.announced)
-            .map(|(mark, word)| (mark, *word))
+            .chain(&self.one_off)
+            .map(|(fingerprint, word)| (fingerprint, *word))
     }
 
     /// Is there nothing that anybody would want to hear?
     pub fn is_empty(&self) -> bool {
-        self.standing.is_empty() && self.announced.is_empty() && self.done.is_none()
+        self.active.is_empty() && self.one_off.is_empty() && self.done.is_none()
     }
 }
 
 /// The name of a finding.
-pub fn mark(finding: &Finding) -> Mark {
+pub fn fingerprint(finding: &Finding) -> Fingerprint {
     name(&json!([
         "finding",
         finding.check.as_str(),
@@ -124,14 +124,14 @@ pub fn mark(finding: &Finding) -> Mark {
     ]))
 }
 
-fn standing(report: &Report, is_in_place: bool) -> BTreeMap<Mark, &'static str> {
+fn active(report: &Report, is_in_place: bool) -> BTreeMap<Fingerprint, &'static str> {
     let findings = report
         .findings
         .iter()
         // Failures that S3 announces are named one by one.
         .filter(|finding| finding.check != CheckId::FailedObjects || report.trigger.objects.is_empty())
         .filter(|finding| finding.severity != Severity::Advice)
-        .map(|finding| (mark(finding), finding.check.as_str()));
+        .map(|finding| (fingerprint(finding), finding.check.as_str()));
     let unread = report.unread.iter().map(|failure| {
         // Which of the passing failures it is says nothing that anybody could act on.
         let code = match is_temporary(&failure.error_code) {
@@ -154,7 +154,7 @@ fn standing(report: &Report, is_in_place: bool) -> BTreeMap<Mark, &'static str> 
 
 /// The name of the event that left a bucket without an enabled rule, where a look bears it out. Each such event is told: it
 /// may be meant, and whoever did not mean it must hear of it.
-fn stopped(report: &Report) -> Option<(Mark, &'static str)> {
+fn stopped(report: &Report) -> Option<(Fingerprint, &'static str)> {
     let trigger = &report.trigger;
     let is_stopped = is_not_configured(report)
         && match trigger.change {
@@ -178,17 +178,17 @@ fn is_not_configured(report: &Report) -> bool {
 }
 
 /// The names of failures: one for each rule and reason.
-pub fn failures(objects: &[FailedObject]) -> BTreeSet<Mark> {
+pub fn failures(objects: &[FailedObject]) -> BTreeSet<Fingerprint> {
     objects
         .iter()
         .map(|object| name(&json!(["failed", object.rule_id, object.failure_reason])))
         .collect()
 }
 
-fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
+fn one_off(report: &Report) -> BTreeMap<Fingerprint, &'static str> {
     let objects = failures(&report.trigger.objects)
         .into_iter()
-        .map(|mark| (mark, CheckId::FailedObjects.as_str()));
+        .map(|fingerprint| (fingerprint, CheckId::FailedObjects.as_str()));
     // Nobody can look at what was refused but in S3's words, so that these are what tells one from another.
     let refused = report
         .findings
@@ -216,19 +216,19 @@ fn announced(report: &Report) -> BTreeMap<Mark, &'static str> {
         // Who made it did not come to an end. It has its time, so that it is told again where it was made again.
         Some(_) | None => name(&json!(["changed", entry])),
     });
-    let changed = made.chain(earlier).map(|mark| (mark, CHANGED));
+    let changed = made.chain(earlier).map(|fingerprint| (fingerprint, CHANGED));
     objects.chain(refused).chain(outcome).chain(changed).collect()
 }
 
 /// As they are, or where there are too many as one: what is remembered must fit into an item.
-fn few(said: BTreeMap<Mark, &'static str>) -> BTreeMap<Mark, &'static str> {
+fn few(said: BTreeMap<Fingerprint, &'static str>) -> BTreeMap<Fingerprint, &'static str> {
     if said.len() <= MOST {
         return said;
     }
-    let all: Vec<&Mark> = said.keys().collect();
+    let all: Vec<&Fingerprint> = said.keys().collect();
     BTreeMap::from([(name(&json!(all)), "more than can be told apart")])
 }
 
-fn name(parts: &Value) -> Mark {
+fn name(parts: &Value) -> Fingerprint {
     digest::id(parts.to_string())
 }

@@ -11,31 +11,31 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::news::{CLAIM, Telling};
-use super::plain::{ascii, pasteable};
-use super::{About, Notification};
+use super::alert_state::{AlertHistory, CLAIM_TIMEOUT};
+use super::escape::{ascii, pasteable};
+use super::{Notification, NotificationScope};
 use crate::arn::BucketName;
 use crate::mode::Mode;
 use crate::report::Report;
 
 /// Messages about one bucket within an hour.
-pub const MOST_OF_A_BUCKET: u32 = 6;
+pub const MAX_PER_BUCKET: u32 = 6;
 /// Messages about all buckets within an hour.
-pub const MOST_OF_ALL: u32 = 60;
+pub const MAX_PER_HOUR: u32 = 60;
 /// Between two messages about many buckets.
-pub const PAUSE: SignedDuration = SignedDuration::from_mins(15);
+pub const SUMMARY_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
 /// Buckets that one message names.
-const MOST_NAMED: usize = 1_000;
+const MAX_NAMED: usize = 1_000;
 
 /// How many messages there were, and since when they are counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hour {
+pub struct RateWindow {
     from: Option<Timestamp>,
     count: u32,
 }
 
-impl Hour {
+impl RateWindow {
     /// How many there were within the hour.
     pub fn count(&self, now: Timestamp) -> u32 {
         match self.from {
@@ -46,7 +46,7 @@ impl Hour {
     }
 
     /// One more.
-    pub fn and_one(&self, now: Timestamp) -> Self {
+    pub fn incremented(&self, now: Timestamp) -> Self {
         match self.count(now) {
             0 => Self {
                 from: Some(now),
@@ -63,18 +63,18 @@ impl Hour {
 /// The messages of an hour, and the news that waits to be told together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Tally {
-    hour: Hour,
-    held: BTreeMap<String, Held>,
+pub struct RateLimit {
+    hour: RateWindow,
+    held: BTreeMap<String, PendingAlert>,
     /// Buckets beyond those that can be named.
-    more: u64,
-    summed_up_at: Option<Timestamp>,
+    overflow: u64,
+    last_summary_at: Option<Timestamp>,
     claimed_at: Option<Timestamp>,
 }
 
 /// News of a bucket that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct PendingAlert {
     verdict: String,
     news: String,
     at: Timestamp,
@@ -84,43 +84,43 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// By itself.
-    Alone(Tally),
+    SendNow(RateLimit),
     /// With all that waits, in one message.
-    Together(Tally),
+    SendSummary(RateLimit),
     /// Later, with all that waits by then.
-    Later(Tally),
+    Defer(RateLimit),
 }
 
-impl Tally {
+impl RateLimit {
     /// How news of this bucket is to be told.
-    pub fn admit(mut self, report: &Report, telling: &Telling, now: Timestamp) -> Admission {
-        if telling.within_the_hour < MOST_OF_A_BUCKET && self.hour.count(now) < MOST_OF_ALL {
-            self.hour = self.hour.and_one(now);
-            return Admission::Alone(self);
+    pub fn admit(mut self, report: &Report, history: &AlertHistory, now: Timestamp) -> Admission {
+        if history.sent_this_hour < MAX_PER_BUCKET && self.hour.count(now) < MAX_PER_HOUR {
+            self.hour = self.hour.incremented(now);
+            return Admission::SendNow(self);
         }
-        let mut news = telling.reason.as_str().to_owned();
+        let mut news = history.reason.as_str().to_owned();
         if let Some(outcome) = &report.outcome {
             let _ = write!(news, ", repair {}", outcome.status.as_str());
         }
-        let held = Held {
+        let held = PendingAlert {
             verdict: report.verdict.as_str().to_owned(),
             news,
             at: now,
         };
         let bucket = report.bucket.name.to_string();
-        if self.held.len() < MOST_NAMED || self.held.contains_key(&bucket) {
+        if self.held.len() < MAX_NAMED || self.held.contains_key(&bucket) {
             self.held.insert(bucket, held);
         } else {
-            self.more = self.more.saturating_add(1);
+            self.overflow = self.overflow.saturating_add(1);
         }
         match self.is_due(now) {
-            true => Admission::Together(self.claimed(now)),
-            false => Admission::Later(self),
+            true => Admission::SendSummary(self.claimed(now)),
+            false => Admission::Defer(self),
         }
     }
 
     /// Does nothing wait but what came last?
-    pub fn is_the_first(&self) -> bool {
+    pub fn holds_one(&self) -> bool {
         self.held.len() == 1
     }
 
@@ -131,7 +131,7 @@ impl Tally {
 
     /// Does news wait?
     pub fn is_waiting(&self) -> bool {
-        !self.held.is_empty() || self.more > 0
+        !self.held.is_empty() || self.overflow > 0
     }
 
     /// The tally with a claim on what waits, where it is time to tell it.
@@ -144,7 +144,7 @@ impl Tally {
             // A time of the future is nobody's.
             at.is_none_or(|at| now.duration_since(at).abs() >= pause)
         };
-        is_past(self.summed_up_at, PAUSE) && is_past(self.claimed_at, CLAIM)
+        is_past(self.last_summary_at, SUMMARY_INTERVAL) && is_past(self.claimed_at, CLAIM_TIMEOUT)
     }
 
     fn claimed(mut self, now: Timestamp) -> Self {
@@ -153,11 +153,11 @@ impl Tally {
     }
 
     /// What was claimed is told; what came since waits.
-    pub fn told(mut self, claimed: &Self) -> Self {
+    pub fn flushed(mut self, claimed: &Self) -> Self {
         self.held
             .retain(|bucket, held| claimed.held.get(bucket) != Some(held));
-        self.more = self.more.saturating_sub(claimed.more);
-        self.summed_up_at = claimed.claimed_at;
+        self.overflow = self.overflow.saturating_sub(claimed.overflow);
+        self.last_summary_at = claimed.claimed_at;
         self.claimed_at = None;
         self
     }
@@ -166,20 +166,20 @@ impl Tally {
     pub fn message(&self, mode: Mode, bucket: &BucketName, check: &str) -> Notification {
         let count = u64::try_from(self.held.len())
             .unwrap_or(u64::MAX)
-            .saturating_add(self.more);
+            .saturating_add(self.overflow);
         let mode = mode.as_str();
         let buckets = if count == 1 { "bucket" } else { "buckets" };
         let mut text = format!(
-            "NEWS OF {count} {} in one message, because there were more than {MOST_OF_ALL} within an hour, or more than \
-             {MOST_OF_A_BUCKET} about one bucket\n\n",
+            "NEWS OF {count} {} in one message, because there were more than {MAX_PER_HOUR} within an hour, or more than \
+             {MAX_PER_BUCKET} about one bucket\n\n",
             buckets.to_uppercase()
         );
         for (bucket, held) in &self.held {
             let verdict = held.verdict.to_uppercase();
             let _ = writeln!(text, "{verdict}: {bucket} ({}, {})", held.news, held.at);
         }
-        if self.more > 0 {
-            let _ = writeln!(text, "and {} more, which the log names", self.more);
+        if self.overflow > 0 {
+            let _ = writeln!(text, "and {} more, which the log names", self.overflow);
         }
         let _ = writeln!(
             text,
@@ -190,8 +190,8 @@ impl Tally {
             subject: ascii(&format!("[{mode}] S3 replication: news of {count} {buckets}"), 99),
             text,
             attributes: BTreeMap::from([("mode", mode.to_owned()), ("news", "summary".to_owned())]),
-            about: About::Many(self.held.keys().cloned().collect()),
-            after: self.summed_up_at,
+            about: NotificationScope::Many(self.held.keys().cloned().collect()),
+            after: self.last_summary_at,
         }
     }
 }
@@ -210,33 +210,39 @@ mod tests {
         report
     }
 
-    fn message(tally: &Tally) -> Notification {
-        tally.message(Mode::DryRun, &"one".parse().unwrap(), "aws lambda invoke")
+    fn message(limit: &RateLimit) -> Notification {
+        limit.message(Mode::DryRun, &"one".parse().unwrap(), "aws lambda invoke")
     }
 
-    fn flooded() -> Tally {
-        let mut tally = Tally::default();
-        for number in 0..MOST_OF_ALL {
-            let admission = tally.admit(&report(&format!("bucket-{number}")), &Telling::default(), at(0));
-            let Admission::Alone(next) = admission else {
+    fn flooded() -> RateLimit {
+        let mut limit = RateLimit::default();
+        for number in 0..MAX_PER_HOUR {
+            let admission = limit.admit(
+                &report(&format!("bucket-{number}")),
+                &AlertHistory::default(),
+                at(0),
+            );
+            let Admission::SendNow(next) = admission else {
                 panic!("{admission:?}")
             };
-            tally = next;
+            limit = next;
         }
-        tally
+        limit
     }
 
     #[test]
     fn the_sixty_first_message_of_an_hour_is_told_together_with_those_after_it() {
-        let Admission::Together(claimed) = flooded().admit(&report("one"), &Telling::default(), at(1)) else {
+        let Admission::SendSummary(claimed) =
+            flooded().admit(&report("one"), &AlertHistory::default(), at(1))
+        else {
             panic!("nobody hears of it")
         };
-        let tally = claimed.clone().told(&claimed);
-        let Admission::Later(tally) = tally.admit(&report("two"), &Telling::default(), at(2)) else {
+        let limit = claimed.clone().flushed(&claimed);
+        let Admission::Defer(limit) = limit.admit(&report("two"), &AlertHistory::default(), at(2)) else {
             panic!("a message for each after all")
         };
-        assert_eq!(tally.clone().due(at(15)), None);
-        let text = message(&tally.due(at(16)).unwrap()).text;
+        assert_eq!(limit.clone().due(at(15)), None);
+        let text = message(&limit.due(at(16)).unwrap()).text;
         assert!(
             text.contains("HEALTHY: two (new, ") && !text.contains("HEALTHY: one"),
             "{text}"
@@ -245,23 +251,25 @@ mod tests {
 
     #[test]
     fn one_bucket_alone_is_held_to_its_own_share() {
-        let telling = Telling {
-            within_the_hour: MOST_OF_A_BUCKET,
-            ..Telling::default()
+        let history = AlertHistory {
+            sent_this_hour: MAX_PER_BUCKET,
+            ..AlertHistory::default()
         };
         assert!(matches!(
-            Tally::default().admit(&report("one"), &telling, at(0)),
-            Admission::Together(_)
+            RateLimit::default().admit(&report("one"), &history, at(0)),
+            Admission::SendSummary(_)
         ));
         assert!(matches!(
-            Tally::default().admit(&report("two"), &Telling::default(), at(0)),
-            Admission::Alone(_)
+            RateLimit::default().admit(&report("two"), &AlertHistory::default(), at(0)),
+            Admission::SendNow(_)
         ));
     }
 
     #[test]
     fn a_summary_that_nobody_confirmed_is_told_again() {
-        let Admission::Together(claimed) = flooded().admit(&report("one"), &Telling::default(), at(1)) else {
+        let Admission::SendSummary(claimed) =
+            flooded().admit(&report("one"), &AlertHistory::default(), at(1))
+        else {
             panic!("nobody hears of it")
         };
         assert_eq!(claimed.clone().due(at(2)), None);
@@ -270,35 +278,41 @@ mod tests {
 
     #[test]
     fn what_came_while_a_summary_was_told_waits_for_the_next() {
-        let Admission::Together(claimed) = flooded().admit(&report("one"), &Telling::default(), at(1)) else {
+        let Admission::SendSummary(claimed) =
+            flooded().admit(&report("one"), &AlertHistory::default(), at(1))
+        else {
             panic!("nobody hears of it")
         };
-        let Admission::Later(meanwhile) = claimed.clone().admit(&report("two"), &Telling::default(), at(1))
+        let Admission::Defer(meanwhile) =
+            claimed
+                .clone()
+                .admit(&report("two"), &AlertHistory::default(), at(1))
         else {
             panic!("told twice")
         };
-        let left = meanwhile.told(&claimed);
+        let left = meanwhile.flushed(&claimed);
         assert_eq!(left.held.keys().collect::<Vec<_>>(), ["two"]);
     }
 
     #[test]
     fn buckets_beyond_those_that_can_be_named_are_told_of_though_no_named_one_waits() {
-        let tally = Tally {
-            more: 1,
-            ..Tally::default()
+        let limit = RateLimit {
+            overflow: 1,
+            ..RateLimit::default()
         };
-        let claimed = tally.due(at(1)).unwrap();
+        let claimed = limit.due(at(1)).unwrap();
         assert!(message(&claimed).text.contains("and 1 more"));
-        assert!(!claimed.clone().told(&claimed).is_waiting());
+        assert!(!claimed.clone().flushed(&claimed).is_waiting());
     }
 
     #[test]
     fn one_bucket_is_one() {
-        let telling = Telling {
-            within_the_hour: MOST_OF_A_BUCKET,
-            ..Telling::default()
+        let history = AlertHistory {
+            sent_this_hour: MAX_PER_BUCKET,
+            ..AlertHistory::default()
         };
-        let Admission::Together(claimed) = Tally::default().admit(&report("one"), &telling, at(0)) else {
+        let Admission::SendSummary(claimed) = RateLimit::default().admit(&report("one"), &history, at(0))
+        else {
             panic!("nobody hears of it")
         };
         let message = message(&claimed);
@@ -316,16 +330,16 @@ mod tests {
 
     #[test]
     fn a_thousand_buckets_of_the_longest_names_fit_into_one_message() {
-        let mut tally = flooded();
+        let mut limit = flooded();
         for number in 0..1_100 {
             let bucket = format!("{number:04}{}", "x".repeat(59));
-            tally = match tally.admit(&report(&bucket), &Telling::default(), at(1)) {
-                Admission::Together(tally) | Admission::Later(tally) | Admission::Alone(tally) => tally,
+            limit = match limit.admit(&report(&bucket), &AlertHistory::default(), at(1)) {
+                Admission::SendSummary(limit) | Admission::Defer(limit) | Admission::SendNow(limit) => limit,
             };
         }
-        let message = message(&tally);
+        let message = message(&limit);
         assert!(message.text.len() < 200 * 1024 && message.subject.len() < 100);
         assert!(message.text.contains("and 100 more"));
-        assert!(serde_json::to_string(&tally).unwrap().len() < 250 * 1024);
+        assert!(serde_json::to_string(&limit).unwrap().len() < 250 * 1024);
     }
 }

@@ -2,20 +2,20 @@
 
 use futures_util::future::join;
 
-use super::{Bulletin, PublishFailure, Publisher};
+use super::{Publication, PublishFailure, Publisher};
 
 /// Two publishers, which are told side by side; each may itself be two.
 #[derive(Debug)]
-pub struct Both<A, B>(
+pub struct Fanout<A, B>(
     /// One.
     pub A,
     /// The other.
     pub B,
 );
 
-impl<A: Publisher, B: Publisher> Publisher for Both<A, B> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        match join(self.0.publish(bulletin), self.1.publish(bulletin)).await {
+impl<A: Publisher, B: Publisher> Publisher for Fanout<A, B> {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        match join(self.0.publish(publication), self.1.publish(publication)).await {
             (Ok(()), Ok(())) => Ok(()),
             (Err(failure), Ok(())) | (Ok(()), Err(failure)) => Err(failure),
             (Err(one), Err(other)) => Err(PublishFailure {
@@ -32,9 +32,9 @@ impl<A: Publisher, B: Publisher> Publisher for Both<A, B> {
 
 /// A publisher that may not be set up.
 impl<P: Publisher> Publisher for Option<P> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
         match self {
-            Some(publisher) => publisher.publish(bulletin).await,
+            Some(publisher) => publisher.publish(publication).await,
             None => Ok(()),
         }
     }

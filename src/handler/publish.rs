@@ -15,10 +15,10 @@ use crate::arn::BucketName;
 use crate::error::chain;
 use crate::event::{Command, QueuedCheck, TriggerKind};
 use crate::ledger::{ItemKey, Ledger, LedgerFailure, bucket_key};
-use crate::notify::flood::{Admission, PAUSE, Tally};
-use crate::notify::news::{NewsRecord, Step, Telling, consider};
-use crate::notify::tidings::{Sight, Tidings, failures};
-use crate::notify::{Bulletin, Publisher, text};
+use crate::notify::alert::{Alert, LookContext, failures};
+use crate::notify::alert_state::{AlertHistory, AlertState, Step, next_step};
+use crate::notify::rate_limit::{Admission, RateLimit, SUMMARY_INTERVAL};
+use crate::notify::{Publication, Publisher, text};
 use crate::queue::{Message, Queue};
 use crate::report::Report;
 use crate::source::Source;
@@ -35,14 +35,14 @@ const ATTEMPTS: u32 = 6;
 const WAIT: Duration = Duration::from_millis(100);
 
 /// What keeps a report from being told.
-enum Untold {
+enum NotifyError {
     /// The ledger failed.
     Ledger(LedgerFailure),
     /// Whatever it is, the message that brought it must come again.
     Again(HandlerError),
 }
 
-impl From<LedgerFailure> for Untold {
+impl From<LedgerFailure> for NotifyError {
     fn from(failure: LedgerFailure) -> Self {
         Self::Ledger(failure)
     }
@@ -60,10 +60,10 @@ pub(super) fn news_of(bucket: &BucketName) -> ItemKey {
 }
 
 /// Where the tally of all messages stands.
-fn tally() -> ItemKey {
+fn limit() -> ItemKey {
     ItemKey {
         partition: "messages".to_owned(),
-        sort: "tally".to_owned(),
+        sort: "rate-limit".to_owned(),
     }
 }
 
@@ -78,15 +78,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if subject.message_ids.is_empty() || subject.receive_count > 1 {
             return false;
         }
-        let marks = failures(&subject.trigger.objects);
+        let fingerprints = failures(&subject.trigger.objects);
         // Of more reasons than are kept, some are not known.
-        if marks.len() >= OBJECTS_KEPT {
+        if fingerprints.len() >= OBJECTS_KEPT {
             return false;
         }
         let mut is_covered = false;
         for _ in 0..ATTEMPTS {
             let Ok(mut known) =
-                VersionedItem::<NewsRecord>::read(&self.ledger, news_of(&subject.bucket)).await
+                VersionedItem::<AlertState>::read(&self.ledger, news_of(&subject.bucket)).await
             else {
                 return is_covered;
             };
@@ -94,14 +94,14 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             let Some(record) = known
                 .value
                 .take()
-                .filter(|record| record.covers(&marks, until, invocation.now, remind_after))
+                .filter(|record| record.covers(&fingerprints, until, invocation.now, remind_after))
             else {
                 return false;
             };
             is_covered = true;
             let seen = record.seen_again(subject.failed_objects);
             match known.write(&self.ledger, &seen, invocation.now).await {
-                Err(LedgerFailure::Changed) => {}
+                Err(LedgerFailure::VersionConflict) => {}
                 Ok(()) | Err(LedgerFailure::Unavailable(_)) => break,
             }
         }
@@ -112,62 +112,62 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 
     /// Tells of a report what is news.
-    pub(super) async fn tell(
+    pub(super) async fn notify(
         &self,
         subject: &Subject,
         report: &Report,
-        sight: Sight,
+        look_context: LookContext,
     ) -> Result<(), HandlerError> {
-        let Some(tidings) = Tidings::of(report, subject, sight) else {
+        let Some(alert) = Alert::of(report, subject, look_context) else {
             return Ok(());
         };
-        match self.tell_once(&self.ledger, &tidings, report).await {
+        match self.notify_once(&self.ledger, &alert, report).await {
             Ok(()) => {
                 // What the process remembered while the ledger was away is older than what the ledger knows.
                 self.memory.forget(&news_of(&report.bucket.name));
                 return Ok(());
             }
-            Err(Untold::Again(error)) => return Err(error),
-            Err(Untold::Ledger(failure)) => warn!(
+            Err(NotifyError::Again(error)) => return Err(error),
+            Err(NotifyError::Ledger(failure)) => warn!(
                 bucket = %report.bucket.name, error = %chain(&failure),
                 "the ledger does not answer; told as this process remembers"
             ),
         }
-        match self.tell_once(&self.memory, &tidings, report).await {
+        match self.notify_once(&self.memory, &alert, report).await {
             Ok(()) => Ok(()),
-            Err(Untold::Again(error)) => Err(error),
-            Err(Untold::Ledger(_)) => self.news(report, &Telling::default()).await,
+            Err(NotifyError::Again(error)) => Err(error),
+            Err(NotifyError::Ledger(_)) => self.news(report, &AlertHistory::default()).await,
         }
     }
 
-    async fn tell_once<S: Ledger>(
+    async fn notify_once<S: Ledger>(
         &self,
         ledger: &S,
-        tidings: &Tidings,
+        alert: &Alert,
         report: &Report,
-    ) -> Result<(), Untold> {
+    ) -> Result<(), NotifyError> {
         let bucket = &report.bucket.name;
         let now = report.time;
         let mut wait = WAIT;
         for _ in 0..ATTEMPTS {
-            let mut known = VersionedItem::<NewsRecord>::read(ledger, news_of(bucket)).await?;
-            let step = consider(known.value.as_ref(), tidings, now, self.settings.remind_after);
+            let mut known = VersionedItem::<AlertState>::read(ledger, news_of(bucket)).await?;
+            let step = next_step(known.value.as_ref(), alert, now, self.settings.remind_after);
             let written = match &step {
-                Step::Nothing => Ok(()),
-                Step::Late => return Err(Untold::Again(HandlerError::Late(bucket.clone()))),
+                Step::Ignore => Ok(()),
+                Step::Stale => return Err(NotifyError::Again(HandlerError::Stale(bucket.clone()))),
                 Step::Wait => {
                     tokio::time::sleep(wait).await;
                     wait = wait.saturating_mul(2);
                     continue;
                 }
-                Step::Remember(record) | Step::Tell(record, _) => known.write(ledger, record, now).await,
+                Step::Save(record) | Step::Send(record, _) => known.write(ledger, record, now).await,
             };
             match written {
                 Ok(()) => {}
-                Err(LedgerFailure::Changed) => continue,
-                Err(other) => return Err(Untold::Ledger(other)),
+                Err(LedgerFailure::VersionConflict) => continue,
+                Err(other) => return Err(NotifyError::Ledger(other)),
             }
-            let Step::Tell(claimed, telling) = step else {
+            let Step::Send(claimed, history) = step else {
                 info!(%bucket, "no news");
                 // Of a storm, each look would ask in vain.
                 return match report.trigger.kind {
@@ -178,11 +178,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                     | TriggerKind::Sweep
                     | TriggerKind::Command => {
                         let example = (bucket, report.commands.check.as_str());
-                        self.pass_on(ledger, now, example).await.map_err(Untold::Again)
+                        self.flush_pending(ledger, now, example)
+                            .await
+                            .map_err(NotifyError::Again)
                     }
                 };
             };
-            let published = self.tell_within_bounds(ledger, now, report, &telling).await;
+            let published = self.send_rate_limited(ledger, now, report, &history).await;
             let settled = match &published {
                 Ok(()) => claimed.confirmed(),
                 Err(_) => claimed.failed(),
@@ -192,21 +194,21 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 // comes next finds the claim, and tells again.
                 warn!(%bucket, "the ledger did not take what became of a message; it may be told once more");
             }
-            return published.map_err(Untold::Again);
+            return published.map_err(NotifyError::Again);
         }
-        match VersionedItem::<NewsRecord>::read(ledger, news_of(bucket))
+        match VersionedItem::<AlertState>::read(ledger, news_of(bucket))
             .await?
             .value
         {
-            Some(record) if record.claim.is_some() => {
-                Err(Untold::Again(HandlerError::BeingTold(bucket.clone())))
-            }
-            Some(_) | None => Err(Untold::Ledger(LedgerFailure::Changed)),
+            Some(record) if record.claim.is_some() => Err(NotifyError::Again(
+                HandlerError::PublishInProgress(bucket.clone()),
+            )),
+            Some(_) | None => Err(NotifyError::Ledger(LedgerFailure::VersionConflict)),
         }
     }
 
     /// There is no news of this bucket, whose owner has opted out; but other news may have waited for this look.
-    pub(super) async fn tell_of_others(
+    pub(super) async fn flush_pending_of_others(
         &self,
         invocation: &Invocation,
         bucket: &BucketName,
@@ -215,114 +217,114 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             bucket: bucket.clone(),
         });
         let example = (bucket, check.as_str());
-        self.pass_on(&self.ledger, invocation.now, example).await?;
-        self.pass_on(&self.memory, invocation.now, example).await
+        self.flush_pending(&self.ledger, invocation.now, example).await?;
+        self.flush_pending(&self.memory, invocation.now, example).await
     }
 
     /// There is no news of this bucket; but other news may have waited until now.
-    async fn pass_on<S: Ledger>(
+    async fn flush_pending<S: Ledger>(
         &self,
         ledger: &S,
         now: Timestamp,
         example: Example<'_>,
     ) -> Result<(), HandlerError> {
-        match self.change_tally(ledger, now, |tally| tally.due(now)).await {
-            Ok(Some(claimed)) => self.tell_together(ledger, now, example, &claimed).await,
+        match self.change_rate_limit(ledger, now, |limit| limit.due(now)).await {
+            Ok(Some(claimed)) => self.send_summary(ledger, now, example, &claimed).await,
             Ok(None) | Err(_) => Ok(()),
         }
     }
 
     /// Tells it by itself, or with others, or leaves it to whoever comes when it is time.
-    async fn tell_within_bounds<S: Ledger>(
+    async fn send_rate_limited<S: Ledger>(
         &self,
         ledger: &S,
         now: Timestamp,
         report: &Report,
-        telling: &Telling,
+        history: &AlertHistory,
     ) -> Result<(), HandlerError> {
         let bucket = &report.bucket.name;
         let mut admission = None;
         let mut is_held = false;
         let changed = self
-            .change_tally(ledger, now, |tally| {
-                is_held = tally.holds(bucket);
-                let admitted = tally.admit(report, telling, now);
-                let (Admission::Alone(tally) | Admission::Together(tally) | Admission::Later(tally)) =
+            .change_rate_limit(ledger, now, |limit| {
+                is_held = limit.holds(bucket);
+                let admitted = limit.admit(report, history, now);
+                let (Admission::SendNow(limit) | Admission::SendSummary(limit) | Admission::Defer(limit)) =
                     &admitted;
-                let tally = tally.clone();
+                let limit = limit.clone();
                 admission = Some(admitted);
-                Some(tally)
+                Some(limit)
             })
             .await;
         match admission.filter(|_| changed.is_ok()) {
-            Some(Admission::Together(claimed)) => {
+            Some(Admission::SendSummary(claimed)) => {
                 let example = (bucket, report.commands.check.as_str());
-                self.tell_together(ledger, now, example, &claimed).await
+                self.send_summary(ledger, now, example, &claimed).await
             }
-            Some(Admission::Later(tally)) => {
+            Some(Admission::Defer(limit)) => {
                 info!(%bucket, "held: there are too many messages; told with others");
                 // What only this process remembers may be gone by then: each bucket is looked at again by whoever is there.
-                let is_alone = !ledger.is_lasting() && !is_held;
-                if tally.is_the_first() || is_alone {
-                    self.come_back(bucket).await;
+                let is_alone = !ledger.is_durable() && !is_held;
+                if limit.holds_one() || is_alone {
+                    self.schedule_recheck(bucket).await;
                 }
                 Ok(())
             }
-            Some(Admission::Alone(_)) | None => self.news(report, telling).await,
+            Some(Admission::SendNow(_)) | None => self.news(report, history).await,
         }
     }
 
-    async fn tell_together<S: Ledger>(
+    async fn send_summary<S: Ledger>(
         &self,
         ledger: &S,
         now: Timestamp,
         (bucket, check): Example<'_>,
-        claimed: &Tally,
+        claimed: &RateLimit,
     ) -> Result<(), HandlerError> {
         let message = claimed.message(self.settings.mode, bucket, check);
-        self.publish(bucket, Bulletin::Summary(&message)).await?;
+        self.publish(bucket, Publication::Summary(&message)).await?;
         let settled = self
-            .change_tally(ledger, now, |tally| Some(tally.told(claimed)))
+            .change_rate_limit(ledger, now, |limit| Some(limit.flushed(claimed)))
             .await;
         match settled {
-            Ok(Some(left)) if left.is_waiting() => self.come_back(bucket).await,
+            Ok(Some(left)) if left.is_waiting() => self.schedule_recheck(bucket).await,
             Ok(_) => {}
             Err(_) => {
                 warn!(
                     "the ledger did not take what became of a message about many buckets; it may be told once more"
                 );
-                self.come_back(bucket).await;
+                self.schedule_recheck(bucket).await;
             }
         }
         Ok(())
     }
 
     /// Changes the tally, over what others make of it meanwhile. Nothing is written where nothing is to be changed.
-    async fn change_tally<S: Ledger>(
+    async fn change_rate_limit<S: Ledger>(
         &self,
         ledger: &S,
         now: Timestamp,
-        mut change: impl FnMut(Tally) -> Option<Tally>,
-    ) -> Result<Option<Tally>, LedgerFailure> {
+        mut change: impl FnMut(RateLimit) -> Option<RateLimit>,
+    ) -> Result<Option<RateLimit>, LedgerFailure> {
         for _ in 0..ATTEMPTS {
-            let mut known = VersionedItem::<Tally>::read(ledger, tally()).await?;
+            let mut known = VersionedItem::<RateLimit>::read(ledger, limit()).await?;
             let Some(changed) = change(known.value.take().unwrap_or_default()) else {
                 return Ok(None);
             };
             match known.write(ledger, &changed, now).await {
-                Err(LedgerFailure::Changed) => {}
+                Err(LedgerFailure::VersionConflict) => {}
                 Err(other) => return Err(other),
                 Ok(()) => return Ok(Some(changed)),
             }
         }
-        Err(LedgerFailure::Changed)
+        Err(LedgerFailure::VersionConflict)
     }
 
     /// Has us look again when what is held may be told.
-    async fn come_back(&self, bucket: &BucketName) {
+    async fn schedule_recheck(&self, bucket: &BucketName) {
         let message = Message {
             body: QueuedCheck::of(bucket.clone()).to_json(),
-            delay: PAUSE.unsigned_abs(),
+            delay: SUMMARY_INTERVAL.unsigned_abs(),
         };
         if let Err(failure) = self.queue.send(&[message]).await {
             warn!(error = %chain(&failure), "what is held is told when the next look at any bucket is made");
@@ -330,9 +332,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     }
 
     /// People hear what is news.
-    async fn news(&self, report: &Report, telling: &Telling) -> Result<(), HandlerError> {
-        let message = text::render(report, telling);
-        self.publish(&report.bucket.name, Bulletin::News(report, &message))
+    async fn news(&self, report: &Report, history: &AlertHistory) -> Result<(), HandlerError> {
+        let message = text::render(report, history);
+        self.publish(&report.bucket.name, Publication::Alert(report, &message))
             .await
     }
 }

@@ -18,7 +18,7 @@ fn may_stand_in_one(byte: u8) -> bool {
 ///
 /// Subjects of findings come from replication configurations, which may name anything: what cannot be the ARN of a bucket,
 /// role or key is left out, so that nothing in it is taken for markup or a link.
-pub fn concerned(report: &Report, partition: &Partition) -> Vec<Arn> {
+pub fn affected(report: &Report, partition: &Partition) -> Vec<Arn> {
     let bucket = report.bucket.name.arn(partition);
     let plan = report.plan.as_ref().map(|plan| plan.plan());
     let targets = plan

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Bulletin, PublishFailure, Publisher};
+use super::{Publication, PublishFailure, Publisher};
 use crate::arn::BucketName;
 use crate::event::TriggerKind;
 use crate::report::Report;
@@ -21,25 +21,25 @@ use crate::report::Report;
 /// Longer than the queue takes to hand a message out for the last time.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// What two bulletins have in common that need not both be told.
-type Matter = [u8; 32];
+/// What two publications have in common that need not both be received.
+type ContentHash = [u8; 32];
 
 /// What is told in turn, each by itself: that one is repeated says nothing of the others.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Line {
-    State(BucketName),
-    News(BucketName),
+enum DedupKey {
+    CheckResult(BucketName),
+    Alert(BucketName),
     Summary,
 }
 
 /// A publisher that is not told the same of a bucket twice in a row within the hour.
 #[derive(Debug)]
-pub struct Once<P> {
+pub struct Deduplicated<P> {
     publisher: P,
-    last: Mutex<BTreeMap<Line, (Matter, Instant)>>,
+    last: Mutex<BTreeMap<DedupKey, (ContentHash, Instant)>>,
 }
 
-impl<P> Once<P> {
+impl<P> Deduplicated<P> {
     /// Around another publisher.
     pub fn new(publisher: P) -> Self {
         Self {
@@ -49,23 +49,23 @@ impl<P> Once<P> {
     }
 
     /// A panic elsewhere leaves the map whole.
-    fn last(&self) -> MutexGuard<'_, BTreeMap<Line, (Matter, Instant)>> {
+    fn last(&self) -> MutexGuard<'_, BTreeMap<DedupKey, (ContentHash, Instant)>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.retain(|_, (_, when)| when.elapsed() < HOUR);
         last
     }
 }
 
-impl<P: Publisher> Publisher for Once<P> {
-    async fn publish(&self, bulletin: Bulletin<'_>) -> Result<(), PublishFailure> {
-        let (line, matter) = matter(bulletin);
-        if matter.is_some() && self.last().get(&line).map(|(last, _)| *last) == matter {
+impl<P: Publisher> Publisher for Deduplicated<P> {
+    async fn publish(&self, publication: Publication<'_>) -> Result<(), PublishFailure> {
+        let (key, content) = dedup_entry(publication);
+        if content.is_some() && self.last().get(&key).map(|(last, _)| *last) == content {
             return Ok(());
         }
-        self.publisher.publish(bulletin).await?;
-        match matter {
-            Some(matter) => self.last().insert(line, (matter, Instant::now())),
-            None => self.last().remove(&line),
+        self.publisher.publish(publication).await?;
+        match content {
+            Some(content) => self.last().insert(key, (content, Instant::now())),
+            None => self.last().remove(&key),
         };
         Ok(())
     }
@@ -76,25 +76,28 @@ impl<P: Publisher> Publisher for Once<P> {
 }
 
 /// What it is about, and what it says of that.
-fn matter(bulletin: Bulletin<'_>) -> (Line, Option<Matter>) {
+fn dedup_entry(publication: Publication<'_>) -> (DedupKey, Option<ContentHash>) {
     let bucket = |report: &Report| report.bucket.name.clone();
-    let (line, said) = match bulletin {
-        Bulletin::State(report, after) => (
-            Line::State(bucket(report)),
-            found(report).map(|found| json!([found, after])),
+    let (key, content) = match publication {
+        Publication::CheckResult(report, after) => (
+            DedupKey::CheckResult(bucket(report)),
+            content_of(report).map(|found| json!([found, after])),
         ),
-        Bulletin::News(report, message) => (
-            Line::News(bucket(report)),
-            found(report).map(|found| json!([found, message.after])),
+        Publication::Alert(report, message) => (
+            DedupKey::Alert(bucket(report)),
+            content_of(report).map(|found| json!([found, message.after])),
         ),
-        Bulletin::Summary(message) => (Line::Summary, Some(json!(message.text))),
+        Publication::Summary(message) => (DedupKey::Summary, Some(json!(message.text))),
     };
-    (line, said.map(|said| Sha256::digest(said.to_string()).into()))
+    (
+        key,
+        content.map(|content| Sha256::digest(content.to_string()).into()),
+    )
 }
 
 /// The event and what was found. Failed objects are no events of their own: what is failing is. None where nothing tells
 /// one event from another; then each is told.
-fn found(report: &Report) -> Option<Value> {
+fn content_of(report: &Report) -> Option<Value> {
     let trigger = &report.trigger;
     let event = match trigger.kind {
         TriggerKind::ReplicationFailed => {

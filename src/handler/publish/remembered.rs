@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use crate::ledger::{Item, ItemKey, Ledger, LedgerFailure};
-use crate::notify::plain::visible;
+use crate::notify::escape::visible;
 
 /// What nothing was written about for so long is forgotten.
 const FORGET: SignedDuration = SignedDuration::from_hours(24 * 90);

@@ -1,8 +1,8 @@
 //! Decides whether what was seen of a bucket is news, from what is remembered of it.
 //!
-//! Told is what is new, what is gone, and after a while what still stands. The same again is counted, and the next message
-//! says how often. A telling has three steps: it is claimed, published and confirmed, and each is written over the version
-//! that was read. Of two that see the same at once one claims and the other waits; a claim that nobody confirmed is told
+//! Sent is what is new, what is gone, and after a while what is still active. The same again is counted, and the next message
+//! says how often. A message has three steps: it is claimed, published and confirmed, and each is written over the version
+//! that was read. Of two that see the same at once one claims and the other waits; a claim that nobody confirmed is sent
 //! again. So a crash costs at most one message too many, and never one too few.
 
 #[cfg(test)]
@@ -13,28 +13,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::flood::Hour;
-use super::tidings::{CHANGED, Mark, Tidings};
+use super::alert::{Alert, CHANGED, Fingerprint};
+use super::rate_limit::RateWindow;
 use crate::check::CheckId;
 use crate::check::Verdict;
 
 /// A claim that is older belongs to an invocation that is no more. The function's time limit in the template is half, which a test
 /// compares.
-pub const CLAIM: SignedDuration = SignedDuration::from_mins(2);
+pub const CLAIM_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);
 
 /// Clocks of one account's functions differ by less. What was told later than that from now was not told by us.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// By so much S3's clock and ours may differ.
-const CLOCKS: SignedDuration = SignedDuration::from_secs(5);
+const S3_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-/// How many marks of each kind (standing or not) are kept, the latest.
-const MOST_SAID: usize = 400;
+/// How many fingerprints of each kind (active or not) are kept, the latest.
+const MAX_REPORTED: usize = 400;
 
 /// What is remembered of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct NewsRecord {
+pub struct AlertState {
     /// When the trouble that stands was first seen.
     pub first_seen: Option<Timestamp>,
     /// When it was first seen that objects are left behind, which they still are as far as anybody knows.
@@ -42,11 +42,11 @@ pub struct NewsRecord {
     /// When the last look at the bucket began of which everything was told or counted.
     pub looked_at: Option<Timestamp>,
     /// The last message that went out.
-    pub told: Option<Told>,
+    pub last_sent: Option<LastSent>,
     /// Was anything that people were told of wrong, or repaired? Only what was can be so again.
     pub has_had_trouble: bool,
     /// What the messages said that still holds, as far as anybody knows.
-    pub said: BTreeMap<Mark, Said>,
+    pub reported: BTreeMap<Fingerprint, Reported>,
     /// How often the same was seen since the last message.
     pub suppressed: u64,
     /// How many failed object versions S3 reported meanwhile.
@@ -54,25 +54,25 @@ pub struct NewsRecord {
     /// A message that is being told.
     pub claim: Option<Claim>,
     /// How many messages there were within the hour.
-    pub hour: Hour,
+    pub hour: RateWindow,
 }
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct LastSent {
     /// When.
     pub at: Timestamp,
     /// The verdict in it.
     pub verdict: Verdict,
 }
 
-/// One thing that a message said.
+/// One thing that a message reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    /// The check's id, or the like.
-    pub word: String,
+pub struct Reported {
+    /// A word for people: the check's id, or the like.
+    pub label: String,
     /// Can it be found gone?
-    pub stands: bool,
+    pub is_active: bool,
     /// When it was told.
     pub at: Timestamp,
 }
@@ -85,9 +85,9 @@ pub struct Claim {
     /// The verdict in it.
     pub verdict: Verdict,
     /// What it says.
-    pub said: BTreeMap<Mark, Said>,
+    pub reported: BTreeMap<Fingerprint, Reported>,
     /// What it says to be gone.
-    pub gone: BTreeSet<Mark>,
+    pub gone: BTreeSet<Fingerprint>,
     /// What it says was done.
     pub done: Option<String>,
     /// Is it known that it did not go out?
@@ -133,7 +133,7 @@ impl Reason {
 
 /// What a message says of the messages before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Telling {
+pub struct AlertHistory {
     /// Why it is told.
     pub reason: Reason,
     /// When the trouble was first seen.
@@ -141,19 +141,19 @@ pub struct Telling {
     /// When it was first seen that objects are left behind.
     pub broken_since: Option<Timestamp>,
     /// When the last message before this one went out.
-    pub last_told: Option<Timestamp>,
+    pub last_sent_at: Option<Timestamp>,
     /// How often the same was seen since.
     pub suppressed: u64,
     /// How many failed object versions S3 reported meanwhile.
     pub failed_objects: u64,
     /// What was not told before; empty where nothing was.
-    pub fresh: BTreeSet<Mark>,
+    pub fresh: BTreeSet<Fingerprint>,
     /// What was told and is not found any more, by the ids of the checks.
     pub gone: BTreeSet<String>,
     /// A message that may not have gone out.
     pub unconfirmed: Option<Unconfirmed>,
     /// How many messages there were about the bucket within the hour, before this one.
-    pub within_the_hour: u32,
+    pub sent_this_hour: u32,
 }
 
 /// A message that may not have gone out.
@@ -169,134 +169,133 @@ pub struct Unconfirmed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Nothing.
-    Nothing,
+    Ignore,
     /// Remember that the same was seen.
-    Remember(NewsRecord),
+    Save(AlertState),
     /// Somebody is telling of this bucket just now: look at the record again in a moment.
     Wait,
     /// Somebody who looked later has told of this bucket: look at the bucket again, since this may not be so any more.
-    Late,
+    Stale,
     /// Remember the claim, publish, and remember what became of it.
-    Tell(NewsRecord, Telling),
+    Send(AlertState, AlertHistory),
 }
 
 /// Is it news? `now` is the time of the look.
-pub fn consider(
-    record: Option<&NewsRecord>,
-    tidings: &Tidings,
+pub fn next_step(
+    record: Option<&AlertState>,
+    alert: &Alert,
     now: Timestamp,
     remind_after: Option<SignedDuration>,
 ) -> Step {
     let known = record
-        .filter(|record| !record.is_of_the_future(now))
+        .filter(|record| !record.is_in_future(now))
         .cloned()
         .unwrap_or_default();
     if known.claim.as_ref().is_some_and(|claim| claim.is_open(now)) {
         return Step::Wait;
     }
-    let fresh: BTreeSet<Mark> = tidings
-        .said()
-        .map(|(mark, _)| mark)
-        .filter(|mark| !known.said.contains_key(*mark))
+    let fresh: BTreeSet<Fingerprint> = alert
+        .items()
+        .map(|(fingerprint, _)| fingerprint)
+        .filter(|fingerprint| !known.reported.contains_key(*fingerprint))
         .cloned()
         .collect();
-    let known = known.with_what_may_have_been_heard();
-    let gone = known.gone(tidings);
-    let has_come_up_again = tidings.may_have_repaired && !known.was_told_since(tidings);
-    let reason = reason(&known, tidings, &fresh, &gone)
+    let known = known.with_unconfirmed_claim();
+    let gone = known.gone(alert);
+    let has_come_up_again = alert.may_have_repaired && !known.was_sent_since(alert);
+    let reason = reason(&known, alert, &fresh, &gone)
         .or(has_come_up_again.then_some(Reason::Unconfirmed))
-        .or(known
-            .is_due(tidings, now, remind_after)
-            .then_some(Reason::Reminder))
+        .or(known.is_due(alert, now, remind_after).then_some(Reason::Reminder))
         .or(known.owes().then_some(Reason::Unconfirmed));
-    let is_late = tidings.may_be_late && known.looked_at.is_some_and(|looked_at| looked_at > now);
+    let is_late = alert.is_superseded_by_later && known.looked_at.is_some_and(|looked_at| looked_at > now);
     match reason {
-        Some(_) if is_late => Step::Late,
-        Some(reason) => known.claimed(reason, tidings, fresh, gone, now),
-        None if tidings.is_empty() => known.at_rest(tidings),
+        Some(_) if is_late => Step::Stale,
+        Some(reason) => known.claimed(reason, alert, fresh, gone, now),
+        None if alert.is_empty() => known.at_rest(alert),
         None => {
-            let mut seen = known.seen_again(tidings.failed_objects);
+            let mut seen = known.seen_again(alert.failed_objects);
             seen.looked_at = seen.looked_at.max(Some(now));
-            Step::Remember(seen)
+            Step::Save(seen)
         }
     }
 }
 
 fn reason(
-    known: &NewsRecord,
-    tidings: &Tidings,
-    fresh: &BTreeSet<Mark>,
-    gone: &BTreeMap<Mark, String>,
+    known: &AlertState,
+    alert: &Alert,
+    fresh: &BTreeSet<Fingerprint>,
+    gone: &BTreeMap<Fingerprint, String>,
 ) -> Option<Reason> {
-    let told = known.told.as_ref().map(|told| told.verdict);
-    let was_healthy = told == Some(Verdict::Healthy);
+    let last_sent = known.last_sent.as_ref().map(|last_sent| last_sent.verdict);
+    let was_healthy = last_sent == Some(Verdict::Healthy);
     // What replicates nothing is not fixed by that.
-    let is_resolved = tidings.verdict == Verdict::Healthy && !was_healthy && !tidings.is_not_configured;
+    let is_resolved = alert.verdict == Verdict::Healthy && !was_healthy && !alert.is_not_configured;
     if is_resolved && !gone.is_empty() {
         return Some(Reason::Resolved);
     }
-    if fresh.is_empty() && tidings.done.is_none() {
+    if fresh.is_empty() && alert.done.is_none() {
         return (!gone.is_empty()).then_some(Reason::Changed);
     }
-    Some(match told {
+    Some(match last_sent {
         None => Reason::New,
-        Some(Verdict::Healthy) if tidings.verdict != Verdict::Healthy => {
+        Some(Verdict::Healthy) if alert.verdict != Verdict::Healthy => {
             match known.has_had_trouble {
                 true => Reason::Reopened,
                 // What was told of it was good, such as that a grant is not needed any more.
                 false => Reason::New,
             }
         }
-        Some(told) if tidings.verdict > told => Reason::Worse,
+        Some(last_sent) if alert.verdict > last_sent => Reason::Worse,
         Some(_) => Reason::Changed,
     })
 }
 
-impl NewsRecord {
+impl AlertState {
     /// Whoever may write the table, or a clock that is wrong, must not silence us for ever.
-    fn is_of_the_future(&self, now: Timestamp) -> bool {
-        let told = self.told.iter().map(|told| told.at);
+    fn is_in_future(&self, now: Timestamp) -> bool {
+        let last_sent = self.last_sent.iter().map(|last_sent| last_sent.at);
         let claim = self.claim.iter().map(|claim| claim.at);
-        let said = self.said.values().map(|said| said.at);
-        told.chain(claim)
-            .chain(said)
+        let reported = self.reported.values().map(|reported| reported.at);
+        last_sent
+            .chain(claim)
+            .chain(reported)
             .chain(self.looked_at)
-            .any(|at| at.duration_since(now) > SKEW)
+            .any(|at| at.duration_since(now) > MAX_CLOCK_SKEW)
     }
 
     /// What people were told, or may have been, and is not found any more.
-    fn gone(&self, tidings: &Tidings) -> BTreeMap<Mark, String> {
-        if !tidings.is_complete {
+    fn gone(&self, alert: &Alert) -> BTreeMap<Fingerprint, String> {
+        if !alert.is_complete {
             return BTreeMap::new();
         }
-        self.said
+        self.reported
             .iter()
-            .filter(|(mark, said)| said.stands && !tidings.standing.contains_key(*mark))
+            .filter(|(fingerprint, reported)| reported.is_active && !alert.active.contains_key(*fingerprint))
             // Whether it is wrong that there is no replication depends on who asks: only its return ends it.
-            .filter(|(_, said)| {
-                !(tidings.is_not_configured && said.word == CheckId::ReplicationNotConfigured.as_str())
+            .filter(|(_, reported)| {
+                !(alert.is_not_configured && reported.label == CheckId::ReplicationNotConfigured.as_str())
             })
-            .map(|(mark, said)| (mark.clone(), said.word.clone()))
+            .map(|(fingerprint, reported)| (fingerprint.clone(), reported.label.clone()))
             .collect()
     }
 
-    fn was_told_since(&self, tidings: &Tidings) -> bool {
-        let told = self.told.as_ref().map(|told| told.at);
+    fn was_sent_since(&self, alert: &Alert) -> bool {
+        let last_sent = self.last_sent.as_ref().map(|last_sent| last_sent.at);
         self.claim.is_none()
-            && told
-                .zip(tidings.event_time)
-                .is_some_and(|(told, event)| told >= event)
+            && last_sent
+                .zip(alert.event_time)
+                .is_some_and(|(last_sent, event)| last_sent >= event)
     }
 
-    fn is_due(&self, tidings: &Tidings, now: Timestamp, remind_after: Option<SignedDuration>) -> bool {
-        !tidings.is_empty() && self.is_reminder_due(now, remind_after)
+    fn is_due(&self, alert: &Alert, now: Timestamp, remind_after: Option<SignedDuration>) -> bool {
+        !alert.is_empty() && self.is_reminder_due(now, remind_after)
     }
 
     fn is_reminder_due(&self, now: Timestamp, remind_after: Option<SignedDuration>) -> bool {
-        let told = self.told.as_ref().map(|told| told.at);
+        let last_sent = self.last_sent.as_ref().map(|last_sent| last_sent.at);
         remind_after
-            .zip(told)
-            .is_some_and(|(interval, told)| now.duration_since(told) >= interval)
+            .zip(last_sent)
+            .is_some_and(|(interval, last_sent)| now.duration_since(last_sent) >= interval)
     }
 
     /// Is there a message, or something that was done, of which nobody may have heard?
@@ -307,11 +306,11 @@ impl NewsRecord {
     }
 
     /// What a message said that may have gone out may have been heard: it is not new any more, and may be found gone.
-    fn with_what_may_have_been_heard(mut self) -> Self {
+    fn with_unconfirmed_claim(mut self) -> Self {
         if let Some(claim) = self.claim.as_ref().filter(|claim| !claim.has_failed) {
-            let standing = claim.said.iter().filter(|(_, said)| said.stands);
-            self.said
-                .extend(standing.map(|(mark, said)| (mark.clone(), said.clone())));
+            let active = claim.reported.iter().filter(|(_, reported)| reported.is_active);
+            self.reported
+                .extend(active.map(|(fingerprint, reported)| (fingerprint.clone(), reported.clone())));
         }
         self
     }
@@ -319,31 +318,31 @@ impl NewsRecord {
     fn claimed(
         self,
         reason: Reason,
-        tidings: &Tidings,
-        fresh: BTreeSet<Mark>,
-        gone: BTreeMap<Mark, String>,
+        alert: &Alert,
+        fresh: BTreeSet<Fingerprint>,
+        gone: BTreeMap<Fingerprint, String>,
         now: Timestamp,
     ) -> Step {
-        let first_seen = match tidings.verdict {
+        let first_seen = match alert.verdict {
             Verdict::Healthy => self.first_seen,
             Verdict::Broken | Verdict::Undetermined | Verdict::AtRisk => self.first_seen.or(Some(now)),
         };
-        let broken_since = match tidings.verdict {
+        let broken_since = match alert.verdict {
             Verdict::Broken => self.broken_since.or(Some(now)),
             Verdict::Undetermined => self.broken_since,
             Verdict::AtRisk | Verdict::Healthy => None,
         };
         let owes = self.owes();
         let owed_done = self.claim.as_ref().and_then(|claim| claim.done.clone());
-        let (marks, words): (BTreeSet<Mark>, BTreeSet<String>) = gone.into_iter().unzip();
-        let telling = Telling {
+        let (fingerprints, words): (BTreeSet<Fingerprint>, BTreeSet<String>) = gone.into_iter().unzip();
+        let history = AlertHistory {
             reason,
             first_seen,
             broken_since,
-            last_told: self.told.as_ref().map(|told| told.at),
+            last_sent_at: self.last_sent.as_ref().map(|last_sent| last_sent.at),
             suppressed: self.suppressed,
             failed_objects: self.failed_objects,
-            fresh: match self.told {
+            fresh: match self.last_sent {
                 Some(_) => fresh,
                 None => BTreeSet::new(),
             },
@@ -352,22 +351,22 @@ impl NewsRecord {
                 at: claim.at,
                 done: claim.done,
             }),
-            within_the_hour: self.hour.count(now),
+            sent_this_hour: self.hour.count(now),
         };
-        let said = tidings.said().map(|(mark, word)| {
-            let said = Said {
-                word: word.to_owned(),
-                stands: tidings.standing.contains_key(mark),
+        let reported = alert.items().map(|(fingerprint, label)| {
+            let reported = Reported {
+                label: label.to_owned(),
+                is_active: alert.active.contains_key(fingerprint),
                 at: now,
             };
-            (mark.clone(), said)
+            (fingerprint.clone(), reported)
         });
         let claim = Claim {
             at: now,
-            verdict: tidings.verdict,
-            said: said.collect(),
-            gone: marks,
-            done: tidings.done.map(str::to_owned).or(owed_done),
+            verdict: alert.verdict,
+            reported: reported.collect(),
+            gone: fingerprints,
+            done: alert.done.map(str::to_owned).or(owed_done),
             has_failed: false,
             owes,
         };
@@ -377,21 +376,21 @@ impl NewsRecord {
             claim: Some(claim),
             ..self
         };
-        Step::Tell(record, telling)
+        Step::Send(record, history)
     }
 
     /// Nothing stands, and people know of nothing: trouble that came and went while no message reached them began then,
     /// and not what may come.
-    fn at_rest(self, tidings: &Tidings) -> Step {
+    fn at_rest(self, alert: &Alert) -> Step {
         let rested = Self {
             first_seen: None,
             broken_since: None,
             claim: None,
             ..self.clone()
         };
-        match tidings.verdict {
-            Verdict::Healthy if rested != self => Step::Remember(rested),
-            Verdict::Healthy | Verdict::AtRisk | Verdict::Undetermined | Verdict::Broken => Step::Nothing,
+        match alert.verdict {
+            Verdict::Healthy if rested != self => Step::Save(rested),
+            Verdict::Healthy | Verdict::AtRisk | Verdict::Undetermined | Verdict::Broken => Step::Ignore,
         }
     }
 
@@ -407,18 +406,20 @@ impl NewsRecord {
     /// happened before it and were told with it. Never so where a message is due.
     pub fn covers(
         &self,
-        failures: &BTreeSet<Mark>,
+        failures: &BTreeSet<Fingerprint>,
         until: Timestamp,
         now: Timestamp,
         remind_after: Option<SignedDuration>,
     ) -> bool {
         self.claim.is_none()
-            && !self.is_of_the_future(now)
+            && !self.is_in_future(now)
             && !self.is_reminder_due(now, remind_after)
             && self
                 .looked_at
-                .is_some_and(|looked_at| looked_at.duration_since(until) >= CLOCKS)
-            && failures.iter().all(|mark| self.said.contains_key(mark))
+                .is_some_and(|looked_at| looked_at.duration_since(until) >= S3_CLOCK_SKEW)
+            && failures
+                .iter()
+                .all(|fingerprint| self.reported.contains_key(fingerprint))
     }
 
     /// The claimed message went out.
@@ -426,21 +427,23 @@ impl NewsRecord {
         let Some(claim) = self.claim.take() else {
             return self;
         };
-        self.said.retain(|mark, _| !claim.gone.contains(mark));
-        self.said.extend(claim.said);
-        self.forget_the_oldest();
+        self.reported
+            .retain(|fingerprint, _| !claim.gone.contains(fingerprint));
+        self.reported.extend(claim.reported);
+        self.evict_oldest();
         if claim.verdict == Verdict::Healthy {
             self.first_seen = None;
             // What fails after this fails anew.
-            self.said.retain(|_, said| said.stands || said.word == CHANGED);
+            self.reported
+                .retain(|_, reported| reported.is_active || reported.label == CHANGED);
         }
         self.has_had_trouble |= claim.verdict != Verdict::Healthy || claim.done.is_some();
-        self.told = Some(Told {
+        self.last_sent = Some(LastSent {
             at: claim.at,
             verdict: claim.verdict,
         });
         self.looked_at = self.looked_at.max(Some(claim.at));
-        self.hour = self.hour.and_one(claim.at);
+        self.hour = self.hour.incremented(claim.at);
         self.suppressed = 0;
         self.failed_objects = 0;
         self
@@ -454,18 +457,18 @@ impl NewsRecord {
         self
     }
 
-    fn forget_the_oldest(&mut self) {
-        for stands in [true, false] {
-            let mut said: Vec<(Timestamp, Mark)> = self
-                .said
+    fn evict_oldest(&mut self) {
+        for is_active in [true, false] {
+            let mut reported: Vec<(Timestamp, Fingerprint)> = self
+                .reported
                 .iter()
-                .filter(|(_, said)| said.stands == stands)
-                .map(|(mark, said)| (said.at, mark.clone()))
+                .filter(|(_, reported)| reported.is_active == is_active)
+                .map(|(fingerprint, reported)| (reported.at, fingerprint.clone()))
                 .collect();
-            said.sort_unstable();
-            let too_many = said.len().saturating_sub(MOST_SAID);
-            for (_, mark) in said.into_iter().take(too_many) {
-                self.said.remove(&mark);
+            reported.sort_unstable();
+            let too_many = reported.len().saturating_sub(MAX_REPORTED);
+            for (_, fingerprint) in reported.into_iter().take(too_many) {
+                self.reported.remove(&fingerprint);
             }
         }
     }
@@ -473,6 +476,6 @@ impl NewsRecord {
 
 impl Claim {
     fn is_open(&self, now: Timestamp) -> bool {
-        !self.has_failed && now.duration_since(self.at) < CLAIM
+        !self.has_failed && now.duration_since(self.at) < CLAIM_TIMEOUT
     }
 }

@@ -9,18 +9,18 @@ fn at(minutes: i64) -> Timestamp {
 }
 
 /// Trouble of these kinds; none is good news.
-fn found(standing: &[&'static str]) -> Tidings {
+fn found(active: &[&'static str]) -> Alert {
     let named = |words: &[&'static str]| words.iter().map(|word| ((*word).to_owned(), *word)).collect();
-    Tidings {
-        verdict: match standing {
+    Alert {
+        verdict: match active {
             [] => Verdict::Healthy,
             [..] => Verdict::Broken,
         },
-        standing: named(standing),
-        announced: BTreeMap::new(),
+        active: named(active),
+        one_off: BTreeMap::new(),
         done: None,
         may_have_repaired: false,
-        may_be_late: true,
+        is_superseded_by_later: true,
         is_complete: true,
         is_not_configured: false,
         failed_objects: 0,
@@ -28,10 +28,10 @@ fn found(standing: &[&'static str]) -> Tidings {
     }
 }
 
-fn failed(word: &'static str) -> Tidings {
-    Tidings {
+fn failed(word: &'static str) -> Alert {
+    Alert {
         verdict: Verdict::AtRisk,
-        announced: [(word.to_owned(), word)].into(),
+        one_off: [(word.to_owned(), word)].into(),
         failed_objects: 3,
         ..found(&[])
     }
@@ -39,38 +39,38 @@ fn failed(word: &'static str) -> Tidings {
 
 /// The life of one bucket, with everybody reached.
 #[derive(Default)]
-struct Life(Option<NewsRecord>);
+struct Life(Option<AlertState>);
 
 impl Life {
-    fn sees(&mut self, tidings: &Tidings, now: Timestamp) -> Option<Telling> {
-        match consider(self.0.as_ref(), tidings, now, DAY) {
-            Step::Nothing => None,
-            Step::Wait | Step::Late => panic!("nobody else is there"),
-            Step::Remember(record) => {
+    fn sees(&mut self, alert: &Alert, now: Timestamp) -> Option<AlertHistory> {
+        match next_step(self.0.as_ref(), alert, now, DAY) {
+            Step::Ignore => None,
+            Step::Wait | Step::Stale => panic!("nobody else is there"),
+            Step::Save(record) => {
                 self.0 = Some(record);
                 None
             }
-            Step::Tell(record, telling) => {
+            Step::Send(record, history) => {
                 self.0 = Some(record.confirmed());
-                Some(telling)
+                Some(history)
             }
         }
     }
 
     #[track_caller]
-    fn tells(&mut self, tidings: &Tidings, now: Timestamp, reason: Reason) -> Telling {
-        let telling = self.sees(tidings, now).expect("this is news");
-        assert_eq!(telling.reason, reason);
-        telling
+    fn tells(&mut self, alert: &Alert, now: Timestamp, reason: Reason) -> AlertHistory {
+        let history = self.sees(alert, now).expect("this is news");
+        assert_eq!(history.reason, reason);
+        history
     }
 
-    fn begun(&mut self, tidings: &Tidings, now: Timestamp) -> NewsRecord {
-        match consider(self.0.as_ref(), tidings, now, DAY) {
-            Step::Tell(record, _) => {
+    fn begun(&mut self, alert: &Alert, now: Timestamp) -> AlertState {
+        match next_step(self.0.as_ref(), alert, now, DAY) {
+            Step::Send(record, _) => {
                 self.0 = Some(record.clone());
                 record
             }
-            other @ (Step::Nothing | Step::Wait | Step::Late | Step::Remember(_)) => panic!("{other:?}"),
+            other @ (Step::Ignore | Step::Wait | Step::Stale | Step::Save(_)) => panic!("{other:?}"),
         }
     }
 }
@@ -84,8 +84,8 @@ fn good_news_is_told_only_where_trouble_was_told() {
         "nothing needs to be remembered of a bucket that is well"
     );
     life.tells(&found(&["key"]), at(1), Reason::New);
-    let telling = life.tells(&found(&[]), at(2), Reason::Resolved);
-    assert_eq!(telling.gone, ["key".to_owned()].into());
+    let history = life.tells(&found(&[]), at(2), Reason::Resolved);
+    assert_eq!(history.gone, ["key".to_owned()].into());
     assert_eq!(life.sees(&found(&[]), at(3)), None);
     life.tells(&found(&["key"]), at(4), Reason::Reopened);
 }
@@ -97,9 +97,9 @@ fn the_same_is_counted_and_told_again_after_the_interval_with_the_count() {
     for minute in 1..=412 {
         assert_eq!(life.sees(&found(&["key"]), at(minute)), None);
     }
-    let telling = life.tells(&found(&["key"]), at(24 * 60), Reason::Reminder);
+    let history = life.tells(&found(&["key"]), at(24 * 60), Reason::Reminder);
     assert_eq!(
-        (telling.suppressed, telling.last_told, telling.first_seen),
+        (history.suppressed, history.last_sent_at, history.first_seen),
         (412, Some(at(0)), Some(at(0)))
     );
     assert_eq!(life.sees(&found(&["key"]), at(24 * 60 + 1)), None);
@@ -109,8 +109,8 @@ fn the_same_is_counted_and_told_again_after_the_interval_with_the_count() {
 fn trouble_is_never_told_again_where_the_interval_is_for_ever() {
     let mut life = Life::default();
     life.tells(&found(&["key"]), at(0), Reason::New);
-    let step = consider(life.0.as_ref(), &found(&["key"]), at(1_000_000), None);
-    assert!(matches!(step, Step::Remember(_)));
+    let step = next_step(life.0.as_ref(), &found(&["key"]), at(1_000_000), None);
+    assert!(matches!(step, Step::Save(_)));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_comes_and_what_goes_is_told_and_named() {
     let less = life.tells(&found(&["role"]), at(2), Reason::Changed);
     assert_eq!(less.gone, ["key".to_owned()].into());
     let mut worse = found(&["role", "trust"]);
-    life.0.as_mut().unwrap().told.as_mut().unwrap().verdict = Verdict::AtRisk;
+    life.0.as_mut().unwrap().last_sent.as_mut().unwrap().verdict = Verdict::AtRisk;
     worse.verdict = Verdict::Broken;
     life.tells(&worse, at(3), Reason::Worse);
 }
@@ -162,7 +162,7 @@ fn that_no_object_fails_any_more_is_no_proof_that_all_is_well() {
 fn after_good_news_the_same_failure_is_news_again() {
     let mut life = Life::default();
     let mut both = found(&["key"]);
-    both.announced = failed("a").announced;
+    both.one_off = failed("a").one_off;
     life.tells(&both, at(0), Reason::New);
     life.tells(&found(&[]), at(1), Reason::Resolved);
     life.tells(&failed("a"), at(2), Reason::Reopened);
@@ -194,11 +194,14 @@ fn what_was_done_is_news_each_time() {
 fn of_two_at_once_one_tells_and_the_other_waits() {
     let mut life = Life::default();
     let claimed = life.begun(&found(&["key"]), at(0));
-    assert_eq!(consider(Some(&claimed), &found(&["key"]), at(1), DAY), Step::Wait);
+    assert_eq!(
+        next_step(Some(&claimed), &found(&["key"]), at(1), DAY),
+        Step::Wait
+    );
     let told = claimed.confirmed();
     assert!(matches!(
-        consider(Some(&told), &found(&["key"]), at(1), DAY),
-        Step::Remember(_)
+        next_step(Some(&told), &found(&["key"]), at(1), DAY),
+        Step::Save(_)
     ));
 }
 
@@ -208,8 +211,8 @@ fn whoever_comes_after_one_that_was_stopped_tells_again_whatever_is_found() {
         let mut life = Life::default();
         life.tells(&found(&["other"]), at(0), Reason::New);
         life.begun(&found(&["other", "key"]), at(1));
-        let telling = life.sees(&then, at(3)).expect("nobody may have heard");
-        assert_eq!(telling.unconfirmed.unwrap().at, at(1));
+        let history = life.sees(&then, at(3)).expect("nobody may have heard");
+        assert_eq!(history.unconfirmed.unwrap().at, at(1));
         assert_eq!(life.sees(&then, at(4)), None);
     }
 }
@@ -221,8 +224,8 @@ fn a_repair_that_could_not_be_told_is_told_by_whoever_comes_next_however_often_t
     repaired.done = Some("applied");
     life.0 = Some(life.begun(&repaired, at(0)).failed());
     life.0 = Some(life.begun(&found(&[]), at(10)).failed());
-    let telling = life.tells(&found(&[]), at(20), Reason::Unconfirmed);
-    assert_eq!(telling.unconfirmed.unwrap().done.as_deref(), Some("applied"));
+    let history = life.tells(&found(&[]), at(20), Reason::Unconfirmed);
+    assert_eq!(history.unconfirmed.unwrap().done.as_deref(), Some("applied"));
 }
 
 #[test]
@@ -230,13 +233,13 @@ fn trouble_that_nobody_was_told_of_and_that_is_gone_is_not_told() {
     let mut life = Life::default();
     life.0 = Some(life.begun(&found(&["key"]), at(0)).failed());
     assert_eq!(life.sees(&found(&[]), at(1)), None);
-    let telling = life.tells(&found(&["role"]), at(10_000), Reason::New);
+    let history = life.tells(&found(&["role"]), at(10_000), Reason::New);
     assert_eq!(
-        telling.broken_since,
+        history.broken_since,
         Some(at(10_000)),
         "what is over began nothing"
     );
-    assert_eq!(telling.first_seen, Some(at(10_000)));
+    assert_eq!(history.first_seen, Some(at(10_000)));
 }
 
 #[test]
@@ -276,20 +279,20 @@ fn a_repair_that_may_have_been_made_for_an_event_is_told_unless_a_message_came_a
 fn whoever_looked_before_what_people_know_looks_again_before_anything_else_is_told() {
     let mut life = Life::default();
     life.tells(&found(&["key"]), at(10), Reason::New);
-    let seen_at = |tidings: &Tidings, minute| consider(life.0.as_ref(), tidings, at(minute), DAY);
-    assert_eq!(seen_at(&found(&[]), 9), Step::Late);
-    assert_eq!(seen_at(&found(&["key", "role"]), 9), Step::Late);
+    let seen_at = |alert: &Alert, minute| next_step(life.0.as_ref(), alert, at(minute), DAY);
+    assert_eq!(seen_at(&found(&[]), 9), Step::Stale);
+    assert_eq!(seen_at(&found(&["key", "role"]), 9), Step::Stale);
     assert!(
-        matches!(seen_at(&found(&[]), 10), Step::Tell(..)),
+        matches!(seen_at(&found(&[]), 10), Step::Send(..)),
         "a later look, or one at the same time"
     );
     let mut last = found(&[]);
-    last.may_be_late = false;
+    last.is_superseded_by_later = false;
     assert!(
-        matches!(seen_at(&last, 9), Step::Tell(..)),
-        "telling wins over silence"
+        matches!(seen_at(&last, 9), Step::Send(..)),
+        "history wins over silence"
     );
-    let Step::Remember(record) = seen_at(&found(&["key"]), 9) else {
+    let Step::Save(record) = seen_at(&found(&["key"]), 9) else {
         panic!("the same is no news, whenever it was seen")
     };
     assert_eq!(record.looked_at, Some(at(10)));
@@ -300,23 +303,23 @@ fn a_change_that_was_told_is_not_told_again_by_who_finds_it_in_the_records_even_
     let mut life = Life::default();
     let mut repaired = found(&[]);
     repaired.done = Some("applied");
-    repaired.announced = [("request-1".to_owned(), CHANGED)].into();
+    repaired.one_off = [("request-1".to_owned(), CHANGED)].into();
     life.tells(&repaired, at(0), Reason::New);
     let mut again = found(&[]);
-    again.announced = repaired.announced;
+    again.one_off = repaired.one_off;
     assert_eq!(life.sees(&again, at(1)), None);
-    again.announced = [("request-2".to_owned(), CHANGED)].into();
+    again.one_off = [("request-2".to_owned(), CHANGED)].into();
     life.tells(&again, at(2), Reason::Changed);
 }
 
 #[test]
 fn since_when_objects_are_left_behind_is_not_since_when_there_was_a_warning() {
     let mut life = Life::default();
-    let warned = Tidings {
+    let warned = Alert {
         verdict: Verdict::AtRisk,
         ..found(&["alias"])
     };
-    let unread = Tidings {
+    let unread = Alert {
         verdict: Verdict::Undetermined,
         is_complete: false,
         ..found(&["unread"])
@@ -355,7 +358,7 @@ fn failures_from_before_the_last_look_are_covered_by_it_and_others_are_not() {
     claimed.claim = Some(Claim {
         at: at(10),
         verdict: Verdict::Broken,
-        said: BTreeMap::new(),
+        reported: BTreeMap::new(),
         gone: BTreeSet::new(),
         done: None,
         has_failed: false,
@@ -369,7 +372,7 @@ fn what_is_remembered_stays_small_however_many_reasons_somebody_invents() {
     let mut life = Life::default();
     for round in 0..5_u8 {
         let mut many = failed("a");
-        many.announced = (0..400)
+        many.one_off = (0..400)
             .map(|n| (format!("{round:016}{n:016}"), "failed-objects"))
             .collect();
         life.sees(&many, at(round.into()));
