@@ -4,7 +4,7 @@
 
 use crate::source::{ListedBucket, Read};
 
-use super::error::{CallFailure, Pages};
+use super::error::{CallFailure, Failure, Pages};
 use super::{Aws, s3};
 
 impl Aws {
@@ -13,10 +13,7 @@ impl Aws {
     /// # Errors
     /// S3 did not answer, or refused (`s3:ListAllMyBuckets`).
     pub async fn all_buckets(&self) -> Result<Vec<ListedBucket>, CallFailure> {
-        let failed = |failure| CallFailure {
-            operation: Read::Buckets.operation(),
-            failure,
-        };
+        let failed = |failure: Failure| failure.during(Read::Buckets.operation());
         let mut pages = Pages::default();
         loop {
             let page = s3::bucket_page(self, pages.next_token().as_deref())

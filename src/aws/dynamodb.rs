@@ -62,23 +62,23 @@ impl Aws {
 
 /// What DynamoDB answers.
 #[derive(Debug)]
-enum PutOutcome {
+enum Outcome {
     /// It did as it was told.
-    Written(Value),
+    Done(Value),
     /// It did nothing: another item stands there than the condition wants.
     ConditionFailed(Value),
 }
 
-fn response(response: &HttpResponse) -> Result<PutOutcome, OrchestratorError<Refused>> {
+fn response(response: &HttpResponse) -> Result<Outcome, OrchestratorError<Refused>> {
     let refused = match json::response(response) {
-        Ok(answer) => return Ok(PutOutcome::Written(answer)),
+        Ok(answer) => return Ok(Outcome::Done(answer)),
         Err(refused) => refused,
     };
     match refused.as_operation_error().and_then(|refused| refused.code()) {
         Some("ConditionalCheckFailedException") => {
             let body = response.body().bytes().unwrap_or_default();
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
-            Ok(PutOutcome::ConditionFailed(
+            Ok(Outcome::ConditionFailed(
                 body.get("Item").cloned().unwrap_or_default(),
             ))
         }
@@ -102,7 +102,7 @@ impl Ledger for Table<'_> {
         });
         loop {
             let answer = match self.call("dynamodb:Query", &body).await? {
-                PutOutcome::Written(answer) | PutOutcome::ConditionFailed(answer) => answer,
+                Outcome::Done(answer) | Outcome::ConditionFailed(answer) => answer,
             };
             let from = answer.get("LastEvaluatedKey").filter(|key| !key.is_null());
             let next = from
@@ -175,8 +175,8 @@ impl Ledger for Table<'_> {
         };
         for is_last in [false, true] {
             let stands = match self.call("dynamodb:PutItem", &body).await? {
-                PutOutcome::Written(_) => return Ok(()),
-                PutOutcome::ConditionFailed(stands) => stands,
+                Outcome::Done(_) => return Ok(()),
+                Outcome::ConditionFailed(stands) => stands,
             };
             if stands.get("writer") == Some(&writer) {
                 return Ok(());
@@ -203,15 +203,15 @@ impl Ledger for Table<'_> {
             "ExpressionAttributeValues": {":version": {"N": version.to_string()}},
         });
         match self.call("dynamodb:DeleteItem", &body).await? {
-            PutOutcome::Written(_) => Ok(()),
-            PutOutcome::ConditionFailed(_) => Err(LedgerFailure::VersionConflict),
+            Outcome::Done(_) => Ok(()),
+            Outcome::ConditionFailed(_) => Err(LedgerFailure::VersionConflict),
         }
     }
 }
 
 impl Table<'_> {
     /// `operation` as IAM names it.
-    async fn call(&self, operation: &'static str, body: &Value) -> Result<PutOutcome, LedgerFailure> {
+    async fn call(&self, operation: &'static str, body: &Value) -> Result<Outcome, LedgerFailure> {
         self.aws.count(operation);
         let (service, name) = operation.split_once(':').unwrap_or(("dynamodb", operation));
         let call = JsonCall {

@@ -69,7 +69,7 @@ pub(super) struct Failure {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} failed with {}: {}", failure.code, failure.message)]
 pub struct CallFailure {
-    pub(super) operation: &'static str,
+    operation: &'static str,
     pub(super) failure: Failure,
 }
 
@@ -105,6 +105,14 @@ fn is_listing(response: &HttpResponse) -> bool {
 }
 
 impl Failure {
+    /// The failure of a call outside the ports.
+    pub(super) fn during(self, operation: &'static str) -> CallFailure {
+        CallFailure {
+            operation,
+            failure: self,
+        }
+    }
+
     /// A failure that AWS knows nothing of.
     pub(super) fn local(code: &str, message: &str) -> Self {
         Self {

@@ -56,9 +56,6 @@ impl Aws {
                 )),
             }
         };
-        call.await.map_err(|failure| CallFailure {
-            operation: OPERATION,
-            failure,
-        })
+        call.await.map_err(|failure: Failure| failure.during(OPERATION))
     }
 }

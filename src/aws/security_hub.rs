@@ -41,9 +41,6 @@ impl Aws {
                 None => Err(Failure::local("BadAnswer", "nothing is said of the finding")),
             }
         };
-        call.await.map_err(|failure| CallFailure {
-            operation: OPERATION,
-            failure,
-        })
+        call.await.map_err(|failure: Failure| failure.during(OPERATION))
     }
 }

@@ -54,10 +54,7 @@ impl Aws {
             let answer = call.send().await.map_err(|error| Failure::of(&error))?;
             Ok(answer.message_id.unwrap_or_default())
         };
-        call.await.map_err(|failure| CallFailure {
-            operation: OPERATION,
-            failure,
-        })
+        call.await.map_err(|failure: Failure| failure.during(OPERATION))
     }
 }
 

@@ -19,10 +19,7 @@ use super::error::{CallFailure, Failure};
 const OPERATION: &str = "sts:GetCallerIdentity";
 
 pub(super) async fn identity(aws: &Aws) -> Result<Identity, CallFailure> {
-    let failed = |failure| CallFailure {
-        operation: OPERATION,
-        failure,
-    };
+    let failed = |failure: Failure| failure.during(OPERATION);
     aws.count(OPERATION);
     let answer = aws.sts().get_caller_identity().send().await;
     let answer = answer.map_err(|error| failed(Failure::of(&error)))?;
@@ -30,7 +27,7 @@ pub(super) async fn identity(aws: &Aws) -> Result<Identity, CallFailure> {
     parse(arn).ok_or_else(|| {
         failed(Failure::local(
             "BadAnswer",
-            &format!("`{}` is nobody", arn.escape_debug()),
+            &format!("`{}` is the ARN of no principal", arn.escape_debug()),
         ))
     })
 }
