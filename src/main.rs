@@ -63,7 +63,7 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
     let config = Config::from_env(variables.clone().into_iter()).map_err(|error| chain(&error))?;
     let aws = &Aws::connect(&variables, MemberRole::of(&config)).map_err(|error| chain(&error))?;
     aws.prepare().await;
-    let tally = &Metrics::default();
+    let metrics = &Metrics::default();
     let handler = &Handler {
         aws,
         settings: Settings {
@@ -74,7 +74,7 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
             remind_after: config.remind_after(),
         },
         publisher: Fanout(
-            tally,
+            metrics,
             Fanout(
                 Deduplicated::new(Topic {
                     aws,
@@ -94,7 +94,7 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
                 Some(name) => AnyLedger::Table(aws.table(name)),
                 None => AnyLedger::Memory(MemoryLedger::default()),
             },
-            tally,
+            metrics,
         },
         memory: MemoryLedger::default(),
         queue: aws.queue(config.queue_url),
@@ -108,7 +108,7 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
         let calls: u64 = aws.take_calls().values().sum();
         info!(calls, "answered");
         measure(
-            tally,
+            metrics,
             telemetry::Invocation {
                 function: &event.context.env_config.function_name,
                 time: invocation.now,
@@ -129,9 +129,9 @@ async fn start(variables: BTreeMap<String, String>) -> Result<(), String> {
 }
 
 /// Writes the metrics as lines of their own. The log may be gone; the work is done all the same.
-fn measure(tally: &Metrics, invocation: telemetry::Invocation<'_>) {
+fn measure(metrics: &Metrics, invocation: telemetry::Invocation<'_>) {
     let mut out = std::io::stdout().lock();
-    for line in tally.lines(invocation) {
+    for line in metrics.lines(invocation) {
         let _ = out.write_all(format!("{line}\n").as_bytes());
     }
     let _ = out.flush();

@@ -136,14 +136,14 @@ pub struct Metered<'a, L> {
     /// The ledger.
     pub ledger: L,
     /// Who counts.
-    pub tally: &'a Metrics,
+    pub metrics: &'a Metrics,
 }
 
 impl<L> Metered<'_, L> {
     /// That somebody else was faster is no failure.
     fn seen<T>(&self, answer: Result<T, LedgerFailure>) -> Result<T, LedgerFailure> {
         if let Err(LedgerFailure::Unavailable(_)) = answer {
-            self.tally.counts().ledger_failures += 1;
+            self.metrics.counts().ledger_failures += 1;
         }
         answer
     }
@@ -157,7 +157,7 @@ impl<L: Ledger> Ledger for Metered<'_, L> {
     async fn items(&self, partition: &str) -> Result<Vec<Item>, LedgerFailure> {
         let items = self.seen(self.ledger.items(partition).await)?;
         let foreign = items.iter().filter(|item| item.value.is_null()).count();
-        self.tally.counts().ledger_failures += foreign;
+        self.metrics.counts().ledger_failures += foreign;
         Ok(items)
     }
 
@@ -301,16 +301,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_invocation_is_one_line_with_a_value_for_every_metric_that_it_names() {
-        let tally = &Metrics::default();
+        let metrics = &Metrics::default();
         let mut broken = Report::healthy();
         broken.verdict = Verdict::Broken;
         for report in [&Report::healthy(), &broken] {
-            tally
+            metrics
                 .publish(Publication::CheckResult(report, None))
                 .await
                 .unwrap();
         }
-        let lines = tally.lines(invocation());
+        let lines = metrics.lines(invocation());
         assert_eq!(lines.len(), 1);
         let document: Value = serde_json::from_str(&lines[0]).unwrap();
         let directive = &document["_aws"]["CloudWatchMetrics"][0];
@@ -355,14 +355,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_that_does_not_answer_is_counted_and_one_that_was_written_by_another_is_not() {
-        let tally = &Metrics::default();
+        let metrics = &Metrics::default();
         for (failure, counted) in [
             (LedgerFailure::Unavailable("gone".to_owned()), 3),
             (LedgerFailure::VersionConflict, 0),
         ] {
             let ledger = Metered {
                 ledger: Broken(failure),
-                tally,
+                metrics,
             };
             let place = ItemKey {
                 partition: "p".to_owned(),
@@ -377,29 +377,29 @@ mod tests {
             ledger.items("p").await.unwrap_err();
             ledger.put(&item).await.unwrap_err();
             ledger.remove(&place, 1).await.unwrap_err();
-            let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
+            let document: Value = serde_json::from_str(&metrics.lines(invocation())[0]).unwrap();
             assert_eq!(document["LedgerFailures"], counted);
         }
     }
 
     #[test]
     fn messages_that_cannot_be_used_are_counted_apart() {
-        let tally = &Metrics::default();
-        Fanout(None::<&Metrics>, Fanout(tally, None::<&Metrics>)).unusable(2);
-        let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
+        let metrics = &Metrics::default();
+        Fanout(None::<&Metrics>, Fanout(metrics, None::<&Metrics>)).unusable(2);
+        let document: Value = serde_json::from_str(&metrics.lines(invocation())[0]).unwrap();
         assert_eq!(document["UnusableMessages"], 2);
     }
 
     #[tokio::test]
     async fn a_line_has_every_metric_and_stands_on_one_line_by_itself() {
-        let tally = &Metrics::default();
+        let metrics = &Metrics::default();
         let mut report = Report::healthy();
         report.verdict = Verdict::Broken;
-        tally
+        metrics
             .publish(Publication::CheckResult(&report, None))
             .await
             .unwrap();
-        for text in tally.lines(invocation()) {
+        for text in metrics.lines(invocation()) {
             assert!(!text.contains('\n') && text.starts_with('{'), "{text}");
             let document: Value = serde_json::from_str(&text).unwrap();
             for metric in METRICS.iter().filter(|metric| metric.by.is_empty()) {
@@ -410,17 +410,17 @@ mod tests {
 
     #[tokio::test]
     async fn each_invocation_takes_what_it_counted() {
-        let tally = &Metrics::default();
-        tally
+        let metrics = &Metrics::default();
+        metrics
             .publish(Publication::CheckResult(&Report::healthy(), None))
             .await
             .unwrap();
-        tally.lines(invocation());
-        tally
+        metrics.lines(invocation());
+        metrics
             .publish(Publication::CheckResult(&Report::healthy(), None))
             .await
             .unwrap();
-        let document: Value = serde_json::from_str(&tally.lines(invocation())[0]).unwrap();
+        let document: Value = serde_json::from_str(&metrics.lines(invocation())[0]).unwrap();
         assert_eq!(document["HealthyBuckets"], 1);
     }
 

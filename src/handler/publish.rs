@@ -59,8 +59,8 @@ pub(super) fn news_of(bucket: &BucketName) -> ItemKey {
     }
 }
 
-/// Where the tally of all messages stands.
-fn limit() -> ItemKey {
+/// Where the rate limit of all messages stands.
+fn rate_limit_key() -> ItemKey {
     ItemKey {
         partition: "messages".to_owned(),
         sort: "rate-limit".to_owned(),
@@ -299,7 +299,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         Ok(())
     }
 
-    /// Changes the tally, over what others make of it meanwhile. Nothing is written where nothing is to be changed.
+    /// Changes the rate limit, over what others make of it meanwhile. Nothing is written where nothing is to be changed.
     async fn change_rate_limit<S: Ledger>(
         &self,
         ledger: &S,
@@ -307,7 +307,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         mut change: impl FnMut(RateLimit) -> Option<RateLimit>,
     ) -> Result<Option<RateLimit>, LedgerFailure> {
         for _ in 0..ATTEMPTS {
-            let mut known = VersionedItem::<RateLimit>::read(ledger, limit()).await?;
+            let mut known = VersionedItem::<RateLimit>::read(ledger, rate_limit_key()).await?;
             let Some(changed) = change(known.value.take().unwrap_or_default()) else {
                 return Ok(None);
             };

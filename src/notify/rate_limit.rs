@@ -134,7 +134,7 @@ impl RateLimit {
         !self.held.is_empty() || self.overflow > 0
     }
 
-    /// The tally with a claim on what waits, where it is time to tell it.
+    /// The same with a claim on what waits, where it is time to tell it.
     pub fn due(self, now: Timestamp) -> Option<Self> {
         (self.is_waiting() && self.is_due(now)).then(|| self.claimed(now))
     }
