@@ -120,7 +120,7 @@ pub struct Trigger {
     pub actor: Option<String>,
     /// From where, according to CloudTrail: an address, or the name of an AWS service.
     pub source_ip: Option<String>,
-    /// For `ReplicationConfigured`: which of the two calls it was.
+    /// For `ReplicationConfigured`: what was done.
     pub change: Option<Change>,
     /// For a change that was refused: why.
     pub refusal: Option<CallError>,

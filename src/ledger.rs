@@ -36,7 +36,7 @@ pub fn bucket_of(key: &str) -> Option<BucketName> {
 pub struct ItemKey {
     /// What it is about, such as `bucket#logs`. All items of a partition are read together.
     pub partition: String,
-    /// Which it is among those, such as `news#…`; they are read in the order of this.
+    /// Which it is among those, such as `news`; they are read in the order of this.
     pub sort: String,
 }
 

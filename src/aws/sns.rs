@@ -13,11 +13,11 @@ use super::error::{CallFailure, Failure};
 
 const OPERATION: &str = "sns:Publish";
 
-/// Most characters of a subject.
-const MOST_SUBJECT: usize = 100;
+/// Most characters of a subject, which must have fewer than 100: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+const MOST_SUBJECT: usize = 99;
 
 impl Aws {
-    /// Sends a message to an SNS topic. The subject is cut to what SNS accepts: 100 characters of printable ASCII.
+    /// Sends a message to an SNS topic. The subject is cut to what SNS accepts: 99 characters of printable ASCII.
     /// Answers the message's id.
     ///
     /// # Errors
@@ -74,6 +74,6 @@ mod tests {
     #[test]
     fn a_subject_is_what_sns_accepts() {
         assert_eq!(plain(" a\nb — é"), "a?b ? ?");
-        assert_eq!(plain(&"x".repeat(200)).len(), 100);
+        assert_eq!(plain(&"x".repeat(200)).len(), 99);
     }
 }

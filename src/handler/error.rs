@@ -62,7 +62,9 @@ pub enum HandlerError {
     #[error("another invocation looked at bucket `{0}` later and has published its report; try again")]
     Stale(BucketName),
     /// AWS did not answer enough, and may do so later.
-    #[error("bucket `{bucket}` was not looked at: {operation} failed with {code}, which may pass; try again")]
+    #[error(
+        "bucket `{bucket}` could not be judged: {operation} failed with {code}, which may pass; try again"
+    )]
     Unavailable {
         /// The bucket.
         bucket: BucketName,

@@ -1,6 +1,6 @@
 //! The records about a bucket: read before each look, and written around each change.
 //!
-//! Without a table it lasts as long as the process. A table that cannot be read takes nothing from what is found out about
+//! Without a table they last as long as the process. A table that cannot be read takes nothing from what is found out about
 //! replication; but nothing is changed while changes cannot be written down.
 
 use std::collections::BTreeSet;

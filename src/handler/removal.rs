@@ -54,7 +54,7 @@ impl Removal {
             })
     }
 
-    /// Does an event speak of a time before?
+    /// Is the removal later than what an event speaks of?
     fn is_after(self, trigger: &Trigger) -> bool {
         let expects_a_configuration = match trigger.kind {
             TriggerKind::ReplicationConfigured => trigger.change == Some(Change::Configured),
