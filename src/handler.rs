@@ -223,7 +223,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         let of_the_present = without_stale_event(subject, &look);
         let subject = match &of_the_present {
             Some(of_the_present) => {
-                info!(bucket = %subject.bucket, "the event is older than the removal of the configuration");
+                info!(
+                    bucket = %subject.bucket, failed = subject.failed_objects,
+                    "the event is older than the removal of the configuration"
+                );
                 look.forget_the_event(of_the_present);
                 of_the_present
             }
