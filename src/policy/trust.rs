@@ -30,17 +30,6 @@ pub enum KeyTrust {
     Unknown,
 }
 
-impl KeyTrust {
-    /// Do the policies of the role count?
-    #[must_use]
-    pub fn delegates(self) -> bool {
-        match self {
-            Self::Account | Self::AccountAndRole => true,
-            Self::Role | Self::Nobody | Self::Denied | Self::Unknown => false,
-        }
-    }
-}
-
 /// Whom does the key policy trust with this request? The account is that of the caller, wherever the key is.
 ///
 /// Whether the caller has a permissions boundary is not asked; a denial with `NotPrincipal` that depends on it gives
@@ -169,19 +158,5 @@ mod tests {
             KeyTrust::Unknown
         );
         assert_eq!(key_trust(&request, &Observed::Absent), KeyTrust::Nobody);
-    }
-
-    #[test]
-    fn only_trust_in_the_account_makes_the_roles_own_policies_count() {
-        for (trust, delegates) in [
-            (KeyTrust::Account, true),
-            (KeyTrust::AccountAndRole, true),
-            (KeyTrust::Role, false),
-            (KeyTrust::Nobody, false),
-            (KeyTrust::Denied, false),
-            (KeyTrust::Unknown, false),
-        ] {
-            assert_eq!(trust.delegates(), delegates, "{trust:?}");
-        }
     }
 }
