@@ -21,7 +21,9 @@ use crate::policy::Request;
 use crate::snapshot::{Role, Snapshot};
 
 pub(crate) use context::{of_s3_encryption, via_s3};
-pub(crate) use encryption::{must_be_replicated, of_plaintext};
+pub(crate) use encryption::{
+    are_taken_by_another, must_be_replicated, of_plaintext, passed_over, passes_over,
+};
 
 /// The permissions of a replication role.
 pub const PERMISSIONS_PAGE: &str =

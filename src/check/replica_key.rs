@@ -1,13 +1,16 @@
-//! The keys that enabled rules name for replicas: what the checks of replica keys share.
+//! The keys that enabled rules name for replicas, those rules included that must yet be made to select objects under KMS keys:
+//! what the checks of replica keys share.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::Facts;
 use super::rule_edit::rule_edit;
 use crate::arn::{BucketName, KeyReference, Region};
 use crate::observed::Observed;
+use crate::requirement::passes_over;
 use crate::snapshot::{Bucket, Key, KeyManager, KeyMetadata, Rule};
 
 /// A key that rules name for the replicas in one destination.
@@ -23,8 +26,10 @@ pub(super) struct ReplicaKey<'a> {
 pub(super) fn replica_keys<'a>(facts: &Facts<'a>) -> Vec<ReplicaKey<'a>> {
     let snapshot = facts.snapshot;
     let mut named: BTreeMap<(KeyReference, &BucketName), Vec<&Rule>> = BTreeMap::new();
-    for rule in snapshot.enabled_rules().filter(|rule| rule.sse_kms_objects) {
-        if let Ok(Some(reference)) = rule.replica_key() {
+    for rule in snapshot.enabled_rules() {
+        if let Ok(Some(reference)) = rule.replica_key()
+            && (rule.sse_kms_objects || passes_over(snapshot, rule))
+        {
             named
                 .entry((reference, &rule.destination))
                 .or_default()
@@ -47,40 +52,67 @@ pub(super) fn replica_keys<'a>(facts: &Facts<'a>) -> Vec<ReplicaKey<'a>> {
         .collect()
 }
 
-/// How to name a key for replicas in these rules: this one, or one that a person chooses.
-pub(super) fn set_replica_key(facts: &Facts<'_>, rules: &[&Rule], key: Option<&str>) -> String {
-    let destinations: BTreeMap<&BucketName, Option<&Region>> = rules
-        .iter()
-        .map(|rule| {
-            let bucket = facts
-                .snapshot
-                .destination(&rule.destination)
-                .and_then(Observed::found);
-            (&rule.destination, bucket.and_then(|bucket| bucket.region.found()))
-        })
-        .collect();
-    let where_to: Vec<String> = destinations
-        .into_iter()
-        .map(|(name, region)| match region {
-            Some(region) => format!("{region} (the Region of `{name}`)"),
-            None => format!("the Region of `{name}`"),
-        })
-        .collect();
-    let command = |key: &str| {
-        rule_edit(
-            &facts.snapshot.source.name,
-            rules.iter().copied(),
-            &[("Destination.EncryptionConfiguration.ReplicaKmsKeyID", key)],
-        )
-    };
-    match key {
-        Some(key) => command(key),
-        None => format!(
-            "name a symmetric customer managed key of {} in the rule; with its ARN in place of KEY_ARN:\n{}",
-            where_to.join(", "),
-            command("KEY_ARN")
-        ),
+/// What sets the key of a rule for replicas.
+pub(super) const REPLICA_KEY_ID: &str = "Destination.EncryptionConfiguration.ReplicaKmsKeyID";
+
+/// Rules whose replicas one key can encrypt: those into one Region. Those whose destination's Region is not known stand
+/// together.
+pub(super) struct Place<'a> {
+    region: Option<&'a Region>,
+    destinations: BTreeSet<&'a BucketName>,
+    pub(super) rules: Vec<&'a Rule>,
+}
+
+/// These rules by the Region that they replicate into.
+pub(super) fn places<'a>(facts: &Facts<'a>, rules: &[&'a Rule]) -> Vec<Place<'a>> {
+    let mut places: BTreeMap<Option<&Region>, Place<'_>> = BTreeMap::new();
+    for rule in rules {
+        let bucket = facts.snapshot.destination(&rule.destination);
+        let region = bucket
+            .and_then(Observed::found)
+            .and_then(|bucket| bucket.region.found());
+        let place = places.entry(region).or_insert_with(|| Place {
+            region,
+            destinations: BTreeSet::new(),
+            rules: Vec::new(),
+        });
+        place.destinations.insert(&rule.destination);
+        place.rules.push(rule);
     }
+    places.into_values().collect()
+}
+
+impl fmt::Display for Place<'_> {
+    /// `eu-central-1 (the Region of `replica`)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.destinations.iter().map(|name| format!("`{name}`")).collect();
+        let names = names.join(", ");
+        match self.region {
+            Some(region) => write!(f, "{region} (the Region of {names})"),
+            None => write!(f, "the Region of {names}"),
+        }
+    }
+}
+
+/// How to name a key for replicas in these rules: this one, or one for each Region that a person chooses.
+pub(super) fn set_replica_key(facts: &Facts<'_>, rules: &[&Rule], key: Option<&str>) -> String {
+    let command = |rules: &[&Rule], key: &str| {
+        let rules = rules.iter().copied();
+        rule_edit(&facts.snapshot.source.name, rules, &[(REPLICA_KEY_ID, key)])
+    };
+    if let Some(key) = key {
+        return command(rules, key);
+    }
+    let choices: Vec<String> = places(facts, rules)
+        .iter()
+        .map(|place| {
+            format!(
+                "name a symmetric customer managed key of {place} in the rule; with its ARN in place of KEY_ARN:\n{}",
+                command(&place.rules, "KEY_ARN")
+            )
+        })
+        .collect();
+    choices.join("\n")
 }
 
 impl<'a> ReplicaKey<'a> {
@@ -88,8 +120,7 @@ impl<'a> ReplicaKey<'a> {
     /// replaced.
     pub(super) fn wanted_region(&self) -> Option<&'a Region> {
         self.bucket
-            .and_then(|bucket| bucket.region.found())
-            .filter(|region| *region != self.reference.region())
+            .and_then(|bucket| bucket.lies_outside(self.reference.region()))
     }
 
     /// What is known of the key, where it lies in the right Region and is of a type that S3 can use.

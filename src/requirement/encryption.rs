@@ -60,6 +60,29 @@ pub(crate) fn must_be_replicated(snapshot: &Snapshot, rule: &Rule, object: &Insp
     under_prefix(rule) && is_taken && !head.is_done_with()
 }
 
+/// Does another rule take all the objects under KMS keys that this one passes over, to the same bucket?
+pub(crate) fn are_taken_by_another(snapshot: &Snapshot, rule: &Rule) -> bool {
+    snapshot
+        .enabled_rules()
+        .any(|other| other.takes_all_before(rule) && rule.filter.prefix.starts_with(&other.filter.prefix))
+}
+
+/// An object under a KMS key that was looked at and that the rule passes over, if it selects none such.
+pub(crate) fn passed_over<'a>(snapshot: &'a Snapshot, rule: &Rule) -> Option<&'a InspectedObject> {
+    snapshot.objects.iter().find(|object| {
+        must_be_replicated(snapshot, rule, object)
+            && object.head.found().is_some_and(|head| head.encryption.uses_kms())
+    })
+}
+
+/// Does the rule pass over objects under KMS keys that nothing else replicates? Its keys matter as soon as it selects them.
+pub(crate) fn passes_over(snapshot: &Snapshot, rule: &Rule) -> bool {
+    let default = snapshot.source.encryption.found();
+    !rule.sse_kms_objects
+        && !are_taken_by_another(snapshot, rule)
+        && (default.is_some_and(|default| default.kind.uses_kms()) || passed_over(snapshot, rule).is_some())
+}
+
 /// How much a rule needs what only objects without encryption need. S3 has taken none since January 2023, so without
 /// one at hand nothing tells whether there are any, and of one that was never up for replication only that a Batch
 /// Replication job would fail on it.

@@ -33,6 +33,12 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// The bucket's Region, where this one is another. S3 uses no key of another Region, related multi-Region keys included:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html>.
+    pub fn lies_outside(&self, region: &Region) -> Option<&Region> {
+        self.region.found().filter(|own| *own != region)
+    }
+
     /// Does AWS say, to a read that no existing bucket answers so, that there is no such bucket?
     pub fn is_gone(&self) -> bool {
         self.owner.found().is_none() && self.versioning.is_absent()
@@ -77,6 +83,15 @@ pub enum EncryptionType {
 }
 
 impl EncryptionType {
+    /// What S3 calls it as a bucket's default, where that names a KMS key.
+    pub fn kms_algorithm(self) -> Option<&'static str> {
+        match self {
+            Self::Kms => Some("aws:kms"),
+            Self::KmsDualLayer => Some("aws:kms:dsse"),
+            Self::S3 | Self::Customer | Self::Plaintext => None,
+        }
+    }
+
     /// Does a KMS key encrypt the object?
     pub fn uses_kms(self) -> bool {
         match self {

@@ -115,13 +115,16 @@ impl Rule {
             && self.replica_modifications >= other.replica_modifications
     }
 
-    /// Does S3 go by this rule rather than the other for every object under KMS keys that both take?
+    /// Does S3 go by this rule rather than the other for every object under KMS keys that both filters let through? It does
+    /// whatever the priorities where the other does not select such objects: these criteria are "additional filters".
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRule.html>
     pub fn takes_all_before(&self, other: &Self) -> bool {
-        self.priority
-            .zip(other.priority)
-            .is_some_and(|(own, its)| own > its)
-            && self.schema == Schema::V2
+        let has_priority = self.schema == Schema::V2
+            && self
+                .priority
+                .zip(other.priority)
+                .is_some_and(|(own, its)| own > its);
+        (has_priority || !other.sse_kms_objects)
             && self.destination == other.destination
             && self.filter.tags.is_empty()
             && self.sse_kms_objects
@@ -230,5 +233,33 @@ mod tests {
         let role = "arn:aws:iam::111122223333:role/crr".parse().unwrap();
         let replication = Replication::new(role, vec![rule("low", 1, nameless), rule("high", 2, |_| {})]);
         assert!(replication.rules.iter().all(|rule| rule.superseded_by.is_none()));
+    }
+
+    #[test]
+    fn what_a_rule_does_not_select_another_takes_whatever_its_priority_if_it_has_the_same_destination_and_no_tags()
+     {
+        let plain = rule("plain", 2, |rule| rule.sse_kms_objects = false);
+        type Case<'a> = (&'a str, bool, &'a dyn Fn(&mut Rule));
+        let others: [Case<'_>; 5] = [
+            ("a lower priority", true, &|_| {}),
+            ("no priority", true, &|rule| rule.priority = None),
+            ("another bucket", false, &|rule| {
+                rule.destination = "other".parse().unwrap();
+            }),
+            ("objects with a tag", false, &|rule| {
+                rule.filter.tags.push(("class".to_owned(), "a".to_owned()));
+            }),
+            ("no objects under KMS keys either", false, &|rule| {
+                rule.sse_kms_objects = false
+            }),
+        ];
+        for (what, expected, change) in others {
+            assert_eq!(
+                rule("kms", 1, change).takes_all_before(&plain),
+                expected,
+                "{what}"
+            );
+        }
+        assert!(!rule("kms", 1, |_| {}).takes_all_before(&rule("other", 2, |_| {})));
     }
 }

@@ -114,7 +114,9 @@ fn concerned(report: &Report) -> String {
     let rules = rules_of_errors(report).unwrap_or_default();
     let is_known = |id: &&&str| report.rules.iter().any(|rule| rule.id == ***id);
     let mut out = String::new();
-    if rules.len() > 1 {
+    // That each takes all objects says nothing.
+    let is_narrower = rules.iter().any(|id| objects(report, id) != "objects");
+    if rules.len() > 1 && is_narrower {
         for id in rules.iter().filter(is_known).take(RULES) {
             let _ = writeln!(out, "   rule {}: {}", quoted(id), objects(report, id));
         }
