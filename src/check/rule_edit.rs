@@ -1,7 +1,9 @@
 //! The command that changes rules of a bucket's replication configuration, for a person to paste.
 //!
 //! S3 knows no change of one rule: the whole configuration is read, changed and put
-//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>).
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>). Rules of the first version know fewer
+//! elements, and that a configuration may mix versions is not documented, so all are rewritten where a change needs the second
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-add-config.html#replication-backward-compat-considerations>).
 
 use std::collections::BTreeSet;
 
@@ -9,7 +11,16 @@ use serde_json::{Value, json};
 
 use crate::arn::{BucketName, RoleArn};
 use crate::shell::shell_quote;
-use crate::snapshot::Rule;
+use crate::snapshot::{Rule, Schema};
+
+/// What makes a rule of the second version of one of the first, and changes nothing of what it does: users' delete markers
+/// are replicated as before. Rules of the first version do not overlap, so any priorities will do.
+const TO_SECOND_VERSION: &str = "[rule.update({\"Filter\": {\"Prefix\": rule.pop(\"Prefix\", \"\")}, \"Priority\": number, \
+                                 \"DeleteMarkerReplication\": {\"Status\": \"Enabled\"}}) for number, rule in \
+                                 enumerate(c[\"Rules\"], 1) if \"Filter\" not in rule]; ";
+
+/// What only rules of the second version have. `SseKmsEncryptedObjects` is older.
+const OF_SECOND_VERSION: &str = "Destination.Metrics.";
 
 /// The command that sets these elements, each a path and a text, in these rules and in no other, however many they are.
 pub(super) fn rule_edit<'a>(
@@ -17,7 +28,14 @@ pub(super) fn rule_edit<'a>(
     rules: impl IntoIterator<Item = &'a Rule>,
     elements: &[(&str, &str)],
 ) -> String {
-    let ids: BTreeSet<&str> = rules.into_iter().map(|rule| rule.id.as_str()).collect();
+    let mut is_first_version = false;
+    let mut ids = BTreeSet::new();
+    for rule in rules {
+        is_first_version |= rule.schema == Schema::V1;
+        ids.insert(rule.id.as_str());
+    }
+    let needs_second = |(path, _): &(&str, &str)| path.starts_with(OF_SECOND_VERSION);
+    let is_rewritten = is_first_version && elements.iter().any(needs_second);
     let changes: Vec<String> = elements
         .iter()
         .map(|(path, text)| format!("{}.update({})", holder(path), json!({last(path): text})))
@@ -25,11 +43,21 @@ pub(super) fn rule_edit<'a>(
     // A rule that is not there by this id any more, or that a terminal has changed on the way, is no reason to put the
     // configuration back as it was and to be content.
     let change = format!(
-        "ids = json.loads(sys.argv[1]); rules = [rule for rule in c[\"Rules\"] if rule[\"ID\"] in ids]; \
+        "{}ids = json.loads(sys.argv[1]); rules = [rule for rule in c[\"Rules\"] if rule[\"ID\"] in ids]; \
          len(rules) == len(ids) or sys.exit(\"no such rule\"); [({}) for rule in rules]",
+        if is_rewritten { TO_SECOND_VERSION } else { "" },
         changes.join(", ")
     );
-    configuration_edit(bucket, &change, Some(json!(ids)))
+    let command = configuration_edit(bucket, &change, Some(json!(ids)));
+    if is_rewritten {
+        format!(
+            "{command}\nthe rule is of the first version, which has no metrics, so the command also gives it Filter, Priority \
+             and DeleteMarkerReplication: the first version replicates delete markers, the second only where that is \
+             Enabled, as it is set here"
+        )
+    } else {
+        command
+    }
 }
 
 /// The command that has S3 use another role.
@@ -103,6 +131,30 @@ mod tests {
             "{command}"
         );
         assert!(!command.contains("Enabled"), "{command}");
+    }
+
+    #[test]
+    fn a_rule_of_the_first_version_is_rewritten_only_for_what_that_version_lacks() {
+        let first = Rule {
+            schema: Schema::V1,
+            ..rule("all")
+        };
+        let bucket = "logs".parse().unwrap();
+        for (path, is_rewritten) in [
+            ("Destination.Metrics.Status", true),
+            ("SourceSelectionCriteria.SseKmsEncryptedObjects.Status", false),
+            ("Destination.EncryptionConfiguration.ReplicaKmsKeyID", false),
+            ("Destination.Account", false),
+            ("Status", false),
+        ] {
+            let edit = |rule| rule_edit(&bucket, [rule], &[(path, "x")]);
+            assert_eq!(
+                edit(&first).contains("rule.pop(\"Prefix\""),
+                is_rewritten,
+                "{path}"
+            );
+            assert!(!edit(&rule("all")).contains("Priority"), "{path}");
+        }
     }
 
     #[test]

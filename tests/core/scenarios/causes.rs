@@ -309,7 +309,11 @@ const CAUSES: &[(&str, Shown)] = &[
     ),
     (
         "metrics are off, so nobody hears of failures",
-        By(&["metrics-off", "alarm-and-metrics-off"]),
+        By(&[
+            "metrics-off",
+            "alarm-and-metrics-off",
+            "first-generation-rule-without-metrics",
+        ]),
     ),
     (
         "the destination makes requesters pay",
