@@ -47,16 +47,13 @@ pub(super) async fn describe(aws: &Aws, key: &KeyReference, reader: &Reader) -> 
 }
 
 fn metadata(found: &types::KeyMetadata) -> Option<KeyMetadata> {
-    let related = found
-        .multi_region_configuration()
+    let regions = found.multi_region_configuration();
+    let arn_of = |key: &types::MultiRegionKey| key.arn()?.parse::<KeyArn>().ok();
+    let primary = regions.and_then(|regions| arn_of(regions.primary_key()?));
+    let copies = regions
         .into_iter()
-        .flat_map(|regions| {
-            regions
-                .primary_key()
-                .into_iter()
-                .chain(regions.replica_keys())
-                .filter_map(|key| key.arn()?.parse().ok())
-        });
+        .flat_map(|regions| regions.replica_keys())
+        .filter_map(arn_of);
     Some(KeyMetadata {
         arn: found.arn()?.parse().ok()?,
         state: KeyState::from(found.key_state()?.as_str()),
@@ -73,7 +70,8 @@ fn metadata(found: &types::KeyMetadata) -> Option<KeyMetadata> {
             .unwrap_or_default(),
         deletion_date: found.deletion_date().and_then(timestamp),
         material_expires: found.valid_to().and_then(timestamp),
-        related: related.collect(),
+        related: primary.iter().cloned().chain(copies).collect(),
+        primary,
     })
 }
 

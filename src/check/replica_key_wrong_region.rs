@@ -5,7 +5,8 @@
 
 use super::replica_key::{replica_keys, set_replica_key};
 use super::{CheckId, Draft, Evidence, Examination, Facts, Severity, ids};
-use crate::arn::KeyReference;
+use crate::arn::{KeyArn, KeyReference, Region};
+use crate::snapshot::Rule;
 
 pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     for replica in replica_keys(facts) {
@@ -19,19 +20,22 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         let reference = &replica.reference;
         let metadata = replica.key.metadata.found();
         let related = metadata.and_then(|key| key.related.iter().find(|related| related.region() == wanted));
-        let is_multi_region = matches!(reference, KeyReference::Key(key) if key.is_multi_region());
-        let what_now = match related {
-            Some(related) => format!(
+        let named = match (metadata, reference) {
+            (Some(metadata), _) => Some(&metadata.arn),
+            (None, KeyReference::Key(key)) => Some(key),
+            (None, KeyReference::Alias(_)) => None,
+        };
+        let multi_region = named.filter(|key| key.is_multi_region());
+        let what_now = match (related, multi_region) {
+            (Some(related), _) => format!(
                 "name {related}, the related multi-Region key that exists in {wanted}:\n{}",
                 set_replica_key(facts, &replica.rules, Some(&related.to_string()))
             ),
-            None if is_multi_region => format!(
-                "make the related key of {wanted}:\naws kms replicate-key --region {} --key-id {reference} --replica-region \
-                 {wanted}\nor take another one: {}",
-                reference.region(),
-                set_replica_key(facts, &replica.rules, None)
-            ),
-            None => set_replica_key(facts, &replica.rules, None),
+            (None, Some(named)) => {
+                let primary = metadata.and_then(|key| key.primary.as_ref());
+                make_related(facts, &replica.rules, named, primary, wanted)
+            }
+            (None, None) => set_replica_key(facts, &replica.rules, None),
         };
         examination.finding(
             Draft {
@@ -60,4 +64,35 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             .propose(facts.own_account(), what_now),
         );
     }
+}
+
+/// How to make the related key of the destination's Region, and to name it. Only the primary key can be copied, in its own
+/// Region, and the copy gets a key policy of its own:
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-replicate.html>.
+fn make_related(
+    facts: &Facts<'_>,
+    rules: &[&Rule],
+    named: &KeyArn,
+    primary: Option<&KeyArn>,
+    wanted: &Region,
+) -> String {
+    let related = named.in_region(wanted);
+    let name_it = set_replica_key(facts, rules, Some(related.as_str()));
+    let (from, region, arn) = match primary {
+        Some(primary) => (
+            "from the primary key",
+            primary.region().to_string(),
+            primary.to_string(),
+        ),
+        None => (
+            "from the primary key, with its Region in place of PRIMARY_REGION and its ARN in place of PRIMARY_ARN",
+            "PRIMARY_REGION".to_owned(),
+            "PRIMARY_ARN".to_owned(),
+        ),
+    };
+    format!(
+        "make the related key of {wanted} {from}:\naws kms replicate-key --region {region} --key-id {arn} --replica-region \
+         {wanted}\nit gets a key policy of its own, by default one that leaves the decision to its account. Then name it in \
+         the rule, or another key of {wanted} in its place:\n{name_it}"
+    )
 }

@@ -52,6 +52,9 @@ pub struct KeyMetadata {
     pub material_expires: Option<Timestamp>,
     /// The related multi-Region keys, this one included; empty for a single-Region key.
     pub related: Vec<KeyArn>,
+    /// Of these the one that the others are copies of, which alone can be copied to another Region:
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-replicate.html>.
+    pub primary: Option<KeyArn>,
 }
 
 impl KeyMetadata {

@@ -45,6 +45,8 @@ MADE = {
     # KMS reckons the date of a deletion from the request. It is told, but decides nothing.
     "key": {
         "state", "policy", "grants", "tags", "spec", "usage", "origin", "deletionDate", "materialExpires", "related",
+        # Of related keys the first is made as the primary one.
+        "primary",
     },
     "grant": {"id", "name", "grantee", "retiringPrincipal", "operations", "contextEquals", "contextSubset"},
     # A refusal, and for ever.

@@ -243,6 +243,7 @@ pub(crate) struct Key {
     pub(crate) deletion_date: Option<String>,
     pub(crate) material_expires: Option<String>,
     pub(crate) related: Vec<KeyArn>,
+    pub(crate) primary: Option<KeyArn>,
     /// May other accounts describe it and list its grants?
     pub(crate) shared_reads: bool,
 }
@@ -261,6 +262,7 @@ impl Default for Key {
             deletion_date: None,
             material_expires: None,
             related: Vec::new(),
+            primary: None,
             shared_reads: false,
         }
     }

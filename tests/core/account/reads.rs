@@ -404,6 +404,7 @@ impl Source for World {
                 deletion_date: key.deletion_date.as_deref().map(|date| date.parse().unwrap()),
                 material_expires: key.material_expires.as_deref().map(|date| date.parse().unwrap()),
                 related: key.related.clone(),
+                primary: key.primary.clone(),
             })
         })
         .await

@@ -40,6 +40,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "replica-key-in-the-sources-region",
             "replica-key-is-the-multi-region-key-of-the-source",
             "replica-key-is-a-multi-region-key-without-relative",
+            "replica-key-is-a-copy-of-a-multi-region-key-in-a-third-region",
             "put-refused-for-a-key-of-another-region",
             "one-of-two-rules-is-wrong",
         ]),
