@@ -4,6 +4,7 @@
 //! that it is missing. To add one: a file in `check/`, and here its `mod` and its row in `checks!`.
 
 mod access;
+mod default_encryption;
 mod default_key;
 mod destination_foreign;
 mod destination_not_found;

@@ -4,20 +4,29 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html#replication-default-encryption>:
 //! every other object keeps its kind of encryption, and the default of the destination does not count.
 
+use super::default_encryption::another_default_key;
 use super::key_state::{fault, wrong_type};
 use super::replica_key::replica_keys;
-use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
-use crate::arn::{BucketName, KeyReference};
+use super::{CheckId, Draft, Evidence, Examination, Facts, Severity, evidence, ids};
+use crate::arn::{BucketName, KeyReference, Region};
 use crate::observed::Observed;
 use crate::requirement::{Necessity, of_plaintext};
-use crate::snapshot::{Key, Rule};
+use crate::snapshot::{Bucket, Key, Rule};
 
 struct DefaultKey<'a> {
     destination: &'a BucketName,
+    bucket: &'a Bucket,
     reference: &'a KeyReference,
     key: &'a Key,
     /// The rules that take such objects.
     rules: Vec<&'a Rule>,
+}
+
+impl<'a> DefaultKey<'a> {
+    /// The bucket's Region, where the key lies in another. Nothing else about such a key matters: it must be replaced.
+    fn wanted_region(&self) -> Option<&'a Region> {
+        self.bucket.lies_outside(self.reference.region())
+    }
 }
 
 /// Each such key of each destination, unless a rule names it too: then it is told as that rule's.
@@ -44,6 +53,7 @@ fn default_keys<'a>(facts: &Facts<'a>, examination: &mut Examination) -> Vec<Def
         if !is_named {
             keys.push(DefaultKey {
                 destination,
+                bucket,
                 reference,
                 key,
                 rules,
@@ -56,11 +66,16 @@ fn default_keys<'a>(facts: &Facts<'a>, examination: &mut Examination) -> Vec<Def
 /// What `replica-key-not-found` says of them.
 pub(super) fn not_found(facts: &Facts<'_>, examination: &mut Examination) {
     for default in default_keys(facts, examination) {
+        if default.wanted_region().is_some() {
+            continue;
+        }
+        let remedy = another_default(&default);
         let DefaultKey {
             destination,
             reference,
             key,
             rules,
+            ..
         } = default;
         match &key.metadata {
             Observed::Found(_) => continue,
@@ -84,7 +99,49 @@ pub(super) fn not_found(facts: &Facts<'_>, examination: &mut Examination) {
                 found: "no such key".to_owned(),
                 evidence: evidence("kms:DescribeKey", reference, "NotFoundException"),
             }
-            .propose(facts.owner_of(destination), another_default(destination)),
+            .propose(facts.owner_of(destination), remedy),
+        );
+    }
+}
+
+/// What `replica-key-wrong-region` says of them.
+pub(super) fn wrong_region(facts: &Facts<'_>, examination: &mut Examination) {
+    for default in default_keys(facts, examination) {
+        let Some(wanted) = default.wanted_region() else {
+            continue;
+        };
+        let remedy = another_default(&default);
+        let DefaultKey {
+            destination,
+            reference,
+            rules,
+            ..
+        } = default;
+        let region = reference.region();
+        examination.finding(
+            Draft {
+                check: CheckId::ReplicaKeyWrongRegion,
+                severity: Severity::Error,
+                rule_ids: ids(rules),
+                subject: reference.to_string(),
+                summary: format!(
+                    "S3 cannot encrypt replicas of unencrypted objects: the default key of `{destination}` is in {region}, \
+                     the bucket is in {wanted}"
+                ),
+                expected: format!("a key in {wanted}"),
+                found: format!("a key in {region}"),
+                evidence: vec![
+                    Evidence {
+                        source: format!("s3:HeadBucket {}", facts.arn(destination)),
+                        detail: format!("Region {wanted}"),
+                    },
+                    Evidence {
+                        source: format!("s3:GetBucketEncryption {}", facts.arn(destination)),
+                        detail: format!("KMSMasterKeyID {reference}"),
+                    },
+                ],
+            }
+            .propose(facts.owner_of(destination), remedy),
         );
     }
 }
@@ -92,13 +149,16 @@ pub(super) fn not_found(facts: &Facts<'_>, examination: &mut Examination) {
 /// What `replica-key-not-usable` says of them.
 pub(super) fn not_usable(facts: &Facts<'_>, examination: &mut Examination) {
     for default in default_keys(facts, examination) {
+        if default.wanted_region().is_some() {
+            continue;
+        }
         let destination = default.destination;
         let Some(metadata) = default.key.metadata.found() else {
             continue;
         };
         let judged = match wrong_type(metadata) {
             Some(mut wrong) => {
-                wrong.remedy = another_default(destination);
+                wrong.remedy = another_default(&default);
                 Some(wrong)
             }
             None => fault(metadata, facts.snapshot.taken_at, examination),
@@ -127,11 +187,21 @@ pub(super) fn not_usable(facts: &Facts<'_>, examination: &mut Examination) {
     }
 }
 
-fn another_default(bucket: &BucketName) -> String {
-    format!(
-        "give the bucket another default key, with its ARN in place of KEY_ARN:\naws s3api put-bucket-encryption --bucket \
-         {bucket} --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
-         {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"KEY_ARN\"}},\"BucketKeyEnabled\":true}}]}}'\nand let the role \
-         use it: kms:GenerateDataKey and kms:Decrypt"
-    )
+fn another_default(default: &DefaultKey<'_>) -> String {
+    let bucket_key = default
+        .bucket
+        .encryption
+        .found()
+        .is_some_and(|found| found.bucket_key);
+    let needed = if bucket_key {
+        "kms:GenerateDataKey and kms:Decrypt"
+    } else {
+        "kms:GenerateDataKey"
+    };
+    let related = default.key.metadata.found().and_then(|key| {
+        let region = default.wanted_region()?;
+        key.related.iter().find(|related| related.region() == region)
+    });
+    let command = another_default_key(default.bucket, related);
+    format!("{command}\nand let the role use it: {needed}")
 }

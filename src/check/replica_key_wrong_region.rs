@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html>.
 
 use super::replica_key::{replica_keys, set_replica_key};
-use super::{CheckId, Draft, Evidence, Examination, Facts, Severity, ids};
+use super::{CheckId, Draft, Evidence, Examination, Facts, Severity, default_key, ids};
 use crate::arn::{KeyArn, KeyReference, Region};
 use crate::snapshot::Rule;
 
@@ -64,6 +64,7 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             .propose(facts.own_account(), what_now),
         );
     }
+    default_key::wrong_region(facts, examination);
 }
 
 /// How to make the related key of the destination's Region, and to name it. Only the primary key can be copied, in its own

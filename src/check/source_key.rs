@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::default_encryption::another_default_key;
 use super::{Examination, Facts};
-use crate::arn::KeyReference;
-use crate::requirement::must_be_replicated;
+use crate::arn::{KeyArn, KeyReference, Region};
+use crate::requirement::{must_be_replicated, passes_over};
 use crate::snapshot::{Key, Rule};
 
 /// A key that rules need for reading what they replicate.
@@ -18,12 +19,30 @@ pub(super) struct SourceKey<'a> {
     pub(super) rules: Vec<&'a Rule>,
 }
 
-/// Each key once. Objects that no rule selects are told as such; their key does not matter before they are selected.
+impl<'a> SourceKey<'a> {
+    /// The bucket's Region, where the key lies in another. Nothing else about such a key matters: S3 cannot use it.
+    pub(super) fn wanted_region(&self, facts: &Facts<'a>) -> Option<&'a Region> {
+        facts.snapshot.source.lies_outside(self.reference.region())
+    }
+
+    /// How to do without this key: what its objects need instead.
+    pub(super) fn instead(&self, facts: &Facts<'_>, key: Option<&KeyArn>) -> String {
+        if facts.snapshot.default_source_key() == Some(self.reference) {
+            let command = another_default_key(&facts.snapshot.source, key);
+            format!("{command}\nand let the role decrypt with it: kms:Decrypt")
+        } else {
+            "write these objects anew from another copy, and leave the old versions out of what is still to be replicated"
+                .to_owned()
+        }
+    }
+}
+
+/// Each key once, also where the objects are to be selected yet: whoever has them selected should not meet the next cause then.
 pub(super) fn source_keys<'a>(facts: &Facts<'a>, examination: &mut Examination) -> Vec<SourceKey<'a>> {
     let snapshot = facts.snapshot;
     let rules: Vec<&Rule> = snapshot
         .enabled_rules()
-        .filter(|rule| rule.sse_kms_objects)
+        .filter(|rule| rule.sse_kms_objects || passes_over(snapshot, rule))
         .collect();
     if rules.is_empty() {
         return Vec::new();

@@ -7,8 +7,10 @@ use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
-    let bucket = &facts.snapshot.source.name;
     for source in source_keys(facts, examination) {
+        if source.wanted_region(facts).is_some() {
+            continue;
+        }
         match &source.key.metadata {
             Observed::Found(_) => continue,
             Observed::Unreadable(failure) if !source.key.is_gone() => {
@@ -18,18 +20,10 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             Observed::Absent | Observed::Unreadable(_) => {}
         }
         let reference = source.reference;
-        let remedy = if facts.snapshot.default_source_key() == Some(reference) {
-            format!(
-                "give the bucket an existing key, with its ARN in place of KEY_ARN:\naws s3api put-bucket-encryption --bucket {bucket} \
-                 --server-side-encryption-configuration '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":\
-                 {{\"SSEAlgorithm\":\"aws:kms\",\"KMSMasterKeyID\":\"KEY_ARN\"}},\"BucketKeyEnabled\":true}}]}}'\n\
-                 What was encrypted with the deleted key cannot be read again by anyone"
-            )
-        } else {
-            "nobody can read what is encrypted with a deleted key: write these objects anew from another copy, and leave \
-             the old versions out of what is still to be replicated"
-                .to_owned()
-        };
+        let remedy = format!(
+            "nobody can read any more what was encrypted with the deleted key\n{}",
+            source.instead(facts, None)
+        );
         examination.finding(
             Draft {
                 check: CheckId::SourceKeyNotFound,

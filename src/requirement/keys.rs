@@ -10,7 +10,7 @@ use super::needs::{Need, Needs, Permission};
 use super::{Area, BUCKET_KEY_PAGE, ContextForm, KMS_PAGE, Necessity, PLAINTEXT_PAGE};
 use crate::arn::{BucketName, KeyArn, KeyReference};
 use crate::observed::Observed;
-use crate::snapshot::{Key, KeyManager, Rule};
+use crate::snapshot::{Bucket, Key, KeyManager, Rule, Snapshot};
 
 impl Needs<'_> {
     /// Every known key of source objects: the bucket's default, and those of objects that were looked at.
@@ -26,10 +26,7 @@ impl Needs<'_> {
             Some((head.kms_key.as_ref()?, in_use, needed))
         });
         for (reference, in_use, needed) in by_default.into_iter().chain(seen) {
-            let Some((key, arn)) = snapshot
-                .key(reference)
-                .and_then(|key| Some((key, usable_arn(key)?)))
-            else {
+            let Some((key, arn)) = usable(snapshot, reference, Some(&snapshot.source)) else {
                 continue;
             };
             for form in [ContextForm::Object, ContextForm::Bucket] {
@@ -57,16 +54,10 @@ impl Needs<'_> {
         let Ok(Some(reference)) = rule.replica_key() else {
             return;
         };
-        let Some((key, arn)) = snapshot
-            .key(&reference)
-            .and_then(|key| Some((key, usable_arn(key)?)))
-        else {
+        let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
+        let Some((key, arn)) = usable(snapshot, &reference, destination) else {
             return;
         };
-        let destination = snapshot.destination(&rule.destination).and_then(Observed::found);
-        let lies_elsewhere = destination
-            .and_then(|bucket| bucket.region.found())
-            .is_some_and(|region| region != arn.region());
         let is_aws_managed = key
             .metadata
             .found()
@@ -75,7 +66,7 @@ impl Needs<'_> {
             || destination
                 .and_then(|bucket| bucket.owner.found())
                 .is_some_and(|owner| owner != arn.account());
-        if lies_elsewhere || (is_aws_managed && crosses_accounts) {
+        if is_aws_managed && crosses_accounts {
             return;
         }
         let in_use = InUse::by_replicas(snapshot, rule);
@@ -124,8 +115,7 @@ impl Needs<'_> {
         let Some((key, arn)) = default
             .key
             .as_ref()
-            .and_then(|reference| snapshot.key(reference))
-            .and_then(|key| Some((key, usable_arn(key)?)))
+            .and_then(|reference| usable(snapshot, reference, destination))
         else {
             return;
         };
@@ -191,6 +181,19 @@ fn page(form: ContextForm) -> &'static str {
         ContextForm::Bucket => BUCKET_KEY_PAGE,
         ContextForm::Object => KMS_PAGE,
     }
+}
+
+/// A key, and the ARN that permissions on it are judged by, unless S3 could not use it for objects of this bucket whatever
+/// they say.
+fn usable<'a>(
+    snapshot: &'a Snapshot,
+    reference: &KeyReference,
+    bucket: Option<&Bucket>,
+) -> Option<(&'a Key, &'a KeyArn)> {
+    let key = snapshot.key(reference)?;
+    let arn = usable_arn(key)?;
+    let lies_elsewhere = bucket.is_some_and(|bucket| bucket.lies_outside(arn.region()).is_some());
+    (!lies_elsewhere).then_some((key, arn))
 }
 
 /// The ARN that permissions on a key are judged by, unless the key is one that nobody could use.

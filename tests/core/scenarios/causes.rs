@@ -66,7 +66,18 @@ const CAUSES: &[(&str, Shown)] = &[
             "source-key-about-to-be-deleted",
             "source-key-deleted",
             "source-key-asymmetric",
+            "source-key-of-two-layers-deleted",
+            "rule-passes-kms-objects-over-and-source-key-disabled",
             "source-key-material-about-to-expire",
+        ]),
+    ),
+    (
+        "the default key of a bucket lies in another Region than the bucket",
+        By(&[
+            "source-key-in-another-region",
+            "source-key-in-another-region-that-the-role-may-use",
+            "source-key-is-the-multi-region-key-of-the-destination",
+            "unencrypted-object-failed-and-the-default-key-is-in-another-region",
         ]),
     ),
     (
@@ -339,6 +350,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "unencrypted-object-failed-and-the-default-key-is-gone",
             "unencrypted-object-failed-and-the-default-key-is-another-accounts",
             "unencrypted-objects-that-only-a-batch-job-would-replicate",
+            "unencrypted-object-failed-and-the-default-key-of-two-layers-is-gone",
             "object-failed-unseen-and-role-lacks-the-default-key",
         ]),
     ),
