@@ -2,9 +2,12 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-failure-codes.html> (`DstBucketNotFound`)
 
+use std::collections::BTreeSet;
+
 use super::rule_edit::rule_edit;
 use super::source_not_versioned::enable_versioning;
 use super::{CheckId, Draft, Examination, Facts, Severity, evidence, ids};
+use crate::arn::AccountId;
 use crate::observed::Observed;
 
 pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
@@ -33,9 +36,30 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         } else {
             format!(" --create-bucket-configuration LocationConstraint={region}")
         };
+        let own = facts.own_account();
+        // Nothing proves who owned it, so what the rules say is all there is.
+        let claims: BTreeSet<Option<&AccountId>> =
+            rules.iter().map(|rule| rule.claimed_account.as_ref()).collect();
+        let owner = match claims.into_iter().collect::<Vec<_>>().as_slice() {
+            [Some(claimed)] => claimed.to_string(),
+            _ => own.clone(),
+        };
+        let (account, policy) = if owner == own {
+            ("the account that is to have the replicas".to_owned(), "")
+        } else {
+            (
+                format!("account {owner}"),
+                "\nthe bucket policy that let the role in is gone too: write it anew",
+            )
+        };
+        let lock = if facts.snapshot.source.object_lock.found().is_some() {
+            " --object-lock-enabled-for-bucket"
+        } else {
+            ""
+        };
         let remedy = format!(
-            "make the bucket again, in the account that is to have the replicas{where_it_was}:\naws s3api create-bucket --bucket {name} \
-             --region {region}{constraint} && {}\nuntil then anyone may make a bucket of this name; to be safe at once, \
+            "make the bucket again, in {account}{where_it_was}:\naws s3api create-bucket --bucket {name} --region \
+             {region}{constraint}{lock} && {}{policy}\nuntil then anyone may make a bucket of this name; to be safe at once, \
              disable the rule:\n{}",
             enable_versioning(name.as_str()),
             rule_edit(
@@ -55,7 +79,7 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
                 found: "no such bucket".to_owned(),
                 evidence: evidence("s3:HeadBucket", arn, "404 Not Found"),
             }
-            .propose(facts.own_account(), remedy),
+            .propose(owner, remedy),
         );
     }
 }

@@ -274,6 +274,8 @@ const CAUSES: &[(&str, Shown)] = &[
         "the destination is gone, or somebody else's",
         By(&[
             "destination-bucket-gone",
+            "destination-bucket-gone-and-source-has-object-lock",
+            "other-accounts-destination-bucket-gone",
             "destination-of-a-stranger",
             "destination-of-a-stranger-and-role-lacks-the-key",
             "rule-claims-another-owner",
