@@ -54,7 +54,8 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             .propose(
                 owner,
                 format!(
-                    "aws s3api put-object-lock-configuration --bucket {name} --object-lock-configuration \
+                    "this cannot be undone: Object Lock cannot be switched off again, nor versioning suspended from then \
+                     on:\naws s3api put-object-lock-configuration --bucket {name} --object-lock-configuration \
                      ObjectLockEnabled=Enabled"
                 ),
             ),
