@@ -1,4 +1,4 @@
-//! `replica-key-alias`: an alias can be pointed elsewhere, and policies and grants never follow it.
+//! `replica-key-alias`: an alias can be pointed elsewhere, and policies that name its key, and grants, do not follow.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_EncryptionConfiguration.html>
 
@@ -37,7 +37,7 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
                 subject: alias.to_string(),
                 summary: format!(
                     "the rule names the replica key by its alias `{}`: it replicates only as long as the alias points at \
-                     a key that the role may use, and no policy or grant follows the alias",
+                     a key that the role may use; policies that name the key, and grants, do not follow the alias",
                     alias.name()
                 ),
                 expected: "the ARN of a key".to_owned(),
