@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::statement::{Place, statement};
 use super::words::{actions_of, object_of, telling};
-use crate::assessment::{Assessment, key_of};
+use crate::assessment::{Assessment, key_of, resource_policy};
 use crate::check::{Examination, Facts};
 use crate::observed::ReadFailure;
 use crate::policy::{Answer, Decision, DoubtReason, Request};
@@ -48,14 +48,18 @@ pub(super) fn tell(
                     not_understood.entry(doubt).or_default().push(assessment);
                 }
             }
-            (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, Necessity::RequiredUnless(failure)) => {
-                examination.unread(failure);
+            (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, necessity) => {
+                if let Necessity::RequiredUnless(failure) = necessity {
+                    examination.unread(failure);
+                }
+                for failure in behind_a_denial(facts, area) {
+                    examination.unread(&told_to_the_owner(facts, area, failure, needed));
+                }
             }
             (Decision::Allowed, _) => {
                 let keys = assessment.answer.absent_keys.iter();
                 absent.extend(keys.filter(|absent| !requirement.surely_lacks(&absent.key)));
             }
-            (Decision::ExplicitlyDenied | Decision::ImplicitlyDenied, _) => {}
         }
     }
     for (doubt, undetermined) in not_understood {
@@ -79,6 +83,16 @@ pub(super) fn tell(
             absent.statement
         ));
     }
+}
+
+/// What was not read and would still have to allow it where what was read is mended: across accounts both sides must
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>), and a
+/// boundary too. Told beside the denial, or whoever mends that meets the next one a day later.
+fn behind_a_denial(facts: &Facts<'_>, area: &Area) -> Vec<ReadFailure> {
+    let snapshot = facts.snapshot;
+    let boundary = snapshot.role.found().and_then(|role| role.boundary.failure());
+    let policy = resource_policy(snapshot, area);
+    boundary.into_iter().chain(policy.failure()).cloned().collect()
 }
 
 /// Notes what an undetermined answer would have needed.

@@ -165,7 +165,12 @@ const CAUSES: &[(&str, Shown)] = &[
     ),
     (
         "the role may not use another account's key",
-        By(&["role-lacks-the-other-accounts-key"]),
+        By(&[
+            "role-lacks-the-other-accounts-key",
+            "other-accounts-key-policy-unread-and-role-lacks-the-key",
+            "member-role-may-not-read-the-key-policy-and-role-lacks-the-key",
+            "source-key-of-another-account-and-role-lacks-it",
+        ]),
     ),
     (
         "a statement for the role asks for keys that only calls of services have",
@@ -179,6 +184,7 @@ const CAUSES: &[(&str, Shown)] = &[
         By(&[
             "object-failed-under-an-older-key",
             "object-failed-under-a-deleted-key",
+            "object-failed-under-another-accounts-key",
         ]),
     ),
     (
@@ -236,6 +242,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "other-accounts-bucket-policy-lacks-the-role",
             "other-accounts-bucket-policy-for-the-role-under-its-wrong-path",
             "both-sides-lack-the-other-accounts-bucket",
+            "other-accounts-bucket-policy-unread-and-role-lacks-the-bucket",
         ]),
     ),
     (
