@@ -8,6 +8,7 @@
 
 mod denying;
 mod found;
+mod managed;
 mod part;
 mod statement;
 mod unknown;

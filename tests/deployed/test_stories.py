@@ -52,6 +52,10 @@ NOT_HELD = {
         "replica-key-managed-by-aws-across-accounts",
         "replica-key-managed-by-aws-for-another-account",
     ],
+    "nobody but AWS writes a policy that AWS manages": [
+        "boundary-that-aws-manages-without-kms",
+        "role-carries-a-denial-that-aws-manages",
+    ],
     "the emulator has no key stores": [
         "replica-key-cut-off-from-its-key-store",
         "replica-key-in-an-external-key-store",

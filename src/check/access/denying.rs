@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::managed;
 use crate::assessment::resource_policy;
 use crate::check::Facts;
 use crate::policy::{Layer, NamedPolicy, StatementRef};
@@ -37,6 +38,9 @@ pub(super) fn text_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef
 
 /// How to except the role from it.
 pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> String {
+    if let Some(text) = managed::without(facts, denying) {
+        return text;
+    }
     if is_of_the_role_alone(facts, area, denying) {
         return format!("remove {denying}, which no Allow outweighs: it is about this role alone");
     }

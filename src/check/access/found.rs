@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
 use super::denying::{shown, spare, text_of};
+use super::managed::add_to_boundary;
 use super::statement::{Place, statement};
 use super::why::{Why, why};
 use super::words::{Words, role, telling};
@@ -183,15 +184,7 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
             own,
             format!("add to a policy of role `{role_name}`:\n{}", for_role()),
         ),
-        Cause::Boundary => {
-            let boundary = role(facts)
-                .and_then(|role| role.boundary_arn.clone())
-                .unwrap_or_default();
-            (
-                own,
-                format!("add to the permissions boundary {boundary}:\n{}", for_role()),
-            )
-        }
+        Cause::Boundary => (own, add_to_boundary(role(facts), &for_role())),
         Cause::Resource if means == Means::Grant => (
             own,
             format!(

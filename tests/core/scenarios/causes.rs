@@ -270,6 +270,8 @@ const CAUSES: &[(&str, Shown)] = &[
             "boundary-without-kms",
             "boundary-without-kms-and-role-without-it-too",
             "boundary-denies-other-regions",
+            "boundary-that-aws-manages-without-kms",
+            "role-carries-a-denial-that-aws-manages",
             "role-policy-denies-kms",
         ]),
     ),
