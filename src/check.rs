@@ -53,6 +53,7 @@ use crate::observed::Observed;
 use crate::snapshot::{Bucket, Rule, Snapshot};
 use crate::subject::Subject;
 
+pub(crate) use failure_reason::is_for_a_job;
 pub use finding::{Evidence, Finding, Remedy, RemedyKind, RootCause, Severity, Unread};
 
 /// What checks look at.

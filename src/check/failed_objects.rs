@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::failure_reason::{Meaning, meaning};
+use serde_json::json;
+
+use super::failure_reason::{Left, Meaning, meaning};
 use super::{CheckId, Draft, Evidence, Examination, Facts, Finding, RootCause, Severity};
 use crate::snapshot::{EncryptionType, ObjectHead};
 
@@ -15,6 +17,10 @@ use crate::snapshot::{EncryptionType, ObjectHead};
 const SHOWN: usize = 5;
 
 const NOT_SAID: &str = "no reason given";
+
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>
+const LOST: &str = "what a deleted key encrypts nobody can read again, so no job replicates it: write the objects anew from \
+                    another copy, if there is one";
 
 pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let trigger = &facts.subject.trigger;
@@ -32,41 +38,38 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             .entry(object.failure_reason.as_deref().unwrap_or(NOT_SAID))
             .or_default() += 1;
     }
-    let mut causes: BTreeSet<(Severity, CheckId)> = BTreeSet::new();
-    let mut explained: Vec<String> = Vec::new();
-    for reason in reasons.keys() {
-        let (fitting, text) = explanation(reason, examination);
-        causes.extend(fitting);
-        explained.push(format!("{}: {text}", reason.escape_debug()));
-    }
+    let explained: Vec<Explained> = reasons
+        .keys()
+        .map(|reason| explanation(facts, reason, examination))
+        .collect();
+    let causes: BTreeSet<(Severity, CheckId)> = explained
+        .iter()
+        .flat_map(|one| one.causes.iter().copied())
+        .collect();
     let counted: Vec<String> = reasons
         .iter()
         .map(|(reason, count)| format!("{} ({count})", reason.escape_debug()))
         .collect();
     let cause = causes.first().map(|(_, check)| *check);
-    let what_now = match cause {
-        Some(_) => "Fix that first, then replicate what failed",
-        None => "Replicate what failed, if it still matters,",
-    };
     let bucket = &facts.subject.bucket;
     let mut finding = Draft {
         check: CheckId::FailedObjects,
         severity: Severity::Warning,
-        rule_ids: trigger.objects.iter().filter_map(|object| object.rule_id.clone()).collect(),
+        rule_ids: trigger
+            .objects
+            .iter()
+            .filter_map(|object| object.rule_id.clone())
+            .collect(),
         subject: facts.source_arn(),
-        summary: format!("S3 gave up on {} of `{bucket}`", objects(facts.subject.failed_objects)),
+        summary: format!(
+            "S3 gave up on {} of `{bucket}`",
+            objects(facts.subject.failed_objects)
+        ),
         expected: "every object version replicated".to_owned(),
         found: format!("in S3's words: {}", counted.join(", ")),
         evidence: shown(facts),
     }
-    .propose(
-        facts.own_account(),
-        format!(
-            "{}. {what_now} with S3 Batch Replication (the command stands under backlog): S3 does not try failed versions \
-             again by itself",
-            explained.join("; ")
-        ),
-    );
+    .propose(facts.own_account(), what_to_do(facts, &explained));
     if let Some(cause) = cause {
         finding.root_cause = RootCause::ConsequenceOf(cause);
     }
@@ -105,16 +108,93 @@ fn seen_failed(facts: &Facts<'_>, examination: &mut Examination) {
     );
 }
 
-/// The findings that explain a reason, and a text about it.
-fn explanation(reason: &str, examination: &mut Examination) -> (Vec<(Severity, CheckId)>, String) {
+/// What is known of a reason.
+struct Explained {
+    /// The findings that explain it.
+    causes: Vec<(Severity, CheckId)>,
+    text: String,
+    left: Left,
+}
+
+/// What each reason means, and what to do about all of it.
+fn what_to_do(facts: &Facts<'_>, explained: &[Explained]) -> String {
+    let mut sentences: Vec<String> = explained.iter().map(|one| one.text.clone()).collect();
+    sentences.extend(under_removed_rules(facts));
+    let for_a_job = || explained.iter().filter(|one| one.left.is_for_a_job());
+    let is_to_fix = for_a_job().any(|one| !one.causes.is_empty() || one.left == Left::JobOfAnotherRole);
+    let which = match for_a_job().count() {
+        0 => None,
+        count if count == explained.len() => Some("what failed"),
+        _ => Some("the other objects"),
+    };
+    sentences.extend(which.map(|which| {
+        let what_now = match is_to_fix {
+            true => format!("Fix that first, then replicate {which}"),
+            false => format!("Replicate {which}, if it still matters,"),
+        };
+        format!(
+            "{what_now} with S3 Batch Replication (the command stands under backlog): S3 does not try failed versions \
+             again by itself"
+        )
+    }));
+    let mut text = sentences.join(". ");
+    if explained.iter().any(|one| one.left == Left::JobOfAnotherRole) {
+        let needed = json!({
+            "Effect": "Allow", "Action": "s3:InitiateReplication", "Resource": format!("{}/*", facts.source_arn()),
+        });
+        text.push_str(
+            "\nthe role of the job needs this, beside the rest of the policy under backlog in the report:\n",
+        );
+        text.push_str(&needed.to_string());
+    }
+    text
+}
+
+/// Rules of failed objects that are not in the configuration any more, in a sentence: a job goes by those that are
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>).
+fn under_removed_rules(facts: &Facts<'_>) -> Option<String> {
+    let rules = &facts.snapshot.replication.found()?.rules;
+    let objects = facts.subject.trigger.objects.iter();
+    let removed: BTreeSet<String> = objects
+        .filter_map(|object| object.rule_id.as_deref())
+        .filter(|id| !rules.iter().any(|rule| rule.id == *id))
+        .map(|id| format!("`{}`", id.escape_debug()))
+        .collect();
+    let (rules, are) = match removed.len() {
+        0 => return None,
+        1 => ("Rule", "is"),
+        _ => ("Rules", "are"),
+    };
+    let removed: Vec<String> = removed.into_iter().take(SHOWN).collect();
+    Some(format!(
+        "{rules} {}, under which objects failed, {are} not in the configuration any more: what no other rule takes is \
+         not replicated, by S3 Batch Replication neither",
+        removed.join(", ")
+    ))
+}
+
+/// What the findings say to a reason.
+fn explanation(facts: &Facts<'_>, reason: &str, examination: &mut Examination) -> Explained {
+    let shown = reason.escape_debug();
     let may_cause: &dyn Fn(&Finding) -> bool = match meaning(reason) {
-        Meaning::Passing(why) => {
-            return (
-                Vec::new(),
-                format!("{why}; no setting of the account is the cause"),
-            );
+        Meaning::Passing(why, left) => {
+            let text = match left {
+                Left::Job => format!("{shown}: {why}; no setting of the account is the cause"),
+                Left::NoJob(instead) => {
+                    format!(
+                        "{shown}: {why}; no setting of the account is the cause. {}",
+                        sentence(instead)
+                    )
+                }
+                Left::JobOfAnotherRole => format!("{shown}: {why}"),
+            };
+            return Explained {
+                causes: Vec::new(),
+                text,
+                left,
+            };
         }
-        Meaning::Caused(checks) => &|finding| checks.contains(&finding.check),
+        Meaning::Caused(checks) => &|finding| checks.contains(&finding.check) && !is_unproven(facts, finding),
         // Any error may be behind a word that is not known.
         Meaning::Unknown => &|finding| finding.severity == Severity::Error,
     };
@@ -125,11 +205,24 @@ fn explanation(reason: &str, examination: &mut Examination) -> (Vec<(Severity, C
         .collect();
     if !fitting.is_empty() {
         let summaries: Vec<&str> = fitting.iter().map(|finding| finding.summary.as_str()).collect();
+        let text = format!("{shown}: {}", summaries.join(", and "));
         let causes = fitting
             .iter()
             .map(|finding| (finding.severity, finding.check))
             .collect();
-        return (causes, summaries.join(", and "));
+        let is_lost = fitting.iter().all(|finding| is_deleted_key(finding));
+        return match is_lost {
+            true => Explained {
+                causes,
+                text: format!("{text}. {}", sentence(LOST)),
+                left: Left::NoJob(LOST),
+            },
+            false => Explained {
+                causes,
+                text,
+                left: Left::Job,
+            },
+        };
     }
     let elsewhere = if examination.unread.is_empty() {
         "nothing visible now explains it: it was fixed since, or the cause is a control policy of the organisation, the \
@@ -137,8 +230,37 @@ fn explanation(reason: &str, examination: &mut Examination) -> (Vec<(Severity, C
     } else {
         "nothing that could be read explains it; what could not be read may"
     };
-    examination.not_evaluated(format!("the cause of {}", reason.escape_debug()));
-    (Vec::new(), elsewhere.to_owned())
+    examination.not_evaluated(format!("the cause of {shown}"));
+    Explained {
+        causes: Vec::new(),
+        text: format!("{shown}: {elsewhere}"),
+        left: Left::Job,
+    }
+}
+
+/// That nobody could prove who owns a destination keeps S3 from nothing.
+fn is_unproven(facts: &Facts<'_>, finding: &Finding) -> bool {
+    let of_owners = || {
+        facts
+            .snapshot
+            .destinations
+            .iter()
+            .filter(|(name, _)| facts.arn(name) == finding.subject)
+            .filter_map(|(_, bucket)| bucket.found()?.owner.failure())
+    };
+    finding.check == CheckId::DestinationForeign && of_owners().next().is_some()
+}
+
+/// Is it about a key that is gone, and not about an alias that points nowhere?
+fn is_deleted_key(finding: &Finding) -> bool {
+    finding.check == CheckId::SourceKeyNotFound && !finding.subject.contains(":alias/")
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 fn shown(facts: &Facts<'_>) -> Vec<Evidence> {

@@ -12,14 +12,50 @@ pub(super) enum Meaning {
     /// One of these checks should find the cause.
     Caused(&'static [CheckId]),
     /// Nothing in the account's settings: why, in a sentence.
-    Passing(&'static str),
+    Passing(&'static str, Left),
     /// A word that this program does not know.
     Unknown,
 }
 
+/// What is left to do about objects that failed for a reason, once that is mended.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html>: what a job does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// To replicate them with a Batch Replication job.
+    Job,
+    /// To let the role of such a job do it, and order it again.
+    JobOfAnotherRole,
+    /// No job replicates them: what there is to do in its place.
+    NoJob(&'static str),
+}
+
+impl Left {
+    /// Does a job replicate them?
+    pub(super) fn is_for_a_job(self) -> bool {
+        match self {
+            Self::Job | Self::JobOfAnotherRole => true,
+            Self::NoJob(_) => false,
+        }
+    }
+}
+
+/// Would a Batch Replication job replicate what failed for this reason?
+pub(crate) fn is_for_a_job(reason: &str) -> bool {
+    match meaning(reason) {
+        Meaning::Passing(_, left) => left.is_for_a_job(),
+        Meaning::Caused(_) | Meaning::Unknown => true,
+    }
+}
+
+/// What makes a replica again that was deleted with its version.
+const COPY: &str = "S3 Batch Replication does not make such a replica again: to have it there, copy the source object \
+                    onto itself, which makes a new version that is replicated";
+
 /// What a reason can mean.
 pub(super) fn meaning(reason: &str) -> Meaning {
     use CheckId as C;
+    use Left::{Job, JobOfAnotherRole, NoJob};
     use Meaning::{Caused, Passing, Unknown};
     match reason {
         "AssumeRoleNotPermitted" => Caused(&[C::RoleNotFound, C::RoleNotAssumable]),
@@ -67,26 +103,35 @@ pub(super) fn meaning(reason: &str) -> Meaning {
             C::ObjectOwnership,
         ]),
         "SrcKmsKeyInvalidState" => Caused(&[C::SourceKeyNotUsable, C::SourceKeyNotFound]),
-        "SrcKeyNotFound" | "SrcVersionNotFound" | "SrcObjectNotFound" => {
-            Passing("the source object or version was gone before S3 came to replicate it")
-        }
-        "DstVersionNotFound" => {
-            Passing("the version whose metadata S3 wanted to replicate is gone at the destination")
-        }
+        "SrcKeyNotFound" | "SrcVersionNotFound" | "SrcObjectNotFound" => Passing(
+            "the source object or version was gone before S3 came to replicate it",
+            NoJob("nothing is left to replicate, and nothing is to be done"),
+        ),
+        "DstVersionNotFound" => Passing(
+            "the version whose metadata S3 wanted to replicate is gone at the destination",
+            NoJob(COPY),
+        ),
         "SrcObjectNotEligible" => Passing(
             "the object has a storage class that cannot be read, such as S3 Glacier Deep Archive, or tags that the rule \
              does not take",
+            NoJob(
+                "S3 Batch Replication takes neither: restore what is archived and copy it onto itself in a storage class \
+                 that can be read; to objects with other tags no rule applies",
+            ),
         ),
-        "SrcReplicationNotPending" => Passing("the object was no longer waiting to be replicated"),
-        "DstObjectHardDeleted" => {
-            Passing("the replica was deleted with its version, and S3 does not make it again")
-        }
-        "SrcBucketNotFound" => Passing("the source bucket was not there"),
-        "DstBucketInvalidRegion" | "SrcBucketInvalidRegion" => {
-            Passing("a Batch Replication job ran in another Region than that of the bucket")
-        }
+        "SrcReplicationNotPending" => Passing("the object was no longer waiting to be replicated", Job),
+        "DstObjectHardDeleted" => Passing("the replica was deleted with its version", NoJob(COPY)),
+        "SrcBucketNotFound" => Passing(
+            "the source bucket was not there",
+            NoJob("what was in it is gone with it, and nothing is left to replicate"),
+        ),
+        "DstBucketInvalidRegion" | "SrcBucketInvalidRegion" => Passing(
+            "a Batch Replication job ran in another Region than that of the bucket",
+            Job,
+        ),
         "InitiateReplicationNotPermitted" => Passing(
-            "the role of a Batch Replication job may not s3:InitiateReplication on the source objects",
+            "the role of a Batch Replication job, which is not that of the rule, may not do it",
+            JobOfAnotherRole,
         ),
         _ => Unknown,
     }

@@ -324,7 +324,7 @@ const CAUSES: &[(&str, Shown)] = &[
     ),
     (
         "objects older than the rule, replicas, and objects in archives",
-        By(&["object-not-eligible"]),
+        By(&["object-not-eligible", "object-failed-whose-replica-was-deleted"]),
     ),
     (
         "KMS is asked more often than it answers",
@@ -399,6 +399,11 @@ const CAUSES: &[(&str, Shown)] = &[
             "object-failed-and-the-cause-is-visible",
             "object-failed-for-another-reason-than-what-is-wrong",
             "object-failed-for-an-unknown-reason",
+            "object-failed-in-a-job-of-a-role-that-may-not-start-it",
+            "object-failed-that-was-gone",
+            "objects-failed-of-which-one-was-gone",
+            "object-failed-towards-another-account-that-is-unread",
+            "object-failed-under-a-rule-that-was-removed",
         ]),
     ),
     (
