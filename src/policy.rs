@@ -39,7 +39,7 @@ pub use answer::{
 };
 pub use document::{InvalidPolicy, PolicyDocument, UNWRITABLE};
 pub use evaluate::{decision, evaluate, identity_verdict, judge};
-pub use explain::explain;
+pub use explain::{explain, principal_tag, spared};
 pub use grant::{Grant, GrantConstraints};
 pub use layers::{Layers, NamedPolicy, PolicyLevel, PolicySet};
 pub use mistake::{Mistake, MistakeKind, mistakes};

@@ -7,7 +7,9 @@ mod quote;
 mod words;
 
 use super::answer::{Answer, Decision, Guardrail, Layer, Mismatch, NearMiss};
-use super::request::{Caller, Request};
+use super::condition::Quantifier;
+use super::request::{Caller, Context, Request, Values};
+use super::statement::Statement;
 pub(super) use quote::{quoted, quoted_list};
 
 /// One or two sentences that say what the decision is and why.
@@ -28,6 +30,50 @@ pub fn explain(request: &Request, answer: &Answer) -> String {
         Some(absence) => format!("{sentence} {absence}"),
         None => sentence,
     }
+}
+
+/// The family of condition keys that hold the tags of the caller.
+const TAGS: &str = "aws:PrincipalTag/";
+
+/// The tag that a condition key asks for, where it asks for one of the caller's own.
+#[must_use]
+pub fn principal_tag(key: &str) -> Option<&str> {
+    let (family, tag) = key.split_at_checked(TAGS.len())?;
+    family.eq_ignore_ascii_case(TAGS).then_some(tag)
+}
+
+/// What a statement that denies would spare, and what the request has in its place: any of its negated conditions that
+/// fails is enough. `None` where it has none, or where the request has nothing to compare.
+#[must_use]
+pub fn spared(statement: &Statement, context: &Context) -> Option<String> {
+    let conditions = statement.conditions.all.iter();
+    let mismatches = conditions.filter_map(|condition| {
+        let is_negated = |operator: &super::condition::Operator| {
+            operator.negated && operator.quantifier == Quantifier::None
+        };
+        condition
+            .operator
+            .as_ref()
+            .filter(|operator| is_negated(operator))?;
+        let operator = condition.operator_name.replacen("Not", "", 1);
+        let (key, wanted) = (condition.key.clone(), condition.wanted());
+        match context.get(&key) {
+            Some(Values::One(value)) => Some(Mismatch::ConditionValue {
+                operator,
+                key,
+                found: vec![value.clone()],
+                wanted,
+            }),
+            None if principal_tag(&key).is_some() => Some(Mismatch::ConditionKeyAbsent {
+                operator,
+                key,
+                wanted,
+            }),
+            Some(_) | None => None,
+        }
+    });
+    let mismatches: Vec<Mismatch> = mismatches.collect();
+    (!mismatches.is_empty()).then(|| words::spares(&mismatches))
 }
 
 fn listed(answer: &Answer, and: &str) -> String {

@@ -27,10 +27,12 @@ DEFAULTS = {
 NOT_HELD = {
     "the policy denies the function too, and would on AWS": [
         "destination-policy-denies-and-role-lacks-it-too",
+        "destination-policy-denies-roles-without-a-tag",
         "destination-policy-denies-sessions-without-a-second-factor",
         "destination-policy-denies-the-role",
         "destination-policy-takes-some-programs-only",
         "key-policy-denies-other-addresses",
+        "key-policy-denies-roles-without-a-tag",
     ],
     "the emulator speaks plain HTTP, which the policy denies": [
         "healthy/bucket-policies-deny-insecure-transport",

@@ -10,30 +10,47 @@ use serde_json::{Value, json};
 use super::managed;
 use crate::assessment::resource_policy;
 use crate::check::Facts;
-use crate::policy::{Layer, NamedPolicy, StatementRef};
+use crate::policy::{Layer, NamedPolicy, Statement, StatementRef, principal_tag};
 use crate::requirement::Area;
+use crate::shell::shell_quote;
 
 /// A statement that is longer than this is looked up, not read in a report.
 const LONGEST: usize = 3000;
 
 /// The statement as it stands in its policy.
 pub(super) fn text_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef) -> Option<&'a Value> {
+    let policy = policy_of(facts, area, denying)?;
+    policy.document.raw_statements().get(denying.index)
+}
+
+/// The same, as it was read.
+pub(super) fn statement_of<'a>(
+    facts: &Facts<'a>,
+    area: &Area,
+    denying: &StatementRef,
+) -> Option<&'a Statement> {
+    policy_of(facts, area, denying)?
+        .document
+        .statements()
+        .get(denying.index)
+}
+
+fn policy_of<'a>(facts: &Facts<'a>, area: &Area, denying: &StatementRef) -> Option<&'a NamedPolicy> {
     let role = facts.snapshot.role.found()?;
-    let policy: &NamedPolicy = match denying.layer {
+    match denying.layer {
         Layer::Identity => role
             .inline
             .policies
             .iter()
             .chain(&role.managed.policies)
-            .find(|policy| policy.name == denying.policy)?,
-        Layer::Boundary => role.boundary.found()?,
+            .find(|policy| policy.name == denying.policy),
+        Layer::Boundary => role.boundary.found(),
         Layer::Resource => match resource_policy(facts.snapshot, area) {
-            Cow::Borrowed(policy) => policy.found()?,
-            Cow::Owned(_) => return None,
+            Cow::Borrowed(policy) => policy.found(),
+            Cow::Owned(_) => None,
         },
-        Layer::Scp | Layer::Rcp | Layer::Grant => return None,
-    };
-    policy.document.raw_statements().get(denying.index)
+        Layer::Scp | Layer::Rcp | Layer::Grant => None,
+    }
 }
 
 /// How to except the role from it.
@@ -44,15 +61,42 @@ pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> S
     if is_of_the_role_alone(facts, area, denying) {
         return format!("remove {denying}, which no Allow outweighs: it is about this role alone");
     }
-    let instead = text_of(facts, area, denying)
+    let statement = text_of(facts, area, denying);
+    let instead = statement
         .and_then(|statement| sparing(facts, statement))
         .and_then(|statement| shown(&statement));
-    match instead {
+    let mut text = match instead {
         Some(statement) => format!(
             "remove {denying}, which no Allow outweighs, or put this in its place, so that it spares the role:\n{statement}"
         ),
         None => format!("remove {denying}, which no Allow outweighs, or except the role from it"),
+    };
+    if let Some(command) = statement.and_then(|statement| tagging(facts, statement)) {
+        text.push_str("\nor, if the role is one that it is meant to spare, tag the role:\n");
+        text.push_str(&command);
     }
+    text
+}
+
+/// How to give the role a tag that the statement spares, where it names one. That is for a person to judge: whoever tests
+/// tags has a meaning for them.
+fn tagging(facts: &Facts<'_>, statement: &Value) -> Option<String> {
+    let role = facts.snapshot.role.found()?;
+    let conditions = statement.get("Condition")?.as_object()?;
+    let keys = conditions
+        .iter()
+        .filter(|(operator, _)| operator.starts_with("StringNot"))
+        .filter_map(|(_, keys)| keys.as_object())
+        .flatten();
+    let (tag, value) = keys
+        .filter_map(|(key, value)| Some((principal_tag(key)?, value.as_str()?)))
+        .find(|(_, value)| !value.contains(['*', '?', '$']))?;
+    let tags = shown(&json!([{"Key": tag, "Value": value}]))?;
+    Some(format!(
+        "aws iam tag-role --role-name {} --tags {}",
+        shell_quote(role.arn.name()),
+        shell_quote(&tags)
+    ))
 }
 
 /// Is it about nobody but the role, so that a statement that spares it would say nothing? It stands in an inline policy, or

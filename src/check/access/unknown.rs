@@ -11,7 +11,7 @@ use super::words::{actions_of, object_of, telling};
 use crate::assessment::{Assessment, key_of, resource_policy};
 use crate::check::{Examination, Facts};
 use crate::observed::ReadFailure;
-use crate::policy::{Answer, Decision, DoubtReason, Request};
+use crate::policy::{Answer, Decision, DoubtReason, Request, principal_tag};
 use crate::requirement::{Area, Necessity};
 use crate::source::Read;
 
@@ -58,7 +58,8 @@ pub(super) fn tell(
             }
             (Decision::Allowed, _) => {
                 let keys = assessment.answer.absent_keys.iter();
-                absent.extend(keys.filter(|absent| !requirement.surely_lacks(&absent.key)));
+                let is_known = |key: &str| requirement.surely_lacks(key) || principal_tag(key).is_some();
+                absent.extend(keys.filter(|absent| !is_known(&absent.key)));
             }
         }
     }

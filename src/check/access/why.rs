@@ -4,10 +4,11 @@
 //! The evaluator's own explanation tells the request's whole story; a finding is about one place in it, and whoever
 //! repairs that place needs no more.
 
+use super::denying::statement_of;
 use super::{Cause, Group};
 use crate::assessment::{Assessment, mistakes_of, near_misses_of};
 use crate::check::Facts;
-use crate::policy::{Layer, Mismatch, Mistake, NearMiss, StatementRef};
+use crate::policy::{Layer, Mismatch, Mistake, NearMiss, StatementRef, principal_tag, spared};
 use crate::requirement::Area;
 use crate::snapshot::{Role, SAMPLE_NAME};
 
@@ -108,21 +109,46 @@ fn denied(facts: &Facts<'_>, one: &Assessment, statement: &StatementRef) -> Stri
     let mistake = mistakes
         .iter()
         .find(|mistake| mistake.statement.as_ref() == Some(statement));
-    let because = mistake.map_or_else(String::new, |mistake| format!(": {}", mistake.kind));
-    let absent: Vec<String> = one
-        .answer
-        .absent_keys
-        .iter()
-        .filter(|absent| absent.statement == *statement)
-        .map(|absent| format!("`{}`", absent.key.escape_debug()))
+    let area = &one.requirement.area;
+    let because = mistake
+        .map(|mistake| mistake.kind.to_string())
+        .or_else(|| {
+            let denying = statement_of(facts, area, statement)?;
+            spared(denying, &one.requirement.request.context)
+        })
+        .map_or_else(String::new, |because| format!(": {because}"));
+    let absent = one.answer.absent_keys.iter();
+    let absent = absent.filter(|absent| absent.statement == *statement);
+    // Tags of the role are known; what S3 sends beside them may not be.
+    let (tags, keys): (Vec<&str>, Vec<&str>) = absent
+        .map(|absent| absent.key.as_str())
+        .partition(|key| principal_tag(key).is_some());
+    let named = |names: &[&str]| {
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| format!("`{}`", name.escape_debug()))
+            .collect();
+        names.join(" or ")
+    };
+    let is_told = |tag: &&str| because.contains(&format!("the role has no tag `{}`", tag.escape_debug()));
+    let tags: Vec<&str> = tags
+        .into_iter()
+        .filter_map(principal_tag)
+        .filter(|tag| !is_told(tag))
         .collect();
-    let rests = if absent.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "; it applies because S3, when it replicates, is not known to send {}",
-            absent.join(" or ")
-        )
+    let mut rests = Vec::new();
+    if let (false, Some(role)) = (tags.is_empty(), facts.snapshot.role.found()) {
+        rests.push(format!("role `{}` has no tag {}", role.arn.name(), named(&tags)));
+    }
+    if !keys.is_empty() {
+        rests.push(format!(
+            "S3, when it replicates, is not known to send {}",
+            named(&keys)
+        ));
+    }
+    let rests = match rests.is_empty() {
+        true => String::new(),
+        false => format!("; it applies because {}", rests.join(", and because ")),
     };
     format!("{statement} denies it{because}{rests}")
 }

@@ -7,7 +7,7 @@ use super::super::answer::{
 };
 use super::super::condition::{Base, Operator};
 use super::super::statement::Flaw;
-use super::{quoted, quoted_list};
+use super::{principal_tag, quoted, quoted_list};
 
 const ENCRYPTION_CONTEXT: &str = "kms:encryptioncontext:aws:s3:arn";
 
@@ -89,9 +89,18 @@ impl fmt::Display for Guardrail {
 
 /// "only where … and …; the request has …"
 pub(super) fn only(mismatches: &[Mismatch]) -> String {
+    joined(mismatches, " and ")
+}
+
+/// "it spares calls only where … or …; the request has …"
+pub(super) fn spares(mismatches: &[Mismatch]) -> String {
+    format!("it spares calls {}", joined(mismatches, " or "))
+}
+
+fn joined(mismatches: &[Mismatch], and: &str) -> String {
     let (limits, found): (Vec<String>, Vec<Option<String>>) = mismatches.iter().map(limit).unzip();
     let found: Vec<String> = found.into_iter().flatten().collect();
-    let limits = limits.join(" and ");
+    let limits = limits.join(and);
     if found.is_empty() {
         format!("only {limits}")
     } else {
@@ -121,7 +130,10 @@ fn limit(mismatch: &Mismatch) -> (String, Option<String>) {
             wanted,
         } => (
             test(operator, key, wanted),
-            Some(format!("the request has {}", quoted_list(found))),
+            Some(match principal_tag(key) {
+                Some(tag) => format!("the role's tag {} is {}", quoted(tag), quoted_list(found)),
+                None => format!("the request has {}", quoted_list(found)),
+            }),
         ),
         Mismatch::ConditionKeyAbsent {
             operator,
@@ -129,7 +141,10 @@ fn limit(mismatch: &Mismatch) -> (String, Option<String>) {
             wanted,
         } => (
             test(operator, key, wanted),
-            Some(format!("the request has no {}", quoted(key))),
+            Some(match principal_tag(key) {
+                Some(tag) => format!("the role has no tag {}", quoted(tag)),
+                None => format!("the request has no {}", quoted(key)),
+            }),
         ),
         Mismatch::ConditionKeyPresent { key, found } => (
             format!("without {}", quoted(key)),
