@@ -66,6 +66,11 @@ fn explanation(refusal: &CallError) -> (&'static str, &'static str) {
             "the source or the destination bucket keeps no versions",
             "enable versioning on both buckets first",
         )
+    } else if says("event threshold") || says("eventthreshold") {
+        (
+            "metrics have an event threshold, which belongs to Replication Time Control, and that is off",
+            "leave out Metrics.EventThreshold, or enable ReplicationTime with 15 minutes",
+        )
     } else if says("metrics") || says("replicationtime") {
         (
             "Replication Time Control was asked for without metrics",
@@ -119,6 +124,11 @@ mod tests {
                 "InvalidRequest",
                 "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
                 "keeps no versions",
+            ),
+            (
+                "InvalidArgument",
+                "Metrics cannot contain an event threshold when ReplicationTime is not specified or Disabled",
+                "an event threshold",
             ),
             ("AccessDenied", "Access Denied", "may not do it"),
             ("SomethingNew", "of which nobody has heard", "S3 says why"),
