@@ -47,14 +47,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::arn::BucketName;
+use crate::arn::{BucketName, KeyReference};
 use crate::assessment::Assessment;
 use crate::observed::Observed;
 use crate::snapshot::{Bucket, Rule, Snapshot};
 use crate::subject::Subject;
 
 pub(crate) use failure_reason::is_for_a_job;
-pub use finding::{Evidence, Finding, Remedy, RemedyKind, RootCause, Severity, Unread};
+pub use finding::{Evidence, Finding, Reach, Remedy, RemedyKind, RootCause, Severity, Unread};
 
 /// What checks look at.
 #[derive(Debug, Clone, Copy)]
@@ -215,6 +215,11 @@ pub fn examine(facts: &Facts<'_>) -> Examination {
     for check in CheckId::ALL {
         check.run(facts, &mut examination);
     }
+    for finding in &mut examination.findings {
+        if facts.is_of_single_objects(finding) {
+            finding.reach = Reach::Some;
+        }
+    }
     examination.not_evaluated.extend(superseded_rules::note(facts));
     examination
         .not_evaluated
@@ -294,6 +299,7 @@ impl Draft {
             evidence: self.evidence,
             remedy,
             root_cause: RootCause::Itself,
+            reach: Reach::All,
         }
     }
 }
@@ -336,6 +342,23 @@ impl<'a> Facts<'a> {
             .iter()
             .map(|(name, bucket)| (name, bucket, rules.remove(name).unwrap_or_default()))
             .collect()
+    }
+
+    /// Is it about the key of objects that were looked at, which is not that of new ones?
+    fn is_of_single_objects(&self, finding: &Finding) -> bool {
+        let is_of_source_key = matches!(
+            finding.check,
+            CheckId::SourceKeyNotFound | CheckId::SourceKeyNotUsable | CheckId::RoleSourceKeyAccess
+        );
+        let snapshot = self.snapshot;
+        let is_default = |key: &KeyReference| {
+            let behind = snapshot.key(key).and_then(|key| key.metadata.found());
+            key.to_string() == finding.subject
+                || behind.is_some_and(|metadata| metadata.arn.to_string() == finding.subject)
+        };
+        is_of_source_key
+            && snapshot.source.encryption.failure().is_none()
+            && !snapshot.default_source_key().is_some_and(is_default)
     }
 
     /// Who can change a destination bucket.

@@ -62,6 +62,17 @@ pub enum RootCause {
     ConsequenceOf(CheckId),
 }
 
+/// What of a rule's objects an error keeps from being replicated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them, as far as is known.
+    All,
+    /// Single ones: those that failed, or that another key encrypts than new ones.
+    Some,
+    /// Their delete markers alone.
+    DeleteMarkers,
+}
+
 impl Serialize for RootCause {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -95,6 +106,9 @@ pub struct Finding {
     pub remedy: Remedy,
     /// `true`, or the check of which this is a consequence.
     pub root_cause: RootCause,
+    /// What it keeps from being replicated.
+    #[serde(skip)]
+    pub reach: Reach,
 }
 
 /// A fact that a verdict would have needed and that could not be read or understood.

@@ -10,7 +10,7 @@ use super::words::{Words, role, telling};
 use super::{About, Cause, Group, Means, means};
 use crate::arn::{KeyArn, KeyReference};
 use crate::assessment::{Assessment, key_of};
-use crate::check::{Draft, Evidence, Facts, Finding, Remedy, RemedyKind, Severity};
+use crate::check::{Draft, Evidence, Facts, Finding, Reach, Remedy, RemedyKind, Severity};
 use crate::policy::{Layer, Values};
 use crate::requirement::Area;
 use crate::snapshot::SAMPLE_NAME;
@@ -24,7 +24,7 @@ pub(super) fn finding(
     let telling = telling(denied);
     let words = Words::of(facts, group, &telling, of_area);
     let reasons = why(facts, group, &telling);
-    Draft {
+    let mut finding = Draft {
         check: group.check,
         severity: group.severity,
         rule_ids: denied
@@ -37,7 +37,18 @@ pub(super) fn finding(
         found: reasons.first().map(Why::sentence).unwrap_or_default(),
         evidence: evidence(facts, group, &telling, &reasons),
     }
-    .remedy(remedy(facts, group, denied, &words))
+    .remedy(remedy(facts, group, denied, &words));
+    finding.reach = reach(group, denied);
+    finding
+}
+
+fn reach(group: &Group<'_>, denied: &[&Assessment]) -> Reach {
+    let is_of_markers = |one: &&Assessment| one.requirement.request.action == "s3:ReplicateDelete";
+    match group.about {
+        About::Failed | About::Part => Reach::Some,
+        About::All if denied.iter().all(is_of_markers) => Reach::DeleteMarkers,
+        About::All => Reach::All,
+    }
 }
 
 fn evidence(

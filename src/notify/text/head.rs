@@ -6,7 +6,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::FIELD;
-use crate::check::{CheckId, Severity, Verdict};
+use crate::check::{CheckId, Reach, Severity, Verdict};
 use crate::event::{Change, TriggerKind};
 use crate::notify::alert_state::{AlertHistory, Reason};
 use crate::notify::escape::line;
@@ -59,7 +59,7 @@ fn is_of_access(check: CheckId) -> bool {
     )
 }
 
-/// Whose objects are left behind.
+/// Whose objects are left behind, and what of them.
 fn broken(report: &Report, state: &str) -> String {
     let whose = match rules_of_errors(report).as_deref() {
         Some([only]) => match objects(report, only).as_str() {
@@ -69,7 +69,27 @@ fn broken(report: &Report, state: &str) -> String {
         Some(rules @ [_, ..]) => format!("objects matched by rules {}", few(rules)),
         Some([]) | None => "objects".to_owned(),
     };
-    format!("{whose} {state}")
+    match left_behind(report) {
+        Reach::All => format!("{whose} {state}"),
+        Reach::DeleteMarkers => format!("delete markers of {whose} {state}"),
+        // Since when others failed as these did, nobody knows.
+        Reach::Some => format!("some {whose} were not replicated"),
+    }
+}
+
+/// What the errors together keep from being replicated.
+fn left_behind(report: &Report) -> Reach {
+    let errors = || {
+        let findings = report.findings.iter();
+        findings.filter(|finding| finding.severity == Severity::Error)
+    };
+    if errors().any(|finding| finding.reach == Reach::All) {
+        Reach::All
+    } else if errors().any(|finding| finding.reach == Reach::Some) {
+        Reach::Some
+    } else {
+        Reach::DeleteMarkers
+    }
 }
 
 /// A text from outside between signs that it cannot end.
