@@ -20,6 +20,7 @@ mod finding;
 mod key_state;
 mod metrics_disabled;
 mod object_ownership;
+mod permit;
 mod put_refused;
 mod replica_key;
 mod replica_key_alias;
@@ -215,6 +216,11 @@ pub fn examine(facts: &Facts<'_>) -> Examination {
     for check in CheckId::ALL {
         check.run(facts, &mut examination);
     }
+    let unread = std::mem::take(&mut examination.unread);
+    examination.unread = unread
+        .into_iter()
+        .map(|failure| facts.addressed(failure))
+        .collect();
     for finding in &mut examination.findings {
         if facts.is_of_single_objects(finding) {
             finding.reach = Reach::Some;

@@ -123,6 +123,7 @@ async fn of_rules<S: Source>(source: &S, identity: &Identity, scope: &Scope, wan
     let mut snapshot = Snapshot {
         identity: identity.clone(),
         taken_at: wanted.now,
+        member_accounts: scope.members(identity),
         source: bucket,
         replication,
         role: Observed::Absent,

@@ -8,7 +8,7 @@ pub mod key;
 pub mod replication;
 pub mod role;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub identity: Identity,
     /// When it was looked.
     pub taken_at: Timestamp,
+    /// The accounts that are read with a role of theirs.
+    pub member_accounts: BTreeSet<AccountId>,
     /// The source bucket.
     pub source: Bucket,
     /// Its replication configuration.

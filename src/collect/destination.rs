@@ -3,6 +3,8 @@
 //! Implements <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>. The `Account` that
 //! a rule claims is checked by nobody: here it only says which trusted account to ask first.
 
+use std::collections::BTreeSet;
+
 use futures_util::join;
 
 use crate::arn::{AccountId, BucketName, Region};
@@ -125,6 +127,13 @@ impl<'a, S: Source> Search<'a, S> {
 }
 
 impl Scope {
+    /// The accounts that are read with a role of theirs.
+    pub(super) fn members(&self, identity: &Identity) -> BTreeSet<AccountId> {
+        let trusted = self.trusted_accounts.iter();
+        let others = trusted.filter(|account| self.member_role && **account != identity.account);
+        others.cloned().collect()
+    }
+
     /// With whose credentials to read what `owner` owns.
     pub(super) fn reader(&self, identity: &Identity, owner: &AccountId) -> Reader {
         if self.member_role && *owner != identity.account && self.trusted_accounts.contains(owner) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::statement::{Place, statement};
 use super::words::{actions_of, object_of, telling};
+use crate::arn::AccountId;
 use crate::assessment::{Assessment, key_of, resource_policy};
 use crate::check::{Examination, Facts};
 use crate::observed::ReadFailure;
@@ -180,16 +181,30 @@ fn told_to_the_owner<'a, I: Iterator<Item = &'a Assessment>>(
     failure: ReadFailure,
     needed: impl Fn() -> I,
 ) -> ReadFailure {
-    let policies = [Read::KeyPolicy.operation(), Read::BucketPolicy.operation()];
-    let Some(owner) = foreign_owner(facts, area).filter(|_| policies.contains(&failure.operation.as_str()))
-    else {
+    let policies = [Read::KeyPolicy, Read::BucketPolicy];
+    let read = policies
+        .into_iter()
+        .find(|read| read.operation() == failure.operation);
+    let (Some(owner), Some(read)) = (foreign_owner(facts, area), read) else {
         return failure;
     };
+    let members = &facts.snapshot.member_accounts;
+    let is_member = match owner {
+        Some(account) => members.contains(account),
+        None => !members.is_empty(),
+    };
+    let or = match is_member {
+        true => format!("permit the member role there {}", read.action()),
+        false => "let this program read there (TRUSTED_ACCOUNTS, MEMBER_ROLE_NAME)".to_owned(),
+    };
+    let owner = owner.map_or_else(
+        || "whoever that is".to_owned(),
+        |owner| format!("account {owner}"),
+    );
     let required: Vec<&Assessment> = needed().collect();
     ReadFailure {
         what: format!(
-            "{}. The owner, {owner}, must see to it that the statement given here is in it; or let this program read \
-             there (TRUSTED_ACCOUNTS, MEMBER_ROLE_NAME)",
+            "{}. The owner, {owner}, must see to it that the statement given here is in it; or {or}",
             failure.what
         ),
         permit: statement(facts, area, Place::Resource, &required).to_string(),
@@ -197,21 +212,13 @@ fn told_to_the_owner<'a, I: Iterator<Item = &'a Assessment>>(
     }
 }
 
-/// Who owns what an area is about, where that is not proven to be us.
-fn foreign_owner(facts: &Facts<'_>, area: &Area) -> Option<String> {
+/// Who owns what an area is about, where that is not us: nobody that is proven, where it may be anybody.
+fn foreign_owner<'a>(facts: &Facts<'a>, area: &'a Area) -> Option<Option<&'a AccountId>> {
     let own = &facts.snapshot.identity.account;
-    match area {
-        Area::Source => None,
-        Area::Destination(bucket) => {
-            let owner = facts.snapshot.destination(bucket)?.found()?.owner.found();
-            match owner {
-                Some(owner) if owner == own => None,
-                Some(owner) => Some(format!("account {owner}")),
-                None => Some("whoever that is".to_owned()),
-            }
-        }
-        Area::SourceKey(key) | Area::ReplicaKey(key) => {
-            (key.account() != own).then(|| format!("account {}", key.account()))
-        }
-    }
+    let owner = match area {
+        Area::Source => return None,
+        Area::Destination(bucket) => facts.snapshot.destination(bucket)?.found()?.owner.found(),
+        Area::SourceKey(key) | Area::ReplicaKey(key) => Some(key.account()),
+    };
+    (owner != Some(own)).then_some(owner)
 }

@@ -414,6 +414,7 @@ const CAUSES: &[(&str, Shown)] = &[
         "what could not be read",
         By(&[
             "key-policy-unread",
+            "member-role-may-not-read-the-versioning",
             "role-policies-unread",
             "encryption-unread-and-only-one-context-allowed",
             "configuration-unread",
