@@ -1,7 +1,9 @@
 //! Whose policy the statement belongs into that would permit a read in another account.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>: with a role of
-//! that account the role needs it; without one, both our role and the policy of the bucket or key there.
+//! that account the role needs it; without one, both our role and the policy of the bucket or key there. And what else may
+//! stand behind an answer:
+//! <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html>.
 
 use serde_json::Value;
 
@@ -18,7 +20,13 @@ enum Place<'a> {
 
 impl Facts<'_> {
     /// Says of a read in another account who has to be permitted it.
-    pub(super) fn addressed(&self, unread: Unread) -> Unread {
+    pub(super) fn addressed(&self, mut unread: Unread) -> Unread {
+        // That is how services answer in a Region that the account has not enabled.
+        if unread.error_code == "UnrecognizedClientException" {
+            unread
+                .what
+                .push_str(", whose Region may not be enabled for the account");
+        }
         let Some(place) = self.place(&unread) else {
             return unread;
         };

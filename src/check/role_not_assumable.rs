@@ -11,6 +11,10 @@ use crate::snapshot::Role;
 pub(super) const TRUST: &str =
     r#"{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
 
+/// What is quoted is one of several requests that are all denied.
+const WITH_SOURCE: &str = " That is the request if S3 sends `aws:SourceAccount` and `aws:SourceArn`, which is not known; \
+                           without them it is denied as well";
+
 pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
     let rule_ids = ids(facts.snapshot.enabled_rules());
     let Some(role) = facts.snapshot.role.found() else {
@@ -41,9 +45,9 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         grants: &Observed::Absent,
     };
     let answer = evaluate(&request, &layers);
-    let (request, answer) = match answer.decision {
+    let (request, answer, rests) = match answer.decision {
         Decision::Allowed => return,
-        Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => (request, answer),
+        Decision::ExplicitlyDenied | Decision::ImplicitlyDenied => (request, answer, ""),
         Decision::Undetermined => {
             let either_way: Vec<(Request, Answer)> = with_or_without_source(facts, &request)
                 .map(|request| {
@@ -56,12 +60,12 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             }
             let is_certain = either_way.iter().all(|(_, answer)| answer.is_denied());
             match either_way.into_iter().next().filter(|_| is_certain) {
-                Some(denied) => denied,
+                Some((request, answer)) => (request, answer, WITH_SOURCE),
                 None => return access::doubts(&request, &answer, examination),
             }
         }
     };
-    let found = explain(&request, &answer);
+    let found = format!("{}{rests}", explain(&request, &answer));
     let denying = answer.deciding.first();
     let remedy = match denying.filter(|_| answer.decision == Decision::ExplicitlyDenied) {
         Some(statement) => format!("remove {statement}, which no Allow outweighs"),

@@ -199,8 +199,9 @@ fn remedy(facts: &Facts<'_>, group: &Group<'_>, denied: &[&Assessment], words: &
         Cause::Resource if means == Means::Grant => (
             own,
             format!(
-                "a grant on the key for role `{role_name}`, because its policy leaves nothing to the account's policies; \
+                "a grant on the key for role `{role_name}`, because its policy does not leave {} to the account's policies; \
                  or add to the key policy:\n{}",
+                words.actions,
                 for_resource()
             ),
         ),

@@ -78,7 +78,14 @@ pub(super) fn tell(
             ),
         ));
     }
-    for absent in absent {
+    let is_doubted = |key: &str| {
+        let doubts = needed().flat_map(|one| &one.answer.doubts);
+        doubts.into_iter().any(|doubt| {
+            matches!(&doubt.reason, DoubtReason::ValueUnknown { key: doubted } if doubted.eq_ignore_ascii_case(key))
+        })
+    };
+    // A key that S3 may send with some of these requests is told as such; the others never have it.
+    for absent in absent.into_iter().filter(|absent| !is_doubted(&absent.key)) {
         examination.not_evaluated(format!(
             "`{}`, which {} tests: S3 is not known to send it when it replicates, so it was taken as absent",
             absent.key.escape_debug(),

@@ -45,6 +45,8 @@ pub(super) struct Words {
     pub(super) owner: String,
     /// The encryption context, where another one would be allowed.
     context: String,
+    /// Of what is only advised: which objects need it.
+    needing: &'static str,
 }
 
 /// The actions, each once, in this order.
@@ -83,13 +85,18 @@ impl Words {
             Area::Destination(bucket) => facts.owner_of(bucket),
             Area::SourceKey(key) | Area::ReplicaKey(key) => key.account().to_string(),
         };
+        let context = match group.about {
+            About::All => only_context(telling, of_area).unwrap_or_default(),
+            About::Failed => format!(" for objects that failed, such as {}", an_object(telling)),
+            About::Part => format!(" for a part of the objects, such as {}", an_object(telling)),
+        };
         Self {
             role: role(facts).map_or_else(String::new, |role| role.arn.name().to_owned()),
-            context: match group.about {
-                About::All => only_context(telling, of_area).unwrap_or_default(),
-                About::Failed => format!(" for objects that failed, such as {}", an_object(telling)),
-                About::Part => format!(" for a part of the objects, such as {}", an_object(telling)),
+            needing: match context.is_empty() {
+                true => needing(facts, group.area, telling),
+                false => needing_context(facts),
             },
+            context,
             actions: actions_of(telling),
             subject,
             object,
@@ -122,7 +129,7 @@ impl Words {
         match (group.severity, group.about) {
             (Severity::Error, _) | (_, About::Part) => sentence,
             (Severity::Warning | Severity::Advice, About::All | About::Failed) => {
-                format!("{sentence}; today's objects do not need it")
+                format!("{sentence}; {}", self.needing)
             }
         }
     }
@@ -132,6 +139,57 @@ impl Words {
             "role `{}` is allowed {} on {}{}",
             self.role, self.actions, self.object, self.context
         )
+    }
+}
+
+/// Said of objects that were looked at.
+const NOT_NEEDED: &str = "today's objects do not need it";
+
+fn was_looked_at(facts: &Facts<'_>) -> bool {
+    let mut objects = facts.snapshot.objects.iter();
+    objects.any(|object| object.head.found().is_some())
+}
+
+fn needing_context(facts: &Facts<'_>) -> &'static str {
+    match was_looked_at(facts) {
+        true => NOT_NEEDED,
+        false => "only such objects need it",
+    }
+}
+
+/// Which objects need what is only advised, where none was looked at: nothing is known of today's, but what the settings
+/// let expect.
+fn needing(facts: &Facts<'_>, area: &Area, telling: &[&Assessment]) -> &'static str {
+    const UNKNOWN: &str = "not all objects need it";
+    if was_looked_at(facts) {
+        return NOT_NEEDED;
+    }
+    let needs = |action: &str| {
+        let mut requests = telling.iter().map(|one| &one.requirement.request);
+        requests.any(|request| request.action == action)
+    };
+    let is_named_by_rule = || {
+        let mut requirements = facts.assessments.iter().map(|one| &one.requirement);
+        requirements.any(|one| one.area == *area && one.request.action == "kms:Encrypt")
+    };
+    // Only with a Bucket Key does S3 ask for the other actions, whatever the context.
+    let is_of_bucket_keys = || {
+        let of_encrypt = telling.iter().map(|one| &one.requirement);
+        of_encrypt
+            .filter(|one| one.request.action == "kms:Encrypt")
+            .all(|one| one.form == Some(ContextForm::Bucket))
+    };
+    match area {
+        Area::Source if needs("s3:GetObjectVersionForReplication") => "only objects under KMS keys need it",
+        Area::Destination(_) if needs("s3:ReplicateDelete") => {
+            "only delete markers need it, which the rule does not replicate"
+        }
+        Area::Destination(_) if needs("s3:PutObjectRetention") || needs("s3:PutObjectLegalHold") => {
+            "only objects with a retention or a legal hold need it"
+        }
+        Area::ReplicaKey(_) if !is_named_by_rule() => "only objects without encryption need it",
+        Area::ReplicaKey(_) if is_of_bucket_keys() => "only objects with a Bucket Key need it",
+        Area::Source | Area::Destination(_) | Area::SourceKey(_) | Area::ReplicaKey(_) => UNKNOWN,
     }
 }
 

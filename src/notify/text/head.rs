@@ -129,19 +129,22 @@ fn objects(report: &Report, id: &str) -> String {
     out
 }
 
-/// Which objects each of several rules takes; one rule alone is described in what the report comes to.
+/// Which objects each of several rules takes, in one line, as a phone shows few; one rule alone is described in what the
+/// report comes to, and a rule that takes all says nothing more by saying so.
 fn concerned(report: &Report) -> String {
     let rules = rules_of_errors(report).unwrap_or_default();
-    let is_known = |id: &&&str| report.rules.iter().any(|rule| rule.id == ***id);
-    let mut out = String::new();
-    // That each takes all objects says nothing.
-    let is_narrower = rules.iter().any(|id| objects(report, id) != "objects");
-    if rules.len() > 1 && is_narrower {
-        for id in rules.iter().filter(is_known).take(RULES) {
-            let _ = writeln!(out, "   rule {}: {}", quoted(id), objects(report, id));
-        }
+    if rules.len() < 2 {
+        return String::new();
     }
-    out
+    let shown = rules.iter().take(RULES).map(|id| (id, objects(report, id)));
+    let shown: Vec<String> = shown
+        .filter(|(_, objects)| objects != "objects")
+        .map(|(id, objects)| format!("rule {}: {objects}", quoted(id)))
+        .collect();
+    match shown.is_empty() {
+        true => String::new(),
+        false => format!("   {}\n", shown.join("; ")),
+    }
 }
 
 /// Since when objects are left behind at least, and what that rests on; none where nobody knows. A change that an event

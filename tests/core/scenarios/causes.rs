@@ -142,6 +142,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "key-policy-leaves-nothing-to-the-account-but-grants-to-us",
             "key-policy-leaves-nothing-to-the-account-and-no-bucket-key-for-a-grant",
             "key-policy-leaves-only-looking-to-the-account",
+            "key-policy-leaves-all-but-encrypting-to-the-account",
             "key-policy-names-the-service-in-place-of-the-role",
             "key-policy-still-means-the-deleted-role",
         ]),
@@ -394,6 +395,7 @@ const CAUSES: &[(&str, Shown)] = &[
         By(&[
             "replica-key-disabled-and-role-lacks-it",
             "four-denials-that-used-to-take-a-month",
+            "three-destinations-of-which-two-are-wrong",
         ]),
     ),
     (
@@ -418,6 +420,7 @@ const CAUSES: &[(&str, Shown)] = &[
             "role-policies-unread",
             "encryption-unread-and-only-one-context-allowed",
             "configuration-unread",
+            "replica-key-in-a-region-that-may-not-be-enabled",
         ]),
     ),
     (
