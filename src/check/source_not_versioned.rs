@@ -33,7 +33,14 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             found: found.to_owned(),
             evidence: evidence("s3:GetBucketVersioning", bucket, found),
         }
-        .propose(facts.own_account(), enable_versioning(source.name.as_str())),
+        .propose(
+            facts.own_account(),
+            format!(
+                "{}\nwhat was written meanwhile has no version of its own to replicate, and no job takes it as failed: write \
+                 again what matters of it, such as by copying it onto itself",
+                enable_versioning(source.name.as_str())
+            ),
+        ),
     );
 }
 

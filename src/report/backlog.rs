@@ -126,6 +126,8 @@ pub(super) fn left<'a>(
     for finding in findings {
         is_broken |= match finding.check {
             CheckId::FailedObjects => is_for_a_job,
+            // What was written without versioning has no version that failed.
+            CheckId::SourceNotVersioned => false,
             _ => finding.severity == Severity::Error,
         };
         passed_over |= finding.check == CheckId::EncryptedObjectsNotSelected;
