@@ -54,7 +54,6 @@ use crate::observed::Observed;
 use crate::snapshot::{Bucket, Rule, Snapshot};
 use crate::subject::Subject;
 
-pub(crate) use failure_reason::is_for_a_job;
 pub use finding::{Evidence, Finding, Reach, Remedy, RemedyKind, RootCause, Severity, Unread};
 
 /// What checks look at.
@@ -224,6 +223,7 @@ pub fn examine(facts: &Facts<'_>) -> Examination {
     for finding in &mut examination.findings {
         if facts.is_of_single_objects(finding) {
             finding.reach = Reach::Some;
+            finding.is_for_a_job = !failed_objects::is_deleted_key(finding);
         }
     }
     examination.not_evaluated.extend(superseded_rules::note(facts));
@@ -306,6 +306,7 @@ impl Draft {
             remedy,
             root_cause: RootCause::Itself,
             reach: Reach::All,
+            is_for_a_job: true,
         }
     }
 }

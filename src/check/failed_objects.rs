@@ -70,6 +70,9 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         evidence: shown(facts),
     }
     .propose(facts.own_account(), what_to_do(facts, &explained));
+    // Of more objects than are listed nobody knows the reasons.
+    finding.is_for_a_job = facts.subject.failed_objects > trigger.objects.len()
+        || explained.iter().any(|one| one.left.is_for_a_job());
     if let Some(cause) = cause {
         finding.root_cause = RootCause::ConsequenceOf(cause);
     }
@@ -252,7 +255,7 @@ fn is_unproven(facts: &Facts<'_>, finding: &Finding) -> bool {
 }
 
 /// Is it about a key that is gone, and not about an alias that points nowhere?
-fn is_deleted_key(finding: &Finding) -> bool {
+pub(super) fn is_deleted_key(finding: &Finding) -> bool {
     finding.check == CheckId::SourceKeyNotFound && !finding.subject.contains(":alias/")
 }
 

@@ -40,14 +40,6 @@ impl Left {
     }
 }
 
-/// Would a Batch Replication job replicate what failed for this reason?
-pub(crate) fn is_for_a_job(reason: &str) -> bool {
-    match meaning(reason) {
-        Meaning::Passing(_, left) => left.is_for_a_job(),
-        Meaning::Caused(_) | Meaning::Unknown => true,
-    }
-}
-
 /// What makes a replica again that was deleted with its version.
 const COPY: &str = "S3 Batch Replication does not make such a replica again: to have it there, copy the source object \
                     onto itself, which makes a new version that is replicated";

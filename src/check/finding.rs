@@ -109,6 +109,9 @@ pub struct Finding {
     /// What it keeps from being replicated.
     #[serde(skip)]
     pub reach: Reach,
+    /// Would a Batch Replication job replicate, once it is mended, what it left behind?
+    #[serde(skip)]
+    pub is_for_a_job: bool,
 }
 
 /// A fact that a verdict would have needed and that could not be read or understood.

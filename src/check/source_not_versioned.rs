@@ -19,29 +19,30 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         return;
     };
     let bucket = facts.source_arn();
-    examination.finding(
-        Draft {
-            check: CheckId::SourceNotVersioned,
-            severity: Severity::Error,
-            rule_ids,
-            subject: bucket.clone(),
-            summary: format!(
-                "versioning is not enabled on source bucket `{}`, so nothing is replicated",
-                source.name
-            ),
-            expected: "versioning `Enabled`".to_owned(),
-            found: found.to_owned(),
-            evidence: evidence("s3:GetBucketVersioning", bucket, found),
-        }
-        .propose(
-            facts.own_account(),
-            format!(
-                "{}\nwhat was written meanwhile has no version of its own to replicate, and no job takes it as failed: write \
-                 again what matters of it, such as by copying it onto itself",
-                enable_versioning(source.name.as_str())
-            ),
+    let mut finding = Draft {
+        check: CheckId::SourceNotVersioned,
+        severity: Severity::Error,
+        rule_ids,
+        subject: bucket.clone(),
+        summary: format!(
+            "versioning is not enabled on source bucket `{}`, so nothing is replicated",
+            source.name
+        ),
+        expected: "versioning `Enabled`".to_owned(),
+        found: found.to_owned(),
+        evidence: evidence("s3:GetBucketVersioning", bucket, found),
+    }
+    .propose(
+        facts.own_account(),
+        format!(
+            "{}\nwhat was written meanwhile has no version of its own to replicate, and no job takes it as failed: write \
+             again what matters of it, such as by copying it onto itself",
+            enable_versioning(source.name.as_str())
         ),
     );
+    // What was written meanwhile has no version that could have failed.
+    finding.is_for_a_job = false;
+    examination.finding(finding);
 }
 
 /// How the versioning of a bucket differs from what replication needs.

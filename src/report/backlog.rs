@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::arn::RoleArn;
 use crate::backlog::{Job, JobRefusal};
-use crate::check::{CheckId, Finding, Severity, is_for_a_job};
+use crate::check::{CheckId, Finding, Severity};
 use crate::shell::shell_quote;
 use crate::snapshot::Snapshot;
 use crate::subject::Subject;
@@ -121,33 +121,18 @@ pub(super) fn left<'a>(
     findings: impl Iterator<Item = &'a Finding>,
     role: Option<&RoleArn>,
 ) -> Option<Backlog> {
-    let is_for_a_job = !no_job_helps(subject);
-    let (mut is_broken, mut passed_over) = (false, false);
+    let (mut is_broken, mut passed_over, mut is_hopeless) = (false, false, false);
     for finding in findings {
-        is_broken |= match finding.check {
-            CheckId::FailedObjects => is_for_a_job,
-            // What was written without versioning has no version that failed.
-            CheckId::SourceNotVersioned => false,
-            _ => finding.severity == Severity::Error,
-        };
+        let is_of_failed = finding.check == CheckId::FailedObjects;
+        is_broken |= (finding.severity == Severity::Error || is_of_failed) && finding.is_for_a_job;
+        is_hopeless |= is_of_failed && !finding.is_for_a_job;
         passed_over |= finding.check == CheckId::EncryptedObjectsNotSelected;
     }
     let known = (subject.failed_objects > 0).then_some(subject.failed_objects);
-    if !is_broken && (known.is_none() || !is_for_a_job) {
+    if !is_broken && (known.is_none() || is_hopeless) {
         return None;
     }
     Some(Backlog::new(Some(&Job::new(snapshot, passed_over, role)?), known))
-}
-
-/// Did all that failed fail for reasons about which a job can do nothing?
-fn no_job_helps(subject: &Subject) -> bool {
-    let objects = &subject.trigger.objects;
-    let is_hopeless = |reason: &str| !is_for_a_job(reason);
-    !objects.is_empty()
-        && objects.len() >= subject.failed_objects
-        && objects
-            .iter()
-            .all(|object| object.failure_reason.as_deref().is_some_and(is_hopeless))
 }
 
 /// The command of the AWS command line that creates the job. The variable, where no role is set, fails unless it is.

@@ -58,6 +58,11 @@ NOT_HELD = {
         "boundary-that-aws-manages-without-kms",
         "role-carries-a-denial-that-aws-manages",
     ],
+    "only the function's own role is made to be refused": [
+        "member-role-may-not-read-the-key-policy-and-role-lacks-the-key",
+        "member-role-may-not-read-the-versioning",
+    ],
+    "every Region of the emulator is enabled": ["replica-key-in-a-region-that-may-not-be-enabled"],
     "the emulator has no key stores": [
         "replica-key-cut-off-from-its-key-store",
         "replica-key-in-an-external-key-store",
