@@ -67,6 +67,25 @@ async fn of_more_denied_parts_than_can_be_asked_about_nothing_is_called_healthy(
 }
 
 #[tokio::test]
+async fn a_thousand_rules_and_a_few_denied_parts_are_judged_and_not_given_up() {
+    let rules: Vec<Value> = (0..1_000)
+        .map(|n| rule(&format!("r{n}"), &format!("{n:04}/"), "replica", REPLICA_KEY))
+        .collect();
+    for (principal, expected) in [
+        (
+            json!({"AWS": "arn:aws:iam::111122223333:user/nobody"}),
+            Verdict::Healthy,
+        ),
+        (json!("*"), Verdict::AtRisk),
+    ] {
+        let parts = json!(["exe", "tmp", "bak", "iso"].map(|end| format!("arn:aws:s3:::replica/*.{end}")));
+        let mut account = denying(json!([deny("Resource", parts, principal)]));
+        account["buckets"]["source"]["replication"]["Rules"] = json!(rules);
+        assert_eq!(verdict(&account).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_denied_part_that_begins_within_the_prefix_is_found_wherever_its_wildcards_stand() {
     for pattern in ["p*l/secret/*", "pay??ll/*", "*/secret/*", "payroll/secret/*"] {
         let resource = json!(format!("arn:aws:s3:::replica/{pattern}"));

@@ -15,11 +15,16 @@ use crate::assessment::{Assessment, not_allowed_for, resource_policy};
 use crate::check::{CheckId, Examination, Facts};
 use crate::policy::{Decision, Effect, NamedPolicy};
 use crate::requirement::Area;
+use crate::snapshot::Rule;
 use crate::source::Read;
 use crate::source::read::NOT_ATTEMPTED;
 
 /// Questions that are asked: rules and policies may both be a thousand.
 const MOST_QUESTIONS: usize = 5_000;
+
+/// Where that is not enough, so many rules of each destination or key stand for all: one statement denies a part of the
+/// objects of each of them alike.
+const FEW_RULES: usize = 8;
 
 /// Characters of prefixes that are compared with characters of patterns.
 const MOST_COMPARED: usize = 10_000_000;
@@ -44,28 +49,9 @@ pub(super) fn denied(
     if patterns.is_empty() {
         return Vec::new();
     }
-    let rules = facts.snapshot.rules_by_id();
-    let mut left = MOST_COMPARED;
-    let mut asked = Vec::new();
-    let mut is_all = true;
-    let asking = areas.values().copied().flatten();
-    for (pattern, one) in asking.flat_map(|one| patterns.iter().map(move |pattern| (pattern, *one))) {
-        // Rules that share a requirement share the prefix.
-        let Some(rule) = rules.named(&one.requirement.rule_ids).next() else {
-            continue;
-        };
-        let prefix = &rule.filter.prefix;
-        let cost = pattern.len().saturating_mul(prefix.len().max(1));
-        match left.checked_sub(cost).filter(|_| asked.len() < MOST_QUESTIONS) {
-            Some(rest) => left = rest,
-            None => {
-                is_all = false;
-                break;
-            }
-        }
-        if let Some(object) = example(pattern, prefix) {
-            asked.push((one, rule, object));
-        }
+    let (mut asked, mut is_all) = questions(facts, &areas, &patterns, usize::MAX);
+    if !is_all {
+        (asked, is_all) = questions(facts, &areas, &patterns, FEW_RULES);
     }
     if !is_all {
         examination.unread(&Read::BucketPolicy.failed(
@@ -88,6 +74,51 @@ pub(super) fn denied(
         ));
     }
     denied
+}
+
+/// A requirement that is to be asked about for another object of a rule.
+type Question<'a> = (&'a Assessment, &'a Rule, String);
+
+/// What is to be asked, of as many rules at most for each action and pattern; and whether it is all.
+fn questions<'a>(
+    facts: &'a Facts<'_>,
+    areas: &BTreeMap<&'a Area, &Vec<&'a Assessment>>,
+    patterns: &'a BTreeSet<String>,
+    most_rules: usize,
+) -> (Vec<Question<'a>>, bool) {
+    let rules = facts.snapshot.rules_by_id();
+    let mut left = MOST_COMPARED;
+    let mut asked = Vec::new();
+    for assessments in areas.values() {
+        let mut of_rules: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for (pattern, one) in assessments
+            .iter()
+            .flat_map(|one| patterns.iter().map(move |pattern| (pattern, *one)))
+        {
+            let asked_before = of_rules
+                .entry((&one.requirement.request.action, pattern))
+                .or_default();
+            // Rules that share a requirement share the prefix.
+            let Some(rule) = rules
+                .named(&one.requirement.rule_ids)
+                .next()
+                .filter(|_| *asked_before < most_rules)
+            else {
+                continue;
+            };
+            let prefix = &rule.filter.prefix;
+            let cost = pattern.len().saturating_mul(prefix.len().max(1));
+            match left.checked_sub(cost).filter(|_| asked.len() < MOST_QUESTIONS) {
+                Some(rest) => left = rest,
+                None => return (asked, false),
+            }
+            if let Some(object) = example(pattern, prefix) {
+                *asked_before += 1;
+                asked.push((one, rule, object));
+            }
+        }
+    }
+    (asked, true)
 }
 
 /// The patterns of objects, without the bucket, in Deny statements about anything that is asked about.
