@@ -223,8 +223,9 @@ pub fn examine(facts: &Facts<'_>) -> Examination {
     for finding in &mut examination.findings {
         if facts.is_of_single_objects(finding) {
             finding.reach = Reach::Some;
-            finding.is_for_a_job = !failed_objects::is_deleted_key(finding);
         }
+        // What was encrypted with a deleted key is read by no job.
+        finding.is_for_a_job &= !failed_objects::is_deleted_key(finding);
     }
     examination.not_evaluated.extend(superseded_rules::note(facts));
     examination

@@ -18,8 +18,9 @@ mod wide;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
-use super::{CheckId, Examination, Facts, RootCause, Severity};
+use super::{CheckId, Examination, Facts, Finding, RootCause, Severity};
 use crate::assessment::{Assessment, Repair, by_area, denied_for};
 use crate::policy::{Answer, Decision, Layer, StatementRef};
 use crate::requirement::{Area, Necessity};
@@ -30,6 +31,9 @@ pub(super) use unknown::doubts;
 /// Failed objects that are judged by themselves, and rules for which that is done: those that failed together mostly
 /// failed for the same reason.
 const MOST_OBJECTS: usize = 10;
+
+/// Statements that single out parts of the objects of one bucket or key and are told one by one.
+const MOST_PARTS: usize = 5;
 
 /// What stands in the way, and therefore where a change would help.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +143,7 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, examination: &mut Examinat
             }
         }
     }
+    let mut parts: BTreeMap<&Area, Parts<'_>> = BTreeMap::new();
     for (group, denied) in &groups {
         // What is told of all objects, or of those that failed, is told.
         let is_told = |about| {
@@ -150,8 +155,15 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, examination: &mut Examinat
             };
             groups.contains_key(&other)
         };
-        if group.about == About::Part && (is_told(About::All) || is_told(About::Failed)) {
-            continue;
+        if group.about == About::Part {
+            if is_told(About::All) || is_told(About::Failed) {
+                continue;
+            }
+            let parts = parts.entry(group.area).or_default();
+            if parts.told.len() >= MOST_PARTS {
+                parts.further.push((&group.cause, denied.as_slice()));
+                continue;
+            }
         }
         let of_area = areas.get(group.area).map_or(&[][..], Vec::as_slice);
         let mut finding = found::finding(facts, group, denied, of_area);
@@ -161,7 +173,38 @@ pub(super) fn tell(check: CheckId, facts: &Facts<'_>, examination: &mut Examinat
         {
             finding.root_cause = RootCause::ConsequenceOf(*first);
         }
+        match parts.get_mut(group.area).filter(|_| group.about == About::Part) {
+            Some(parts) => parts.told.push(finding),
+            None => examination.finding(finding),
+        }
+    }
+    for finding in parts.into_values().flat_map(Parts::findings) {
         examination.finding(finding);
+    }
+}
+
+/// What is told of the parts of the objects of one bucket or key: a policy may single out each of a hundred folders by a
+/// statement of its own.
+#[derive(Default)]
+struct Parts<'a> {
+    told: Vec<Finding>,
+    further: Vec<(&'a Cause, &'a [&'a Assessment])>,
+}
+
+impl Parts<'_> {
+    /// The findings; the last names how many further statements there are.
+    fn findings(mut self) -> Vec<Finding> {
+        if let (Some(last), Some((Cause::Denied(first), _))) = (self.told.last_mut(), self.further.first()) {
+            let _ = write!(
+                last.summary,
+                "; {} further statements deny other parts, the first of them {first}",
+                self.further.len()
+            );
+            let others = self.further.iter().flat_map(|(_, denied)| denied.iter());
+            last.rule_ids
+                .extend(others.flat_map(|one| one.requirement.rule_ids.iter().cloned()));
+        }
+        self.told
     }
 }
 

@@ -28,7 +28,9 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             .map(|key| key.region().to_string());
         let where_it_was = match known {
             Some(_) => "",
-            None => "; put for REGION the Region in which it lay",
+            None => {
+                "; put for REGION the Region in which it lay, and leave out LocationConstraint for us-east-1"
+            }
         };
         let region = known.unwrap_or_else(|| "REGION".to_owned());
         let constraint = if region == "us-east-1" {
@@ -38,10 +40,12 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
         };
         let own = facts.own_account();
         // Nothing proves who owned it, so what the rules say is all there is.
-        let claims: BTreeSet<Option<&AccountId>> =
-            rules.iter().map(|rule| rule.claimed_account.as_ref()).collect();
+        let claims: BTreeSet<&AccountId> = rules
+            .iter()
+            .filter_map(|rule| rule.claimed_account.as_ref())
+            .collect();
         let owner = match claims.into_iter().collect::<Vec<_>>().as_slice() {
-            [Some(claimed)] => claimed.to_string(),
+            [claimed] => claimed.to_string(),
             _ => own.clone(),
         };
         let (account, policy) = if owner == own {

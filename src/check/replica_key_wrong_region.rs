@@ -26,6 +26,11 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
             (None, KeyReference::Alias(_)) => None,
         };
         let multi_region = named.filter(|key| key.is_multi_region());
+        // Whoever makes the related key has the most to do; naming it in the rule is left to us.
+        let owner = match (related, multi_region) {
+            (None, Some(named)) => named.account().to_string(),
+            (Some(_), _) | (None, None) => facts.own_account(),
+        };
         let what_now = match (related, multi_region) {
             (Some(related), _) => format!(
                 "name {related}, the related multi-Region key that exists in {wanted}:\n{}",
@@ -61,7 +66,7 @@ pub(super) fn run(facts: &Facts<'_>, examination: &mut Examination) {
                     },
                 ],
             }
-            .propose(facts.own_account(), what_now),
+            .propose(owner, what_now),
         );
     }
     default_key::wrong_region(facts, examination);
@@ -91,9 +96,14 @@ fn make_related(
             "PRIMARY_ARN".to_owned(),
         ),
     };
+    let policy = if named.account().as_str() == facts.own_account() {
+        "by default one that leaves the decision to its account"
+    } else {
+        "which must let the role in"
+    };
     format!(
         "make the related key of {wanted} {from}:\naws kms replicate-key --region {region} --key-id {arn} --replica-region \
-         {wanted}\nit gets a key policy of its own, by default one that leaves the decision to its account. Then name it in \
-         the rule, or another key of {wanted} in its place:\n{name_it}"
+         {wanted}\nit gets a key policy of its own, {policy}. Then name it in the rule, or another key of {wanted} in its \
+         place:\n{name_it}"
     )
 }

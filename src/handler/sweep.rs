@@ -47,8 +47,9 @@ const DEAD: Duration = Duration::from_secs(60 * 60);
 /// No sweep takes as long; a message that says so is forged.
 const LONGEST: Duration = Duration::from_secs(48 * 60 * 60);
 
-/// After a sweep, none is begun for a message for as long. Anybody whose topic feeds the queue may send one.
-const PAUSE: Duration = Duration::from_secs(15 * 60);
+/// After a sweep was begun, none is begun for a message for as long: anybody whose topic feeds the queue may send one. A little
+/// less than a quarter of an hour, so that a schedule of that keeps its pace.
+const PAUSE: Duration = Duration::from_secs(14 * 60);
 
 /// Under which names a process remembers when a sweep was begun for a message, and when a summary was told.
 const BEGUN: &str = "begun";
@@ -117,7 +118,7 @@ struct Clock {
 impl Clock {
     fn of(invocation: &Invocation) -> Self {
         Self {
-            started: Instant::now(),
+            started: invocation.began,
             now: invocation.now,
             until: invocation.work_until(),
         }
@@ -202,10 +203,15 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         order: SweepStep,
     ) -> Result<Option<SweepAnswer>, HandlerError> {
         let clock = Clock::of(invocation);
+        let is_asked_for = matches!(order, SweepStep::Begin(_, Asker::Queue));
         let work = self.sweep(invocation, &clock, order);
-        tokio::time::timeout_at(clock.until, Box::pin(work))
+        let swept = tokio::time::timeout_at(clock.until, Box::pin(work))
             .await
-            .map_err(|_| HandlerError::SweepOutOfTime)?
+            .unwrap_or(Err(HandlerError::SweepOutOfTime));
+        if is_asked_for && swept.is_err() {
+            self.forget(BEGUN);
+        }
+        swept
     }
 
     /// Begins a sweep or carries it on, for as long as this invocation lasts. Answers nothing where the order is not one
@@ -228,12 +234,13 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
             if progress.listed.is_some() && (!self.ledger.is_durable() || progress.counts.enqueued() == 0) {
                 let nothing = BTreeMap::new();
                 let results = (is_known && progress.counts.enqueued() == 0).then_some(&nothing);
-                if self.ledger.is_durable() || self.is_due(SUMMARY, clock.now()).await {
-                    self.publish_summary(invocation, &progress, results).await?;
+                if self.ledger.is_durable() || self.is_first(SUMMARY, clock.now()).await {
+                    let published = self.publish_summary(invocation, &progress, results).await;
+                    published.inspect_err(|_| self.forget(SUMMARY))?;
                 } else {
                     info!(
                         sweep = progress.id.as_str(),
-                        "no summary: one was told less than fifteen minutes ago"
+                        "no summary: one was told less than a quarter of an hour ago"
                     );
                 }
                 None
@@ -273,27 +280,28 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         }))
     }
 
-    /// Has nothing of this kind been done for a while, as far as this process remembers? Then it is done now.
-    async fn is_due(&self, what: &str, now: Timestamp) -> bool {
-        let key = ItemKey {
-            partition: place().partition,
-            sort: what.to_owned(),
-        };
+    /// Has nothing of this kind been done or begun a short while ago, as far as this process remembers? Then it is now.
+    async fn is_first(&self, what: &str, now: Timestamp) -> bool {
+        let key = in_process(what);
         let items = self.memory.items(&key.partition).await.unwrap_or_default();
         let item = items.into_iter().find(|item| item.key == key);
-        let last = item
-            .as_ref()
-            .and_then(|item| serde_json::from_value::<Timestamp>(item.value.clone()).ok());
-        if last.is_some_and(|last| now < later(last, PAUSE)) {
+        let version = item.as_ref().map_or(0, |item| item.version);
+        let last = item.and_then(|item| serde_json::from_value(item.value).ok());
+        if last.is_some_and(|last| is_lately(last, now)) {
             return false;
         }
-        let results = Item {
+        let begun = Item {
             key,
-            version: item.map_or(0, |item| item.version).saturating_add(1),
+            version: version.saturating_add(1),
             value: json!(now),
             expires: None,
         };
-        self.memory.put(&results).await.is_ok()
+        self.memory.put(&begun).await.is_ok()
+    }
+
+    /// It failed: whoever comes again for it is to do it.
+    fn forget(&self, what: &str) {
+        self.memory.forget(&in_process(what));
     }
 
     /// Where the sweep stands that the order is about, and the version of what the ledger knows of it.
@@ -304,13 +312,11 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
     ) -> Result<Option<(Progress, u64)>, HandlerError> {
         if !self.ledger.is_durable() {
             return Ok(match order {
-                SweepStep::Begin(id, asker) => {
-                    let is_due = asker == Asker::Invoker || self.is_due(BEGUN, clock.now()).await;
-                    if !is_due {
-                        info!("dropped: a sweep was begun less than fifteen minutes ago");
-                    }
-                    is_due.then(|| (Progress::new(id, clock.now()), 0))
+                SweepStep::Begin(_, Asker::Queue) if !self.is_first(BEGUN, clock.now()).await => {
+                    log_too_soon();
+                    None
                 }
+                SweepStep::Begin(id, _) => Some((Progress::new(id, clock.now()), 0)),
                 SweepStep::Continue(progress) => {
                     // Where nothing lasts, no message of ours says that all is listed.
                     let is_possible = progress.started <= clock.now()
@@ -336,9 +342,9 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         };
         match (order, running) {
             (SweepStep::Begin(_, Asker::Queue), None)
-                if over.is_some_and(|over| clock.since(over.moved) < PAUSE) =>
+                if over.is_some_and(|over| is_lately(over.progress.started, clock.now())) =>
             {
-                info!("dropped: a sweep was over less than fifteen minutes ago");
+                log_too_soon();
                 Ok(None)
             }
             (SweepStep::Begin(id, _), Some(running)) if running.progress.id == id => {
@@ -443,6 +449,24 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 return Ok(SOON);
             }
         }
+    }
+}
+
+/// What becomes of a message that comes too early.
+fn log_too_soon() {
+    info!("dropped: a sweep was begun less than a quarter of an hour ago");
+}
+
+/// Was it within the pause? Clocks differ a little; a time of the far future is nobody's.
+fn is_lately(last: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(last).unsigned_abs() < PAUSE
+}
+
+/// Where a process remembers when something was begun.
+fn in_process(what: &str) -> ItemKey {
+    ItemKey {
+        sort: what.to_owned(),
+        ..place()
     }
 }
 

@@ -311,6 +311,7 @@ impl AlertState {
             let active = claim.reported.iter().filter(|(_, reported)| reported.is_active);
             self.reported
                 .extend(active.map(|(fingerprint, reported)| (fingerprint.clone(), reported.clone())));
+            self.has_had_trouble |= claim.tells_of_trouble();
         }
         self
     }
@@ -429,6 +430,7 @@ impl AlertState {
         };
         self.reported
             .retain(|fingerprint, _| !claim.gone.contains(fingerprint));
+        self.has_had_trouble |= claim.tells_of_trouble();
         self.reported.extend(claim.reported);
         self.evict_oldest();
         if claim.verdict == Verdict::Healthy {
@@ -437,7 +439,6 @@ impl AlertState {
             self.reported
                 .retain(|_, reported| reported.is_active || reported.label == CHANGED);
         }
-        self.has_had_trouble |= claim.verdict != Verdict::Healthy || claim.done.is_some();
         self.last_sent = Some(LastSent {
             at: claim.at,
             verdict: claim.verdict,
@@ -475,6 +476,10 @@ impl AlertState {
 }
 
 impl Claim {
+    fn tells_of_trouble(&self) -> bool {
+        self.verdict != Verdict::Healthy || self.done.is_some()
+    }
+
     fn is_open(&self, now: Timestamp) -> bool {
         !self.has_failed && now.duration_since(self.at) < CLAIM_TIMEOUT
     }

@@ -44,8 +44,11 @@ pub(crate) fn must_be_replicated(snapshot: &Snapshot, rule: &Rule, object: &Insp
         return false;
     };
     let under_prefix = |rule: &Rule| object.key.starts_with(&rule.filter.prefix);
+    if !under_prefix(rule) || head.is_done_with() {
+        return false;
+    }
     let was_tried = matches!(head.replication_status.as_deref(), Some("FAILED" | "PENDING"));
-    let is_taken = if rule.filter.tags.is_empty() {
+    if rule.filter.tags.is_empty() {
         !snapshot
             .enabled_rules()
             .any(|other| under_prefix(other) && other.takes_all_before(rule))
@@ -56,8 +59,7 @@ pub(crate) fn must_be_replicated(snapshot: &Snapshot, rule: &Rule, object: &Insp
                 .filter(|other| under_prefix(other))
                 .count()
                 == 1
-    };
-    under_prefix(rule) && is_taken && !head.is_done_with()
+    }
 }
 
 /// Does another rule take all the objects under KMS keys that this one passes over, to the same bucket?
@@ -70,8 +72,8 @@ pub(crate) fn are_taken_by_another(snapshot: &Snapshot, rule: &Rule) -> bool {
 /// An object under a KMS key that was looked at and that the rule passes over, if it selects none such.
 pub(crate) fn passed_over<'a>(snapshot: &'a Snapshot, rule: &Rule) -> Option<&'a InspectedObject> {
     snapshot.objects.iter().find(|object| {
-        must_be_replicated(snapshot, rule, object)
-            && object.head.found().is_some_and(|head| head.encryption.uses_kms())
+        object.head.found().is_some_and(|head| head.encryption.uses_kms())
+            && must_be_replicated(snapshot, rule, object)
     })
 }
 
@@ -79,8 +81,8 @@ pub(crate) fn passed_over<'a>(snapshot: &'a Snapshot, rule: &Rule) -> Option<&'a
 pub(crate) fn passes_over(snapshot: &Snapshot, rule: &Rule) -> bool {
     let default = snapshot.source.encryption.found();
     !rule.sse_kms_objects
-        && !are_taken_by_another(snapshot, rule)
         && (default.is_some_and(|default| default.kind.uses_kms()) || passed_over(snapshot, rule).is_some())
+        && !are_taken_by_another(snapshot, rule)
 }
 
 /// How much a rule needs what only objects without encryption need. S3 has taken none since January 2023, so without

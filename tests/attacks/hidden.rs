@@ -86,6 +86,75 @@ async fn a_thousand_rules_and_a_few_denied_parts_are_judged_and_not_given_up() {
 }
 
 #[tokio::test]
+async fn rules_that_need_less_hide_no_denied_part_from_the_others() {
+    let rules: Vec<Value> = (0..1_000)
+        .map(|n| {
+            let mut rule = rule(&format!("r{n}"), &format!("{n:04}/"), "replica", REPLICA_KEY);
+            let status = if n < 20 { "Disabled" } else { "Enabled" };
+            rule["DeleteMarkerReplication"] = json!({"Status": status});
+            rule
+        })
+        .collect();
+    let parts = json!(["exe", "tmp"].map(|end| format!("arn:aws:s3:::replica/*.{end}")));
+    let mut account = denying(
+        json!([{"Effect": "Deny", "Principal": "*", "Action": "s3:ReplicateDelete",
+        "Resource": parts}]),
+    );
+    account["buckets"]["source"]["replication"]["Rules"] = json!(rules);
+    assert_eq!(verdict(&account).await, Verdict::AtRisk);
+}
+
+#[tokio::test]
+async fn denied_parts_beside_a_thousand_prefixes_that_they_do_not_meet_cost_nothing() {
+    let rules: Vec<Value> = (0..1_000)
+        .map(|n| {
+            rule(
+                &format!("r{n}"),
+                &format!("tenant-{n:04}/data/"),
+                "replica",
+                REPLICA_KEY,
+            )
+        })
+        .collect();
+    let parts: Vec<String> = (0..20)
+        .map(|n| format!("arn:aws:s3:::replica/restricted-{n}/*"))
+        .collect();
+    let mut account = denying(json!([deny("Resource", json!(parts), json!("*"))]));
+    account["buckets"]["source"]["replication"]["Rules"] = json!(rules);
+    assert_eq!(verdict(&account).await, Verdict::Healthy);
+}
+
+#[tokio::test]
+async fn a_hundred_statements_about_a_folder_each_are_told_as_a_few_warnings() {
+    let statements: Vec<Value> = (0..100)
+        .map(|n| {
+            let mut statement = deny(
+                "Resource",
+                json!(format!("arn:aws:s3:::replica/{n:03}/*")),
+                json!("*"),
+            );
+            statement["Sid"] = json!(format!("Home{n}"));
+            statement
+        })
+        .collect();
+    let check = json!({"command": "check", "bucket": "source"});
+    let led = invoke(&world(&denying(json!(statements))), Mode::DryRun, &check).await;
+    let report = led.report();
+    let warnings: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.check == CheckId::DestinationPolicy)
+        .map(|finding| finding.summary.as_str())
+        .collect();
+    assert_eq!(warnings.len(), 5, "{warnings:#?}");
+    assert!(
+        warnings[4].contains("; 95 further statements deny other parts"),
+        "{}",
+        warnings[4]
+    );
+}
+
+#[tokio::test]
 async fn a_denied_part_that_begins_within_the_prefix_is_found_wherever_its_wildcards_stand() {
     for pattern in ["p*l/secret/*", "pay??ll/*", "*/secret/*", "payroll/secret/*"] {
         let resource = json!(format!("arn:aws:s3:::replica/{pattern}"));

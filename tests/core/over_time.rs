@@ -92,6 +92,8 @@ pub(crate) struct Deployment {
     pub(crate) guards: GuardSettings,
     /// What an invocation may take.
     pub(crate) timeout: Duration,
+    /// What the process remembers.
+    memory: Cell<MemoryLedger>,
     pub(crate) ledger: Remembering,
     pub(crate) queue: RefCell<Vec<Waiting>>,
     pub(crate) dead_letters: RefCell<Vec<Value>>,
@@ -181,6 +183,7 @@ impl Deployment {
             mode: Mode::DryRun,
             guards: GuardSettings::default(),
             timeout: TIMEOUT,
+            memory: Cell::default(),
             ledger: Remembering {
                 is_durable: true,
                 ..Remembering::default()
@@ -237,7 +240,7 @@ impl Deployment {
             aws: &self.world,
             publisher: self,
             ledger: &self.ledger,
-            memory: MemoryLedger::default(),
+            memory: self.memory.take(),
             queue: self,
             settings: Settings {
                 mode: self.mode,
@@ -258,7 +261,9 @@ impl Deployment {
                 region: "eu-west-1".parse().unwrap(),
             },
         };
-        handler.handle(&invocation, payload).await
+        let answer = handler.handle(&invocation, payload).await;
+        self.memory.set(handler.memory);
+        answer
     }
 
     fn block_on<T>(&self, work: impl Future<Output = T>) -> T {

@@ -25,8 +25,8 @@ pub(super) fn without(facts: &Facts<'_>, denying: &StatementRef) -> Option<Strin
         .filter(|_| is_of_aws(&denying.policy))?;
     match denying.layer {
         Layer::Identity => Some(format!(
-            "no Allow outweighs {denying}, and AWS manages that policy, so nobody can edit it. Detach it from the role; \
-             what else of it the role needs can stand in a policy of your own:\n\
+            "no Allow outweighs {denying}, and AWS manages that policy, so nobody can edit it. Where it was not attached \
+             to lock the role, detach it; what else of it the role needs can stand in a policy of your own:\n\
              aws iam detach-role-policy --role-name {} --policy-arn {}",
             shell_quote(role.arn.name()),
             shell_quote(&denying.policy)

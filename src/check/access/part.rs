@@ -14,7 +14,7 @@ use super::{main_check, words};
 use crate::assessment::{Assessment, not_allowed_for, resource_policy};
 use crate::check::{CheckId, Examination, Facts};
 use crate::policy::{Decision, Effect, NamedPolicy};
-use crate::requirement::Area;
+use crate::requirement::{Area, Necessity};
 use crate::snapshot::Rule;
 use crate::source::Read;
 use crate::source::read::NOT_ATTEMPTED;
@@ -52,6 +52,7 @@ pub(super) fn denied(
     let (mut asked, mut is_all) = questions(facts, &areas, &patterns, usize::MAX);
     if !is_all {
         (asked, is_all) = questions(facts, &areas, &patterns, FEW_RULES);
+        examination.not_evaluated("of which further rules Deny statements single out a part of the objects");
     }
     if !is_all {
         examination.unread(&Read::BucketPolicy.failed(
@@ -91,23 +92,27 @@ fn questions<'a>(
     let mut asked = Vec::new();
     for assessments in areas.values() {
         let mut of_rules: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for (pattern, one) in assessments
+        // What is denied of all objects, or needed of few, is told elsewhere.
+        let needed = assessments
             .iter()
-            .flat_map(|one| patterns.iter().map(move |pattern| (pattern, *one)))
-        {
-            let asked_before = of_rules
-                .entry((&one.requirement.request.action, pattern))
-                .or_default();
+            .copied()
+            .filter(|one| one.answer.is_allowed() && one.requirement.necessity == Necessity::Required);
+        for (one, pattern) in needed.flat_map(|one| patterns.iter().map(move |pattern| (one, pattern))) {
             // Rules that share a requirement share the prefix.
-            let Some(rule) = rules
-                .named(&one.requirement.rule_ids)
-                .next()
-                .filter(|_| *asked_before < most_rules)
-            else {
+            let Some(rule) = rules.named(&one.requirement.rule_ids).next() else {
                 continue;
             };
             let prefix = &rule.filter.prefix;
-            let cost = pattern.len().saturating_mul(prefix.len().max(1));
+            if !may_meet(pattern, prefix) {
+                continue;
+            }
+            let asked_before = of_rules
+                .entry((&one.requirement.request.action, pattern))
+                .or_default();
+            if *asked_before >= most_rules {
+                continue;
+            }
+            let cost = pattern.len().saturating_mul(prefix.len());
             match left.checked_sub(cost).filter(|_| asked.len() < MOST_QUESTIONS) {
                 Some(rest) => left = rest,
                 None => return (asked, false),
@@ -119,6 +124,12 @@ fn questions<'a>(
         }
     }
     (asked, true)
+}
+
+/// Can the pattern match anything under the prefix, by what stands before its first wildcard?
+fn may_meet(pattern: &str, prefix: &str) -> bool {
+    let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
+    prefix.starts_with(literal) || literal.starts_with(prefix)
 }
 
 /// The patterns of objects, without the bucket, in Deny statements about anything that is asked about.

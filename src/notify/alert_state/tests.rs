@@ -255,6 +255,14 @@ fn what_was_never_wrong_is_neither_fixed_nor_broken_again() {
 }
 
 #[test]
+fn trouble_that_may_have_been_told_is_reopened_when_it_comes_back() {
+    let mut life = Life::default();
+    life.0 = Some(life.begun(&found(&["key"]), at(0)));
+    life.tells(&found(&[]), at(10), Reason::Resolved);
+    life.tells(&found(&["key"]), at(20), Reason::Reopened);
+}
+
+#[test]
 fn a_repair_may_have_been_made_for_a_bucket_that_breaks_again() {
     let mut life = Life::default();
     let mut repaired = found(&[]);

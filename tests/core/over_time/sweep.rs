@@ -265,6 +265,47 @@ fn a_summary_waits_for_the_checks_of_an_account_whose_list_took_hours() {
 }
 
 #[test]
+fn a_sweep_that_fails_comes_again_to_the_process_that_began_it() {
+    for is_durable in [false, true] {
+        let mut deployment = Deployment::of(account(10, 1));
+        deployment.ledger.is_durable = is_durable;
+        deployment.world.edit(|state| {
+            state.failing.push(Switch {
+                operation: "s3:ListBuckets".to_owned(),
+                resource: "*".to_owned(),
+                code: "SlowDown".to_owned(),
+                times: Some(1),
+            });
+        });
+        deployment.send(sweep());
+        deployment.run();
+        summary(&deployment);
+        assert!(deployment.dead_letters.borrow().is_empty());
+    }
+}
+
+#[test]
+fn a_schedule_of_a_quarter_of_an_hour_keeps_its_pace() {
+    for is_durable in [false, true] {
+        let mut deployment = Deployment::of(account(10, 1));
+        deployment.ledger.is_durable = is_durable;
+        for _ in 0..4 {
+            deployment.send(sweep());
+            deployment.send(sweep());
+            let quarter = Duration::from_secs(15 * 60);
+            let next = deployment.elapsed() + quarter;
+            deployment.run_for(quarter);
+            deployment.pass(next.saturating_sub(deployment.elapsed()));
+        }
+        let told = deployment.told();
+        let summaries = told
+            .iter()
+            .filter(|told| told.attributes.get("kind").is_some_and(|kind| kind == "sweep"));
+        assert_eq!(summaries.count(), 4, "durable: {is_durable}");
+    }
+}
+
+#[test]
 fn a_function_with_little_time_sweeps_all_the_same() {
     let mut deployment = Deployment::of(account(300, 1).with_latency(Duration::from_millis(30)));
     deployment.timeout = Duration::from_secs(10);
