@@ -59,7 +59,7 @@ async fn a_denial_of_a_part_of_the_objects_is_found_among_hundreds_about_others(
 #[tokio::test]
 async fn of_more_denied_parts_than_can_be_asked_about_nothing_is_called_healthy() {
     let nobody = json!({"AWS": "arn:aws:iam::111122223333:user/nobody"});
-    let decoys: Vec<Value> = (0..6_000)
+    let decoys: Vec<Value> = (0..2_600)
         .map(|n| json!(format!("arn:aws:s3:::replica/!{n:04}/*")))
         .collect();
     let account = denying(json!([deny("Resource", json!(decoys), nobody)]));
@@ -67,8 +67,8 @@ async fn of_more_denied_parts_than_can_be_asked_about_nothing_is_called_healthy(
 }
 
 #[tokio::test]
-async fn a_thousand_rules_and_a_few_denied_parts_are_judged_and_not_given_up() {
-    let rules: Vec<Value> = (0..1_000)
+async fn many_rules_and_a_few_denied_parts_are_judged_and_not_given_up() {
+    let rules: Vec<Value> = (0..250)
         .map(|n| rule(&format!("r{n}"), &format!("{n:04}/"), "replica", REPLICA_KEY))
         .collect();
     for (principal, expected) in [
@@ -78,8 +78,8 @@ async fn a_thousand_rules_and_a_few_denied_parts_are_judged_and_not_given_up() {
         ),
         (json!("*"), Verdict::AtRisk),
     ] {
-        let parts = json!(["exe", "tmp", "bak", "iso"].map(|end| format!("arn:aws:s3:::replica/*.{end}")));
-        let mut account = denying(json!([deny("Resource", parts, principal)]));
+        let parts: Vec<String> = (0..10).map(|n| format!("arn:aws:s3:::replica/*.{n}")).collect();
+        let mut account = denying(json!([deny("Resource", json!(parts), principal)]));
         account["buckets"]["source"]["replication"]["Rules"] = json!(rules);
         assert_eq!(verdict(&account).await, expected);
     }
@@ -87,7 +87,7 @@ async fn a_thousand_rules_and_a_few_denied_parts_are_judged_and_not_given_up() {
 
 #[tokio::test]
 async fn rules_that_need_less_hide_no_denied_part_from_the_others() {
-    let rules: Vec<Value> = (0..1_000)
+    let rules: Vec<Value> = (0..250)
         .map(|n| {
             let mut rule = rule(&format!("r{n}"), &format!("{n:04}/"), "replica", REPLICA_KEY);
             let status = if n < 20 { "Disabled" } else { "Enabled" };
@@ -95,7 +95,7 @@ async fn rules_that_need_less_hide_no_denied_part_from_the_others() {
             rule
         })
         .collect();
-    let parts = json!(["exe", "tmp"].map(|end| format!("arn:aws:s3:::replica/*.{end}")));
+    let parts: Vec<String> = (0..25).map(|n| format!("arn:aws:s3:::replica/*.{n}")).collect();
     let mut account = denying(
         json!([{"Effect": "Deny", "Principal": "*", "Action": "s3:ReplicateDelete",
         "Resource": parts}]),
@@ -105,8 +105,8 @@ async fn rules_that_need_less_hide_no_denied_part_from_the_others() {
 }
 
 #[tokio::test]
-async fn denied_parts_beside_a_thousand_prefixes_that_they_do_not_meet_cost_nothing() {
-    let rules: Vec<Value> = (0..1_000)
+async fn denied_parts_beside_many_prefixes_that_they_do_not_meet_cost_nothing() {
+    let rules: Vec<Value> = (0..250)
         .map(|n| {
             rule(
                 &format!("r{n}"),
@@ -116,7 +116,7 @@ async fn denied_parts_beside_a_thousand_prefixes_that_they_do_not_meet_cost_noth
             )
         })
         .collect();
-    let parts: Vec<String> = (0..20)
+    let parts: Vec<String> = (0..100)
         .map(|n| format!("arn:aws:s3:::replica/restricted-{n}/*"))
         .collect();
     let mut account = denying(json!([deny("Resource", json!(parts), json!("*"))]));
