@@ -180,7 +180,7 @@ fn then_denied(facts: &Facts<'_>, rules: &[&Rule]) -> Option<String> {
     }
     (!named.is_empty()).then(|| {
         format!(
-            "as things stand, role `{}` is then denied {}; the next look says by what, and how to mend it",
+            "as things stand, role `{}` is then denied {}; the next look says by what, and how to repair it",
             facts
                 .snapshot
                 .replication
