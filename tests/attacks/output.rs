@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use s3_replication_remediator::guard::GuardSettings;
 use s3_replication_remediator::mode::Mode;
 use serde_json::{Value, json};
 
@@ -258,4 +259,30 @@ async fn a_message_of_a_flood_of_text_is_cut_and_not_lost() {
     )
     .await;
     assert!(led.told[0].text.len() <= 250 * 1024, "{}", led.told[0].text.len());
+}
+
+#[tokio::test]
+async fn nobody_is_told_to_give_the_role_a_tag_that_a_stranger_wants_or_that_opens_it_to_us() {
+    for (owner, tag, is_offered) in [
+        (OWN, "team", true),
+        (OTHER, "team", false),
+        (OWN, "s3-replication-remediator", false),
+        (OWN, "S3-Replication-Remediator", false),
+    ] {
+        let mut account = with_s3_access(bare());
+        account["memberRoles"] = json!([OTHER]);
+        account["buckets"]["replica"]["owner"] = json!(owner);
+        account["buckets"]["replica"]["policy"] = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:Replicate*", "Resource": "*",
+             "Condition": {"StringNotEquals": {format!("aws:PrincipalTag/{tag}"): "yes"}}}]});
+        let guards = GuardSettings {
+            trusted_accounts: [OTHER.parse().unwrap()].into(),
+            ..GuardSettings::default()
+        };
+        let check = json!({"command": "check", "bucket": "source"});
+        let led = invoke_with(&world(&account), Mode::DryRun, guards, &check).await;
+        let told = json!(led.report()).to_string();
+        assert!(told.contains("aws:PrincipalTag"), "{told}");
+        assert_eq!(told.contains("tag-role"), is_offered, "{owner} {tag}");
+    }
 }

@@ -71,12 +71,28 @@ pub(super) fn spare(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> S
         ),
         None => format!("remove {denying}, which no Allow outweighs, or except the role from it"),
     };
-    if let Some(command) = statement.and_then(|statement| tagging(facts, statement)) {
+    let own = statement.filter(|_| is_own(facts, area, denying));
+    if let Some(command) = own.and_then(|statement| tagging(facts, statement)) {
         text.push_str("\nor, if the role is one that it is meant to spare, tag the role:\n");
         text.push_str(&command);
     }
     text
 }
+
+/// Does the policy belong to our own account? What a stranger's policy asks of the role would be the stranger's to choose, and
+/// a tag may open doors elsewhere.
+fn is_own(facts: &Facts<'_>, area: &Area, denying: &StatementRef) -> bool {
+    let own = &facts.snapshot.identity.account;
+    match (denying.layer, area) {
+        (Layer::Identity | Layer::Boundary, _) | (Layer::Resource, Area::Source) => true,
+        (Layer::Resource, Area::Destination(bucket)) => facts.owner_of(bucket) == own.as_str(),
+        (Layer::Resource, Area::SourceKey(key) | Area::ReplicaKey(key)) => key.account() == own,
+        (Layer::Scp | Layer::Rcp | Layer::Grant, _) => false,
+    }
+}
+
+/// By tags of this name owners open roles to this program, which must not be asked for.
+const OPENS_TO_US: &str = "s3-replication-remediator";
 
 /// How to give the role a tag that the statement spares, where it names one. That is for a person to judge: whoever tests
 /// tags has a meaning for them.
@@ -90,6 +106,7 @@ fn tagging(facts: &Facts<'_>, statement: &Value) -> Option<String> {
         .flatten();
     let (tag, value) = keys
         .filter_map(|(key, value)| Some((principal_tag(key)?, value.as_str()?)))
+        .filter(|(tag, _)| !tag.eq_ignore_ascii_case(OPENS_TO_US))
         .find(|(_, value)| !value.contains(['*', '?', '$']))?;
     let tags = shown(&json!([{"Key": tag, "Value": value}]))?;
     Some(format!(
