@@ -1,19 +1,19 @@
 //! What is news, how it is worded, and the port through which it is published.
 
-pub mod chat;
 pub mod affected;
-pub mod events;
-pub mod rate_limit;
+pub mod alert;
 pub mod alert_state;
+pub mod chat;
 pub mod dedup;
 pub mod escape;
-pub mod security_hub;
+pub mod events;
 pub mod fanout;
+pub mod rate_limit;
+pub mod security_hub;
+pub mod summary;
 #[cfg(test)]
 mod tests;
-pub mod summary;
 pub mod text;
-pub mod alert;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -211,6 +211,10 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         if is_asked_for && swept.is_err() {
             self.forget(BEGUN);
         }
+        // It may have been cut off while it published.
+        if matches!(swept, Err(HandlerError::SweepOutOfTime)) {
+            self.forget(SUMMARY);
+        }
         swept
     }
 

@@ -51,7 +51,7 @@ pub struct Alert {
     /// is remembered says whether.
     pub may_have_repaired: bool,
     /// Is another look to be made where people know of a later one than this?
-    pub is_superseded_by_later: bool,
+    pub yields_to_later_looks: bool,
     /// Was all read that mattered? Otherwise what is not found need not be gone.
     pub is_complete: bool,
     /// Is the bucket without replication? Whether that is wrong depends on who asks.
@@ -64,7 +64,7 @@ pub struct Alert {
 
 impl Alert {
     /// What there is to tell of a report. Nothing where a person asked: the answer is theirs, and nobody else was told.
-    pub fn of(report: &Report, subject: &Subject, sight: LookContext) -> Option<Self> {
+    pub fn of(report: &Report, subject: &Subject, context: LookContext) -> Option<Self> {
         match report.trigger.kind {
             TriggerKind::Command => return None,
             TriggerKind::ReplicationConfigured
@@ -85,13 +85,13 @@ impl Alert {
             one_off: few(one_off(report)),
             done,
             may_have_repaired: report.mode == Mode::Auto
-                && !sight.knows_changes
+                && !context.knows_changes
                 && subject.receive_count > 1
                 && report.verdict == Verdict::Healthy
                 && done.is_none()
                 && report.earlier.is_empty(),
             // What was done, and what is told now or never, is told whatever else somebody has seen since.
-            is_superseded_by_later: sight.is_first && done.is_none() && report.earlier.is_empty(),
+            yields_to_later_looks: context.is_first && done.is_none() && report.earlier.is_empty(),
             is_complete: report.unread.is_empty(),
             is_not_configured: is_not_configured(report),
             failed_objects: subject.failed_objects,

@@ -207,7 +207,7 @@ pub fn next_step(
         .or(has_come_up_again.then_some(Reason::Unconfirmed))
         .or(known.is_due(alert, now, remind_after).then_some(Reason::Reminder))
         .or(known.owes().then_some(Reason::Unconfirmed));
-    let is_late = alert.is_superseded_by_later && known.looked_at.is_some_and(|looked_at| looked_at > now);
+    let is_late = alert.yields_to_later_looks && known.looked_at.is_some_and(|looked_at| looked_at > now);
     match reason {
         Some(_) if is_late => Step::Stale,
         Some(reason) => known.claimed(reason, alert, fresh, gone, now),

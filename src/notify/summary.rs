@@ -107,7 +107,7 @@ impl Summary<'_> {
                 self.results
                     .into_iter()
                     .flatten()
-                    .filter(|(_, results)| results.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
+                    .filter(|(_, result)| result.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
                     .map(|(bucket, _)| bucket.to_string())
                     .collect(),
             ),
@@ -123,12 +123,12 @@ impl Summary<'_> {
 
     fn count(&self, verdict: Verdict) -> usize {
         let results = self.results.into_iter().flat_map(BTreeMap::values);
-        results.filter(|results| results.verdict == Some(verdict)).count()
+        results.filter(|result| result.verdict == Some(verdict)).count()
     }
 
     fn opted_out(&self) -> usize {
         let results = self.results.into_iter().flat_map(BTreeMap::values);
-        results.filter(|results| results.verdict.is_none()).count()
+        results.filter(|result| result.verdict.is_none()).count()
     }
 
     /// None where nobody knows.
@@ -137,7 +137,7 @@ impl Summary<'_> {
         let unknown = self.progress.counts.unreadable > 0 || self.missing() != Some(0);
         results
             .values()
-            .filter_map(|results| results.verdict)
+            .filter_map(|result| result.verdict)
             .chain(unknown.then_some(Verdict::Undetermined))
             .max()
             .or(Some(Verdict::Healthy))
@@ -227,23 +227,23 @@ impl Summary<'_> {
         }
         let mut wrong: Vec<(&BucketName, &BucketResult)> = results
             .iter()
-            .filter(|(_, results)| results.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
+            .filter(|(_, result)| result.verdict.is_some_and(|verdict| verdict != Verdict::Healthy))
             .collect();
-        wrong.sort_by_key(|(name, results)| {
+        wrong.sort_by_key(|(name, result)| {
             (
-                std::cmp::Reverse((results.verdict, results.errors, results.warnings)),
+                std::cmp::Reverse((result.verdict, result.errors, result.warnings)),
                 *name,
             )
         });
         if !wrong.is_empty() {
             out.push_str("\nThe worst first; each has a message of its own:\n");
         }
-        for (name, results) in wrong.iter().take(ROWS) {
-            let checks: Vec<&str> = results.checks.iter().map(String::as_str).collect();
+        for (name, result) in wrong.iter().take(ROWS) {
+            let checks: Vec<&str> = result.checks.iter().map(String::as_str).collect();
             let _ = writeln!(
                 out,
                 "  {:<12} {name}  {}",
-                results.verdict.map_or("", Verdict::as_str),
+                result.verdict.map_or("", Verdict::as_str),
                 line(&checks.join(", "), 300)
             );
         }

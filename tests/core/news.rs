@@ -54,7 +54,7 @@ fn alert(trouble: Trouble) -> Alert {
         one_off: BTreeMap::new(),
         done: None,
         may_have_repaired: false,
-        is_superseded_by_later: true,
+        yields_to_later_looks: true,
         is_complete: true,
         is_not_configured: false,
         failed_objects: 0,

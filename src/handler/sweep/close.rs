@@ -84,7 +84,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
         &self,
         invocation: &Invocation,
         subject: &Subject,
-        results: &BucketResult,
+        result: &BucketResult,
     ) {
         let Some(sweep) = subject
             .trigger
@@ -100,7 +100,7 @@ impl<A: Source + Writable, P: Publisher, L: Ledger, Q: Queue> Handler<'_, A, P, 
                 sort: bucket_key(&subject.bucket),
             },
             version: 1,
-            value: json!(results),
+            value: json!(result),
             expires: Some(later(invocation.now, REMEMBERED)),
         };
         match self.ledger.put(&item).await {

@@ -20,7 +20,7 @@ fn found(active: &[&'static str]) -> Alert {
         one_off: BTreeMap::new(),
         done: None,
         may_have_repaired: false,
-        is_superseded_by_later: true,
+        yields_to_later_looks: true,
         is_complete: true,
         is_not_configured: false,
         failed_objects: 0,
@@ -295,7 +295,7 @@ fn whoever_looked_before_what_people_know_looks_again_before_anything_else_is_to
         "a later look, or one at the same time"
     );
     let mut last = found(&[]);
-    last.is_superseded_by_later = false;
+    last.yields_to_later_looks = false;
     assert!(
         matches!(seen_at(&last, 9), Step::Send(..)),
         "history wins over silence"
